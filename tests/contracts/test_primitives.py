@@ -1,18 +1,23 @@
-"""Every primitive: its oracle takes right answers in any coat and no cheat."""
+"""Every primitive: its oracle takes right answers in the coats it names, and no cheat.
+
+Five seeds a level; ``python -m benchmarks profiler`` takes a thousand.
+"""
 
 from __future__ import annotations
 
 import random
+import shutil
 
 import pytest
 from tests.unit.target import works
 
-from skvm.harness.trajectory import Trajectory
-from skvm.target.contract import LEVELS, PRIMITIVES, Level, Primitive
+from skvm.target.contract import LEVELS, PRIMITIVES, Coat, Level, Primitive
+from skvm.target.trials import CHEATERS, coated
 
 ALL = [pytest.param(p, level, id=f"{p.id}-{level}") for p in PRIMITIVES.all() for level in LEVELS]
-PROCESS = {("gen.code.python", level) for level in LEVELS} | {("tool.exec", Level.L2)}
-"""Levels whose oracle runs programs; they get fewer seeds."""
+SEEDS = range(5)
+GUESSES = 20
+"""Guesses a probe where the oracle runs nothing."""
 
 pytestmark = pytest.mark.anyio
 
@@ -27,43 +32,80 @@ def _interpreter(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", works.PATH)
 
 
-def seeds(primitive: Primitive, level: Level, many: int) -> range:
-    return range(3 if (primitive.id, level) in PROCESS else many)
+@pytest.fixture(autouse=True)
+def _programs(request: pytest.FixtureRequest) -> None:
+    """Without a primitive's programs, it is unmeasured, and its oracle is not asked."""
+    if "primitive" not in request.fixturenames or "level" not in request.fixturenames:
+        return
+    primitive, level = request.getfixturevalue("primitive"), request.getfixturevalue("level")
+    wanted = (*primitive.commands, *primitive.levels[level].commands)
+    if missing := [name for name in wanted if shutil.which(name) is None]:
+        pytest.skip(f"no {', '.join(missing)} here")
 
 
 @pytest.mark.parametrize(("primitive", "level"), ALL)
-async def test_the_reference_answer_passes(primitive: Primitive, level: Level) -> None:
-    for seed in seeds(primitive, level, 25):
+async def test_right_answers_pass(primitive: Primitive, level: Level) -> None:
+    for seed in SEEDS:
         probe = primitive.probe(level, seed)
-        verdict = await works.graded(primitive, level, probe, probe.reference)
-        assert verdict.passed, f"seed {seed}: {verdict.reason}"
+        for answer in (probe.reference, *probe.also):
+            verdict = await works.graded(primitive, level, probe, answer)
+            assert verdict.passed, f"seed {seed}: {verdict.reason}"
 
 
-@pytest.mark.parametrize("coat", works.COATS)
 @pytest.mark.parametrize(("primitive", "level"), ALL)
-async def test_a_right_answer_in_another_coat_passes(primitive: Primitive, level: Level, coat: str) -> None:
-    if (primitive.id, level) in PROCESS and coat != "carriage-returns":
-        pytest.skip("the answer is a file; its response is not read")
-    for seed in range(2 if (primitive.id, level) in PROCESS else 6):
+async def test_what_the_words_of_the_prompt_say_is_the_one_right_answer(
+    primitive: Primitive, level: Level
+) -> None:
+    solve = works.solver(primitive)
+    assert solve is not None, f"tests/solvers has no second algorithm for {primitive.id}"
+    for seed in SEEDS:
         probe = primitive.probe(level, seed)
-        verdict = await works.graded(primitive, level, probe, works.COATS[coat](probe.reference))
+        solutions = solve(level, probe)
+        assert len(solutions) == 1, f"seed {seed}: {len(solutions)} right answers"
+        verdict = await works.graded(primitive, level, probe, solutions[0])
         assert verdict.passed, f"seed {seed}: {verdict.reason}"
 
 
-@pytest.mark.parametrize("cheater", works.CHEATERS)
+@pytest.mark.parametrize("coat", Coat)
+@pytest.mark.parametrize(("primitive", "level"), ALL)
+async def test_a_right_answer_in_another_coat_is_what_the_level_says(
+    primitive: Primitive, level: Level, coat: Coat
+) -> None:
+    accepts = coat in primitive.levels[level].accepts
+    for seed in range(2) if await works.runs_processes(primitive, level) else SEEDS:
+        probe = primitive.probe(level, seed)
+        answer = coated(probe.reference, coat)
+        if answer == probe.reference:
+            continue
+        verdict = await works.graded(primitive, level, probe, answer)
+        assert verdict.passed is accepts, f"seed {seed}: {verdict.reason}"
+
+
+@pytest.mark.parametrize("cheater", CHEATERS)
 @pytest.mark.parametrize(("primitive", "level"), ALL)
 async def test_a_cheater_fails(primitive: Primitive, level: Level, cheater: str) -> None:
     rng = random.Random(cheater)
-    cheap = (primitive.id, level) not in PROCESS
-    rounds = (20 if primitive.id == "reason.logic" else 5) if cheap and cheater == "random-guess" else 1
+    is_slow = await works.runs_processes(primitive, level)
+    rounds = GUESSES if cheater == "random-guess" and not is_slow else 1
     asked = passed = 0
-    for seed in seeds(primitive, level, 20):
-        probe = works.armed(primitive, level, seed)
+    for seed in range(2) if is_slow else SEEDS:
+        probe = primitive.probe(level, seed)
         for _ in range(rounds):
-            verdict = await works.graded(primitive, level, probe, works.CHEATERS[cheater](probe, rng))
+            verdict = await works.graded(
+                primitive, level, probe, CHEATERS[cheater](primitive, level, probe, rng)
+            )
             asked, passed = asked + 1, passed + verdict.passed
     # Guessing may be lucky once in a hundred; nothing else may ever pass.
     assert passed <= (asked // 100 if cheater == "random-guess" else 0), f"{passed} of {asked} passed"
+
+
+@pytest.mark.parametrize(("primitive", "level"), ALL)
+async def test_its_own_wrong_answers_fail(primitive: Primitive, level: Level) -> None:
+    for seed in range(2) if await works.runs_processes(primitive, level) else SEEDS:
+        probe = primitive.probe(level, seed)
+        for answer in probe.wrong:
+            verdict = await works.graded(primitive, level, probe, answer)
+            assert not verdict.passed, f"seed {seed}: passed as {verdict.reason}"
 
 
 @pytest.mark.parametrize(("primitive", "level"), ALL)
@@ -72,23 +114,15 @@ async def test_probes_are_a_function_of_the_seed_and_hardly_repeat(
 ) -> None:
     probes = [primitive.probe(level, seed) for seed in range(200)]
     assert probes == [primitive.probe(level, seed) for seed in range(200)]
-    assert len({(probe.prompt, tuple(probe.files.items())) for probe in probes}) >= 199
-    assert max(len(probe.prompt) for probe in probes) <= 1200
-
-
-@pytest.mark.parametrize("level", LEVELS)
-async def test_a_result_without_a_command_is_no_command(level: Level) -> None:
-    primitive = PRIMITIVES.get("tool.exec")
-    probe = primitive.probe(level, 0)
-    idle = Trajectory(harness="h", model="m", prompt="p", final_text="done")
-    verdict = await works.graded(primitive, level, probe, probe.reference, idle)
-    assert not verdict.passed
-    assert "no command" in verdict.reason
+    assert len({repr((probe.prompt, probe.files, probe.site)) for probe in probes}) >= 199
+    # Long questions are slow to read for a small model, and measure its memory instead.
+    assert max(len(probe.prompt) for probe in probes) <= 2000
 
 
 @pytest.mark.parametrize("primitive", PRIMITIVES.all(), ids=lambda p: p.id)
-async def test_a_primitive_says_how_it_is_lowered(primitive: Primitive) -> None:
+async def test_a_primitive_says_what_it_needs_and_how_it_is_lowered(primitive: Primitive) -> None:
     assert primitive.id == primitive.id.lower()
     assert primitive.degradations.l3_to_l2
-    assert primitive.degradations.l2_to_l1
+    assert primitive.degradations.l2_to_l1 or primitive.id == "tool.browser"
     assert len({primitive.levels[level].claim for level in LEVELS}) == len(LEVELS)
+    assert all(primitive.levels[level].guess is not None for level in LEVELS)

@@ -7,10 +7,10 @@ re-entrant: everything of one run lives in the ``RunContext`` it is given.
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol, TypeVar, runtime_checkable
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 from skvm.harness.hooks import Hooks
 from skvm.harness.sandbox import Cell
@@ -18,7 +18,16 @@ from skvm.harness.trajectory import Trajectory
 from skvm.llm.contract import PortSession
 from skvm.registry import Registry
 
-__all__ = ["HARNESSES", "Facility", "Harness", "RunContext", "SkillDelivery", "SkillMode", "harness"]
+__all__ = [
+    "HARNESSES",
+    "Facility",
+    "Harness",
+    "RunContext",
+    "SkillDelivery",
+    "SkillMode",
+    "TaskTool",
+    "harness",
+]
 
 
 class SkillMode(enum.StrEnum):
@@ -29,7 +38,12 @@ class SkillMode(enum.StrEnum):
 
 
 class Facility(enum.StrEnum):
-    """What a harness can do; a primitive declares which ones it needs."""
+    """What a harness can do; a primitive declares which ones it needs.
+
+    ``native-tools`` means it offers a task's own tools (``RunContext.tools``) to the model;
+    ``parallel-tools`` that several calls in one turn are carried out; ``fetch`` that the model can ask for
+    a URL, with a tool or a command; ``browser`` that it can drive a real browser.
+    """
 
     FILES = "files"
     COMMANDS = "commands"
@@ -58,6 +72,23 @@ class SkillDelivery:
 
 
 @dataclass(frozen=True, slots=True)
+class TaskTool:
+    """A tool that belongs to the task, not to the harness; it does nothing but be called.
+
+    Args:
+        name: As the model calls it.
+        description: For the model.
+        parameters: JSON schema of its arguments, an object.
+        answer: What every call is told.
+    """
+
+    name: str
+    description: str
+    parameters: Mapping[str, Any]
+    answer: str = "done"
+
+
+@dataclass(frozen=True, slots=True)
 class RunContext:
     """Everything one run of a harness needs.
 
@@ -75,6 +106,7 @@ class RunContext:
         max_output_tokens: Output tokens a turn.
         seed: Sampling seed; ``None`` leaves it to the provider.
         network: Whether the task allows the network.
+        tools: Tools of the task's own; only a harness with ``native-tools`` is given any.
     """
 
     prompt: str
@@ -90,6 +122,7 @@ class RunContext:
     max_output_tokens: int = 2048
     seed: int | None = None
     network: bool = False
+    tools: Sequence[TaskTool] = ()
 
 
 @runtime_checkable

@@ -14,16 +14,21 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from skvm.harness.contract import Facility
+from skvm.harness.contract import Facility, TaskTool
 from skvm.harness.sandbox import Cell
-from skvm.harness.trajectory import Trajectory
+from skvm.harness.site import Site, Visit
+from skvm.harness.trajectory import ToolKind, Trajectory
 from skvm.registry import Registry
 
 __all__ = [
+    "FILE_COATS",
     "LEVELS",
     "PRIMITIVES",
+    "SPOKEN_COATS",
+    "Act",
     "Answer",
     "Category",
+    "Coat",
     "Degradations",
     "Level",
     "LevelSpec",
@@ -55,17 +60,58 @@ LEVELS: tuple[Level, ...] = (Level.L1, Level.L2, Level.L3)
 Category = Literal["generation", "reasoning", "tool_use", "instruction_following"]
 
 
+class Coat(enum.StrEnum):
+    """A reformatting of an answer that leaves what it says alone.
+
+    It is put on what is graded: the files where the answer has files, else the response.
+    """
+
+    FENCED = "fenced"
+    BOLD = "bold"
+    LEAD_IN = "lead-in"
+    AFTERWORD = "afterword"
+    CRLF = "crlf"
+    BLANK_LINES = "blank-lines"
+
+
+SPOKEN_COATS = frozenset(Coat)
+"""What a level accepts whose answer is said: every coat."""
+FILE_COATS = frozenset({Coat.CRLF, Coat.BLANK_LINES})
+"""What a level accepts whose answer is a text file: line ends and blank lines around it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """One tool call an agent would make for an answer.
+
+    Args:
+        kind: What it does, whatever the harness calls it.
+        arguments: ``path`` of a file, ``command`` of a run, ``url`` of a fetch; all of a task's own tool.
+        name: Of a task's own tool; the harness's name does not matter.
+        output: What comes back.
+        is_error: Whether it fails.
+    """
+
+    kind: ToolKind
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+    name: str = ""
+    output: str = ""
+    is_error: bool = False
+
+
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A right answer to a probe: what the agent would say and leave.
+    """An answer to a probe: what an agent would say, leave and do.
 
     Args:
         response: Its final text.
         files: Files it would write, by path relative to the work directory.
+        turns: Tool calls it would make, by turn; only needed where the oracle looks at them.
     """
 
     response: str = ""
     files: Mapping[str, str] = field(default_factory=dict)
+    turns: Sequence[Sequence[Act]] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,12 +123,20 @@ class Probe:
         reference: A right answer, which the oracle accepts.
         files: Files laid out in the work directory before the agent starts.
         secret: What only the oracle knows (expected values, hidden inputs); JSON values.
+        also: Other right answers: synonyms, another order where order is free, another notation.
+        wrong: Plausible answers that are wrong, which the oracle refuses.
+        site: Pages the agent can ask for at ``SITE_ORIGIN``.
+        tools: Tools the agent is offered beside its own.
     """
 
     prompt: str
     reference: Answer
     files: Mapping[str, str] = field(default_factory=dict)
     secret: Mapping[str, Any] = field(default_factory=dict)
+    also: Sequence[Answer] = ()
+    wrong: Sequence[Answer] = ()
+    site: Site | None = None
+    tools: Sequence[TaskTool] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,11 +147,13 @@ class Work:
         response: The agent's final text.
         cell: A fresh confined cell on a snapshot of the work directory.
         trajectory: What the agent did; ``None`` where given work is graded without a run.
+        visits: What the probe's site was asked; ``None`` likewise.
     """
 
     response: str
     cell: Cell
     trajectory: Trajectory | None = None
+    visits: Sequence[Visit] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,11 +172,20 @@ class LevelSpec:
         claim: What a target at this level can do; the text requirements are matched against.
         generate: Makes a probe from a seeded source of randomness, and from nothing else.
         grade: The oracle.
+        guess: An answer of the right form by someone who does not know: every choice at random, drawn from
+            what the probe shows. Proves that guessing does not pass, and is how a simulated processor fails.
+        accepts: Coats in which a right answer is still right; in the others it is wrong.
+        commands: Programs this level needs beside the primitive's; missing → the level is not asked.
+        modules: Python modules ``python3`` must be able to import in the sandbox; likewise.
     """
 
     claim: str
     generate: Callable[[random.Random], Probe]
     grade: Callable[[Probe, Work], Awaitable[Verdict]]
+    guess: Callable[[Probe, random.Random], Answer] | None = None
+    accepts: frozenset[Coat] = SPOKEN_COATS
+    commands: Sequence[str] = ()
+    modules: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
