@@ -9,24 +9,13 @@ import json
 import random
 from collections import Counter, defaultdict
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from skvm.target.program_jobs import Job, Slip
 from skvm.target.vocabulary import CITIES, NAMES, NOUNS, TEAMS
 
-__all__ = ["LIBRARY", "STANDARD_LIBRARY_JOBS", "Job"]
-
-
-@dataclass(frozen=True, slots=True)
-class Job:
-    """One task: what to write, inputs at random, the oracle, and a reference program of its own."""
-
-    form: str
-    ask: str
-    draw: Callable[[random.Random], str]
-    solve: Callable[[str], Any]
-    program: str
+__all__ = ["LIBRARY", "STANDARD_LIBRARY_JOBS"]
 
 
 def _sales(rng: random.Random) -> Job:
@@ -57,6 +46,27 @@ def _sales(rng: random.Random) -> Job:
             f"        totals[row[{group!r}]] += int(row[{value!r}])\n"
             "json.dump(dict(totals), open('result.json', 'w'))\n"
         ),
+        also=(
+            "import csv, json\nrows = list(csv.reader(open('data.csv')))[1:]\n"
+            "sums = {r[0]: sum(int(v) for k, v in rows if k == r[0]) for r in rows}\n"
+            "with open('result.json', 'w') as f:\n    print(json.dumps(sums, indent=2), file=f)\n",
+        ),
+        slips=(
+            # Taken apart at every comma, the second column is a city.
+            Slip(
+                lambda text: None,
+                "import json\ntotals = {}\nfor line in open('data.csv').read().split('\\n')[1:]:\n"
+                "    if line:\n        parts = line.split(',')\n"
+                "        totals[parts[0]] = totals.get(parts[0], 0) + int(parts[1])\n"
+                "json.dump(totals, open('result.json', 'w'))\n",
+            ),
+            Slip(
+                lambda text: dict(Counter(line.split('"')[1] for line in text.split("\n")[1:] if line)),
+                "import csv, json\nfrom collections import Counter\n"
+                f"rows = csv.DictReader(open('data.csv'))\ntotals = Counter(r[{group!r}] for r in rows)\n"
+                "json.dump(totals, open('result.json', 'w'))\n",
+            ),
+        ),
     )
 
 
@@ -82,6 +92,18 @@ def _events(rng: random.Random) -> Job:
             return None
         return {"count": len(times), "minutes": int((max(times) - min(times)).total_seconds()) // 60}
 
+    def without_days(text: str) -> dict[str, int]:
+        right = solve(text) or {"count": 0, "minutes": 0}
+        return right | {"minutes": right["minutes"] % 1440}
+
+    program = (
+        "import json, re\nfrom datetime import datetime\n"
+        f"found = re.findall(r'^(\\S+ \\S+) {wanted} ', open('data.log').read(), re.M)\n"
+        "times = [datetime.strptime(t, '%Y-%m-%d %H:%M') for t in found]\n"
+        "span = times[-1] - times[0]\n"
+        "json.dump({'count': len(times), 'minutes': span.days * 1440 + span.seconds // 60}, "
+        "open('result.json', 'w'))\n"
+    )
     return Job(
         form="a log whose lines look like `2024-02-28 23:59 WARN kettle`",
         ask=(
@@ -90,13 +112,13 @@ def _events(rng: random.Random) -> Job:
         ),
         draw=draw,
         solve=solve,
-        program=(
-            "import json, re\nfrom datetime import datetime\n"
-            f"found = re.findall(r'^(\\S+ \\S+) {wanted} ', open('data.log').read(), re.M)\n"
-            "times = [datetime.strptime(t, '%Y-%m-%d %H:%M') for t in found]\n"
-            "span = times[-1] - times[0]\n"
-            "json.dump({'count': len(times), 'minutes': span.days * 1440 + span.seconds // 60}, "
-            "open('result.json', 'w'))\n"
+        program=program,
+        slips=(
+            Slip(without_days, program.replace("span.days * 1440 + ", "")),
+            Slip(
+                lambda text: (solve(text) or {"count": 0}) | {"count": text.count("\n")},
+                program.replace("len(times)", "sum(1 for _ in open('data.log'))"),
+            ),
         ),
     )
 
@@ -127,6 +149,20 @@ def _orders(rng: random.Random) -> Job:
             return None  # a tie has two right orders
         return [{"name": name, "total": total} for name, total in ranked]
 
+    def without_counts(text: str) -> list[dict[str, Any]]:
+        totals: dict[str, int] = defaultdict(int)
+        for order in json.loads(text):
+            totals[order[key]] += sum(item["price"] for item in order["items"])
+        return [{"name": n, "total": t} for n, t in sorted(totals.items(), key=lambda pair: -pair[1])]
+
+    program = (
+        "import json\ntotals = {}\nfor order in json.load(open('data.json')):\n"
+        "    for item in order['items']:\n"
+        f"        old = totals.get(order[{key!r}], 0)\n"
+        f"        totals[order[{key!r}]] = old + item['price'] * item['count']\n"
+        "rows = [{'name': n, 'total': t} for n, t in totals.items()]\n"
+        "rows.sort(key=lambda r: r['total'], reverse=True)\njson.dump(rows, open('result.json', 'w'))\n"
+    )
     return Job(
         form=f'a JSON array of orders, each with "{key}" and "items" (objects with "sku", "price", "count")',
         ask=(
@@ -135,13 +171,10 @@ def _orders(rng: random.Random) -> Job:
         ),
         draw=draw,
         solve=solve,
-        program=(
-            "import json\ntotals = {}\nfor order in json.load(open('data.json')):\n"
-            "    for item in order['items']:\n"
-            f"        old = totals.get(order[{key!r}], 0)\n"
-            f"        totals[order[{key!r}]] = old + item['price'] * item['count']\n"
-            "rows = [{'name': n, 'total': t} for n, t in totals.items()]\n"
-            "rows.sort(key=lambda r: r['total'], reverse=True)\njson.dump(rows, open('result.json', 'w'))\n"
+        program=program,
+        slips=(
+            Slip(without_counts, program.replace(" * item['count']", "")),
+            Slip(lambda text: list(reversed(solve(text) or [])), program.replace(", reverse=True", "")),
         ),
     )
 
@@ -161,6 +194,16 @@ def _words(rng: random.Random) -> Job:
         counts = Counter("".join(c if c.isalpha() else " " for c in text.lower()).split())
         return [[word, n] for word, n in sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))[:top]]
 
+    def with_case(text: str) -> list[list[Any]]:
+        counts = Counter("".join(c if c.isalpha() else " " for c in text).split())
+        return [[word, n] for word, n in sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))[:top]]
+
+    program = (
+        "import json, re\nfrom collections import Counter\n"
+        "c = Counter(re.findall(r'[a-z]+', open('data.txt').read().lower()))\n"
+        "rows = sorted(c.items())\nrows.sort(key=lambda p: p[1], reverse=True)\n"
+        f"json.dump(rows[:{top}], open('result.json', 'w'))\n"
+    )
     return Job(
         form="a text of words and punctuation",
         ask=(
@@ -170,11 +213,10 @@ def _words(rng: random.Random) -> Job:
         ),
         draw=draw,
         solve=solve,
-        program=(
-            "import json, re\nfrom collections import Counter\n"
-            "c = Counter(re.findall(r'[a-z]+', open('data.txt').read().lower()))\n"
-            "rows = sorted(c.items())\nrows.sort(key=lambda p: p[1], reverse=True)\n"
-            f"json.dump(rows[:{top}], open('result.json', 'w'))\n"
+        program=program,
+        slips=(
+            Slip(with_case, program.replace("[a-z]+", "[A-Za-z]+").replace(".lower()", "")),
+            Slip(lambda text: (solve(text) or [])[:-1], program.replace(f"[:{top}]", f"[:{top - 1}]")),
         ),
     )
 
@@ -185,8 +227,6 @@ STANDARD_LIBRARY_JOBS: dict[Callable[[random.Random], Job], str] = {
     _orders: "data.json",
     _words: "data.txt",
 }
-
-
 """Maker of a job → the name of its input."""
 
 LIBRARY = '''"""{module}: tables in .{ending} files."""

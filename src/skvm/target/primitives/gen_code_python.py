@@ -16,6 +16,7 @@ from typing import Any
 from skvm.harness.contract import Facility
 from skvm.target.checks import file_text, rerun
 from skvm.target.contract import (
+    FILE_COATS,
     Answer,
     Degradations,
     Level,
@@ -26,54 +27,16 @@ from skvm.target.contract import (
     Work,
     primitive,
 )
-from skvm.target.python_jobs import LIBRARY, STANDARD_LIBRARY_JOBS, Job
+from skvm.target.program_jobs import PYTHON, Job, Slip, grade_with, guess_with, like, probe_of
+from skvm.target.python_jobs import LIBRARY, STANDARD_LIBRARY_JOBS
 from skvm.target.vocabulary import NAMES, NOUNS, TEAMS
 
 _CASES = 3  # the sample the agent sees, and two it does not
 # Of different lengths: Python tells a changed module from its cached form by time and size.
 _VERSIONS = ("1.0", "1.0.1", "1.0.10")
-_COMMAND = ["python3", "solution.py"]
 
 
-def _build(rng: random.Random, job: Job, source: str, output: str) -> Probe:
-    cases: list[tuple[str, Any]] = []
-    while len(cases) < _CASES:
-        text = job.draw(rng)
-        answer = job.solve(text)
-        # Different answers, so that a sample's answer written down is wrong everywhere else.
-        if answer is not None and all(answer != other for _, other in cases):
-            cases.append((text, answer))
-    (sample, _), *hidden = cases
-    return Probe(
-        prompt=(
-            f"Create the file solution.py, a Python program without arguments. It reads {source}, "
-            f"{job.form}, and writes to {output} {job.ask} A sample {source} is in the work directory; "
-            "solution.py will be tested with other files of the same form."
-        ),
-        files={source: sample},
-        reference=Answer("solution.py is written.", {"solution.py": job.program}),
-        secret={
-            "output": output,
-            "cases": [{"files": {source: text}, "expected": answer} for text, answer in hidden],
-        },
-    )
-
-
-async def _grade(probe: Probe, work: Work) -> Verdict:
-    if await file_text(work.cell, "solution.py") is None:
-        return Verdict(False, "solution.py was not written")
-    for number, case in enumerate(probe.secret["cases"], start=1):
-        verdict = await rerun(
-            work.cell,
-            _COMMAND,
-            files=case["files"],
-            output=probe.secret["output"],
-            expected=case["expected"],
-            label=f"hidden input {number}",
-        )
-        if not verdict.passed:
-            return verdict
-    return Verdict(True, "right on every hidden input")
+_Solve = Callable[[str], str | None]
 
 
 # --- L1: lines of text in, one value out ---------------------------------------------------------------
@@ -98,54 +61,76 @@ def _plain(rng: random.Random) -> Probe:
         ranked = sorted(_pairs(text, sign), key=lambda pair: -pair[1])
         return ranked[0][0] if ranked[0][1] > ranked[1][1] else None
 
-    read = f"rows = [line.strip().split({sign!r}) for line in open({source!r}) if line.strip()]\n"
-    write = "open('result.txt', 'w').write(str({}))\n"
-    choices: tuple[tuple[str, Callable[[str], str | None], str], ...] = (
+    def weakest(text: str) -> str:
+        return min(_pairs(text, sign), key=lambda pair: (pair[1], pair[0]))[0]
+
+    def numbers(text: str, of: str | None = None) -> list[int]:
+        return [n for name, n in _pairs(text, sign) if of in {None, name}]
+
+    # What to write; the oracle; an expression for it; what a typical slip gives, and its expression.
+    choices: tuple[tuple[str, _Solve, str, _Solve, str], ...] = (
         (
             f"the number of lines whose number is at least {limit}.",
-            lambda t: str(sum(n >= limit for _, n in _pairs(t, sign))),
+            lambda t: str(sum(n >= limit for n in numbers(t))),
             f"sum(1 for r in rows if int(r[1]) >= {limit})",
+            lambda t: str(sum(n > limit for n in numbers(t))),
+            f"sum(1 for r in rows if int(r[1]) > {limit})",
         ),
         (
             f"the sum of all numbers that are greater than {limit}.",
-            lambda t: str(sum(n for _, n in _pairs(t, sign) if n > limit)),
+            lambda t: str(sum(n for n in numbers(t) if n > limit)),
             f"sum(int(r[1]) for r in rows if not int(r[1]) <= {limit})",
+            lambda t: str(sum(n for n in numbers(t) if n >= limit)),
+            f"sum(int(r[1]) for r in rows if int(r[1]) >= {limit})",
         ),
         (
             f"the sum of the numbers of all lines with the name {team[0]} (0 if there is none).",
-            lambda t: str(sum(n for name, n in _pairs(t, sign) if name == team[0])),
+            lambda t: str(sum(numbers(t, team[0]))),
             f"sum(int(r[1]) for r in rows if r[0] == {team[0]!r})",
+            lambda t: str(len(numbers(t, team[0]))),
+            f"sum(1 for r in rows if r[0] == {team[0]!r})",
         ),
         (
             "the number of different names.",
             lambda t: str(len({name for name, _ in _pairs(t, sign)})),
             "len(set(r[0] for r in rows))",
+            lambda t: str(len(numbers(t))),
+            "len(rows)",
         ),
         (
             "the name with the largest number.",
             strongest,
             "sorted((int(r[1]), r[0]) for r in rows)[-1][1]",
+            weakest,
+            "sorted((int(r[1]), r[0]) for r in rows)[0][1]",
         ),
         (
             "the largest number minus the smallest number.",
-            lambda t: str(max(n for _, n in _pairs(t, sign)) - min(n for _, n in _pairs(t, sign))),
+            lambda t: str(max(numbers(t)) - min(numbers(t))),
             "max(int(r[1]) for r in rows) - min(int(r[1]) for r in rows)",
+            lambda t: str(max(numbers(t))),
+            "max(int(r[1]) for r in rows)",
         ),
     )
-    ask, solve, expression = rng.choice(choices)
+    ask, solve, expression, gives, mistaken = rng.choice(choices)
+    read = f"rows = [line.strip().split({sign!r}) for line in open({source!r}) if line.strip()]\n"
+    write = "open('result.txt', 'w').write(str({}))\n"
     job = Job(
         form=f"whose lines are a name, `{sign}` and a whole number, like `{team[1]}{sign}42`",
         ask=ask,
         draw=draw,
         solve=solve,
         program=read + write.format(expression),
+        also=(read + f"with open('result.txt', 'w') as out:\n    print({expression}, file=out)\n",),
+        slips=(Slip(gives, read + write.format(mistaken)),),
     )
-    return _build(rng, job, source, "result.txt")
+    return probe_of(rng, job, PYTHON, source=source, output="result.txt")
 
 
 def _library(rng: random.Random) -> Probe:
     make = rng.choice(list(STANDARD_LIBRARY_JOBS))
-    return _build(rng, make(rng), STANDARD_LIBRARY_JOBS[make], "result.json")
+    source = STANDARD_LIBRARY_JOBS[make]
+    return probe_of(rng, make(rng), PYTHON, source=source, output="result.json")
 
 
 # --- L3: a library known only from its documentation ---------------------------------------------------
@@ -182,11 +167,17 @@ def _third_party(rng: random.Random) -> Probe:
             }
             cases.append({"files": files, "expected": totals, "key": key})
     n = names
-    program = (
-        f"import {n['module']} as lib\n"
-        f"t = lib.{n['load']}('input.{n['ending']}').{n['where']}('kind', {flag!r})\n"
-        f"t = t.{n['total']}({group!r}, {value!r}).{n['order']}({value!r}, descending=True)\n"
-        f"lib.{n['save']}(t, 'output.{n['ending']}')\n"
+    head = f"import {n['module']} as lib\n"
+    load, where = f"t = lib.{n['load']}('input.{n['ending']}')", f".{n['where']}('kind', {flag!r})"
+    total = f"t = t.{n['total']}({group!r}, {value!r})"
+    order, rising = (f".{n['order']}({value!r}{more})\n" for more in (", descending=True", ""))
+    save = f"lib.{n['save']}(t, 'output.{n['ending']}')\n"
+    by_hand = (
+        f"import {n['module']} as lib\nsums = {{}}\nfor row in lib.{n['load']}('input.{n['ending']}').rows:\n"
+        f"    if row['kind'] == {flag!r}:\n"
+        f"        sums[row[{group!r}]] = sums.get(row[{group!r}], 0) + row[{value!r}]\n"
+        f"rows = [{{{value!r}: s, {group!r}: g}} for g, s in sorted(sums.items(), key=lambda p: -p[1])]\n"
+        f"lib.{n['save']}(lib.Table(rows), 'output.{n['ending']}')\n"
     )
     return Probe(
         prompt=(
@@ -204,8 +195,15 @@ def _third_party(rng: random.Random) -> Probe:
             "encoded differently."
         ),
         files=cases[0]["files"],
-        reference=Answer("solution.py is written.", {"solution.py": program}),
-        secret={"output": f"output.{n['ending']}", "cases": cases[1:]},
+        reference=PYTHON.answer(f"{head}{load}{where}\n{total}{order}{save}"),
+        secret={"output": f"output.{n['ending']}", "cases": cases[1:], "sample": cases[0]["expected"]},
+        # Tables hold dictionaries, which have no order of their own.
+        also=[PYTHON.answer(by_hand)],
+        wrong=[
+            PYTHON.answer(f"{head}{load}\n{total}{order}{save}"),
+            PYTHON.answer(f"{head}{load}{where}\n{total}{rising}{save}"),
+            PYTHON.answer(f"{head}{load}{where}{order}{save}"),
+        ],
     )
 
 
@@ -233,7 +231,7 @@ async def _grade_third_party(probe: Probe, work: Work) -> Verdict:
         expected = _encode(case["expected"], case["key"])
         ran = await rerun(
             work.cell,
-            _COMMAND,
+            PYTHON.command,
             files=case["files"],
             output=probe.secret["output"],
             expected=expected,
@@ -252,6 +250,12 @@ async def _grade_third_party(probe: Probe, work: Work) -> Verdict:
     return Verdict(True, "right on every hidden input, through the library")
 
 
+def _guess_third_party(probe: Probe, rng: random.Random) -> Answer:
+    case = probe.secret["cases"][0]
+    rows = like(probe.secret["sample"], probe.prompt, rng)
+    return PYTHON.answer(PYTHON.writing(probe.secret["output"], _encode(rows, case["key"])))
+
+
 def _decode(text: str | None, key: int) -> Any:
     try:
         return json.loads(bytes(byte ^ key for byte in base64.b64decode(text or "", validate=True)))
@@ -267,17 +271,23 @@ GEN_CODE_PYTHON = primitive(
             Level.L1: LevelSpec(
                 claim="Plain scripts: read a text file, count, sum or compare, write one value.",
                 generate=_plain,
-                grade=_grade,
+                grade=grade_with(PYTHON),
+                guess=guess_with(PYTHON),
+                accepts=FILE_COATS,
             ),
             Level.L2: LevelSpec(
                 claim="Programs that need the standard library: csv, json, datetime, collections, re.",
                 generate=_library,
-                grade=_grade,
+                grade=grade_with(PYTHON),
+                guess=guess_with(PYTHON),
+                accepts=FILE_COATS,
             ),
             Level.L3: LevelSpec(
                 claim="Programs on third-party libraries, used by their documentation.",
                 generate=_third_party,
                 grade=_grade_third_party,
+                guess=_guess_third_party,
+                accepts=FILE_COATS,
             ),
         },
         degradations=Degradations(
