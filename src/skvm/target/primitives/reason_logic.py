@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 import random
 import re
 from collections.abc import Callable, Sequence
@@ -24,9 +25,10 @@ from skvm.target.contract import (
 from skvm.target.vocabulary import COLOURS, NAMES, NOUNS
 
 _QUESTIONS = 3
-_RULES = 5
+_RULES = 7
 _PEOPLE = 6
-_WORKERS = 6
+_WORKERS = 5
+_COSTS = (11, 99)
 _TOTALS = ("Total", "Total cost", "Minimum total cost", "Smallest total cost")
 
 Order = tuple[str, ...]
@@ -37,12 +39,12 @@ def _rules(rng: random.Random) -> Probe:
     buttons = rng.sample(NOUNS, _RULES + 1)
     known, strangers = colours[:_RULES], colours[_RULES:]
     table = dict(zip(known, buttons, strict=False))
-    # Five buttons with a rule and one for every other colour; a guess is right once in 6 ** 3.
-    asked = [
-        rng.choice(strangers if button == buttons[-1] else [c for c in known if table[c] == button])
-        for button in (rng.choice(buttons) for _ in range(_QUESTIONS))
-    ]
+    # Seven buttons with a rule and one for every other colour; a guess is right once in 8 ** 3.
+    asked = [*rng.sample(known, _QUESTIONS - 1), rng.choice(strangers)]
+    rng.shuffle(asked)
     expected = [table.get(colour, buttons[-1]) for colour in asked]
+    by_no_default = [table.get(colour, buttons[0]) for colour in asked]
+    next_rule = [buttons[(buttons.index(button) + 1) % len(buttons)] for button in expected]
     rules = "\n".join(f"- If the light is {colour}, press the {table[colour]} button." for colour in known)
     questions = "\n".join(
         f"{n}: The light is {colour}. Which button?" for n, colour in enumerate(asked, start=1)
@@ -52,9 +54,27 @@ def _rules(rng: random.Random) -> Probe:
             f"Rules of a machine:\n{rules}\n- For any other colour, press the {buttons[-1]} button.\n\n"
             f"{questions}\nAnswer with one line each, like `1: name of the button`."
         ),
-        reference=Answer("\n".join(f"{n}: {button}" for n, button in enumerate(expected, start=1))),
+        reference=_numbered(expected),
         secret={"expected": expected, "options": buttons},
+        also=(
+            Answer("\n".join(expected)),
+            _numbered([f"the {button} button" for button in expected]),
+            Answer(json.dumps({str(n): button for n, button in enumerate(expected, start=1)})),
+        ),
+        wrong=(
+            _numbered(by_no_default),
+            _numbered(next_rule),
+            _numbered([*expected[:-1], f"{expected[-1]} or {next_rule[-1]}"]),
+        ),
     )
+
+
+def _numbered(said: Sequence[str]) -> Answer:
+    return Answer("\n".join(f"{n}: {each}" for n, each in enumerate(said, start=1)))
+
+
+def _guess_rules(probe: Probe, rng: random.Random) -> Answer:
+    return _numbered([rng.choice(probe.secret["options"]) for _ in range(_QUESTIONS)])
 
 
 async def _grade_rules(probe: Probe, work: Work) -> Verdict:
@@ -128,9 +148,19 @@ def _seating(rng: random.Random) -> Probe:
             + "\nThere is exactly one possible order. End with one line: "
             "Order: <the names from left to right, separated by commas>"
         ),
-        reference=Answer(f"Order: {', '.join(order)}"),
+        reference=_row(order),
         secret={"expected": list(order)},
+        also=(Answer(", ".join(order)), Answer(f"Order: {' → '.join(order)}.")),
+        wrong=(_row(order[::-1]), _row(names), _row((order[1], order[0], *order[2:])), _row(order[:-1])),
     )
+
+
+def _row(order: Sequence[str]) -> Answer:
+    return Answer(f"Order: {', '.join(order)}")
+
+
+def _guess_seating(probe: Probe, rng: random.Random) -> Answer:
+    return _row(rng.sample(probe.secret["expected"], _PEOPLE))
 
 
 def _names_in(text: str, names: Sequence[str]) -> list[str]:
@@ -153,39 +183,72 @@ def _total(costs: Sequence[Sequence[int]], chosen: Sequence[int]) -> int:
     return sum(row[job] for row, job in zip(costs, chosen, strict=True))
 
 
-def _greedy(costs: Sequence[Sequence[int]]) -> int:
-    free, total = set(range(len(costs))), 0
+def _greedy(costs: Sequence[Sequence[int]]) -> tuple[int, ...]:
+    """Everybody in turn takes the cheapest thing that is left."""
+    chosen: list[int] = []
     for row in costs:
-        job = min(free, key=lambda j: row[j])
-        free.remove(job)
-        total += row[job]
-    return total
+        chosen.append(min(set(range(len(costs))) - set(chosen), key=row.__getitem__))
+    return tuple(chosen)
 
 
 def _assignment(rng: random.Random) -> Probe:
     workers = rng.sample(NAMES, _WORKERS)
     jobs = rng.sample(NOUNS, _WORKERS)
     while True:
-        costs = [[rng.randint(11, 99) for _ in jobs] for _ in workers]
+        costs = [[rng.randint(*_COSTS) for _ in jobs] for _ in workers]
         ranked = sorted((_total(costs, p), p) for p in itertools.permutations(range(_WORKERS)))
-        (best, chosen), (second, _) = ranked[0], ranked[1]
+        (best, chosen), (second, runner_up) = ranked[0], ranked[1]
+        greedy = _greedy(costs)
         # One optimum only, and taking each row's cheapest free job must not find it.
-        if best < second and best < _greedy(costs):
+        if best < second and best < _total(costs, greedy):
             break
     rows = "\n".join(
         f"{worker}: " + ", ".join(f"{job} {cost}" for job, cost in zip(jobs, row, strict=True))
         for worker, row in zip(workers, costs, strict=True)
     )
-    pairs = [[worker, jobs[job]] for worker, job in zip(workers, chosen, strict=True)]
+    cheapest = [min(range(_WORKERS), key=row.__getitem__) for row in costs]
+
+    def plan(assigned: Sequence[int], total: int) -> Answer:
+        return _plan([[worker, jobs[job]] for worker, job in zip(workers, assigned, strict=True)], total)
+
     return Probe(
         prompt=(
             f"Each person makes exactly one thing and each thing is made once. Costs:\n{rows}\n"
             "Find the assignment with the smallest total cost. Give one line a person, "
             "`Name: thing`, and then one line `Total: <number>`."
         ),
-        reference=Answer("\n".join(f"{worker}: {job}" for worker, job in pairs) + f"\nTotal: {best}"),
-        secret={"pairs": pairs, "jobs": jobs, "total": best},
+        reference=plan(chosen, best),
+        secret={
+            "pairs": [[worker, jobs[job]] for worker, job in zip(workers, chosen, strict=True)],
+            "jobs": jobs,
+            "total": best,
+        },
+        also=(
+            Answer(
+                "\n".join(
+                    f"| {worker} | {jobs[job]} | {row[job]} |"
+                    for worker, job, row in zip(workers, chosen, costs, strict=True)
+                )
+                + f"\n\nTotal cost: {best}"
+            ),
+        ),
+        wrong=(
+            plan(runner_up, second),
+            plan(greedy, _total(costs, greedy)),
+            plan(cheapest, _total(costs, cheapest)),
+            plan(chosen, best + 1),
+        ),
     )
+
+
+def _plan(pairs: Sequence[Sequence[str]], total: int) -> Answer:
+    return Answer("\n".join(f"{worker}: {job}" for worker, job in pairs) + f"\nTotal: {total}")
+
+
+def _guess_assignment(probe: Probe, rng: random.Random) -> Answer:
+    jobs = rng.sample(probe.secret["jobs"], _WORKERS)
+    pairs = [[worker, job] for (worker, _), job in zip(probe.secret["pairs"], jobs, strict=True)]
+    return _plan(pairs, sum(rng.randint(*_COSTS) for _ in pairs))
 
 
 async def _grade_assignment(probe: Probe, work: Work) -> Verdict:
@@ -208,16 +271,19 @@ REASON_LOGIC = primitive(
                 claim="Apply if-then rules, the rule for all other cases included, to given facts.",
                 generate=_rules,
                 grade=_grade_rules,
+                guess=_guess_rules,
             ),
             Level.L2: LevelSpec(
                 claim="Combine several constraints to the one arrangement that satisfies all of them.",
                 generate=_seating,
                 grade=_grade_seating,
+                guess=_guess_seating,
             ),
             Level.L3: LevelSpec(
                 claim="Find the best of many admissible choices under constraints (optimisation).",
                 generate=_assignment,
                 grade=_grade_assignment,
+                guess=_guess_assignment,
             ),
         },
         degradations=Degradations(
@@ -230,5 +296,6 @@ REASON_LOGIC = primitive(
                 "order, each with its result written down before the next."
             ),
         ),
+        revision=2,
     )
 )
