@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,9 +17,10 @@ from skvm.evidence.blobs import BlobStore
 from skvm.evidence.journal import Journal
 from skvm.evidence.record import RunRecord
 from skvm.evidence.redact import Redactor
-from skvm.harness.contract import Harness, SkillMode
+from skvm.harness.contract import Harness, SkillMode, TaskTool
 from skvm.harness.hooks import Hooks
 from skvm.harness.sandbox import Sandbox
+from skvm.harness.site import Site
 from skvm.harness.trajectory import Trajectory
 from skvm.llm.contract import CallScope, PortSession, SpendLimit
 from skvm.settings import Settings
@@ -62,6 +63,9 @@ class RunSpec:
         work_dir: Run in this folder (made if absent, kept) instead of a temporary one.
         keep_work_dir: Keep the temporary one.
         simulated: Whether the model is a simulated processor.
+        site: Pages served to the agent at ``SITE_ORIGIN``, whatever the task says of the network. Where the
+            cell has no loopback of its own, they are at another port, and the prompt says so.
+        tools: Tools of the task's own, for a harness with ``native-tools``.
     """
 
     task: Task
@@ -80,6 +84,8 @@ class RunSpec:
     work_dir: Path | None = None
     keep_work_dir: bool = False
     simulated: bool = False
+    site: Site | None = None
+    tools: Sequence[TaskTool] = ()
 
     @property
     def label(self) -> str:
@@ -88,8 +94,10 @@ class RunSpec:
 
     @property
     def harness_name(self) -> str:
-        """The harness's registered name, or its class's."""
-        return self.harness if isinstance(self.harness, str) else type(self.harness).__name__
+        """The harness's registered name, else the one it gives itself, else its class's."""
+        if isinstance(self.harness, str):
+            return self.harness
+        return str(getattr(self.harness, "name", type(self.harness).__name__))
 
 
 @dataclass(frozen=True, slots=True)

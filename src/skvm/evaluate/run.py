@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import json
 import secrets
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from time import perf_counter
@@ -23,6 +23,7 @@ from skvm.errors import InfrastructureError, SkvmError, UsageError
 from skvm.evaluate.bench import Bench, RunSpec, open_bench
 from skvm.evaluate.grading import Seal, errors_of, grade
 from skvm.evaluate.score import combine
+from skvm.evaluate.site_server import SiteServer, serve_site
 from skvm.evaluate.workspace import (
     lay_bundle,
     lay_fixtures,
@@ -32,7 +33,8 @@ from skvm.evaluate.workspace import (
 )
 from skvm.evidence.record import CallRecord, CriterionResult, Outcome, RunRecord, RunStarted, Usage
 from skvm.harness.contract import HARNESSES, Harness, RunContext, SkillDelivery
-from skvm.harness.sandbox import Policy
+from skvm.harness.sandbox import Cell, Policy
+from skvm.harness.site import SITE_PORT, Visit
 from skvm.harness.trajectory import Trajectory
 from skvm.llm.contract import BudgetExceededError, CallScope, DeadlineExceededError
 from skvm.task.digest import task_digest
@@ -64,7 +66,8 @@ async def run_once(spec: RunSpec, bench: Bench) -> RunRecord:
         listed = "; ".join(f"{error.code} {error.message}" for error in errors)
         raise UsageError(f"task {spec.task.id!r}: {listed}", help=errors[0].help)
     agent = HARNESSES.get(spec.harness)() if isinstance(spec.harness, str) else spec.harness
-    await _warm_up(spec, bench)
+    if not spec.simulated:
+        await _warm_up(spec, bench)
     started = await anyio.to_thread.run_sync(_started, spec, bench)
     start = await bench.journal.start_run(started, spec.parent)
     run = _Run(spec, bench, agent, started)
@@ -126,6 +129,7 @@ class _Run:
         self.calls: Sequence[CallRecord] = ()
         self.usage = Usage()
         self.trajectory: Trajectory | None = None
+        self.visits: Sequence[Visit] | None = None
         self.outcome = Outcome.SCORED
         self.detail: str | None = None
         self.criteria: tuple[CriterionResult, ...] = ()
@@ -201,10 +205,11 @@ class _Run:
         began = perf_counter()
         async with bench.port.session(scope, deadline_s=timeout_s) as session:
             try:
-                policy = Policy(work_dir=work, network=spec.task.network)
-                async with bench.sandbox.open(policy) as cell:
+                listen_port = None if spec.site is None else SITE_PORT
+                policy = Policy(work_dir=work, network=spec.task.network, listen_port=listen_port)
+                async with bench.sandbox.open(policy) as cell, self._serving(cell) as server:
                     context = RunContext(
-                        prompt=spec.task.prompt,
+                        prompt=server.here(spec.task.prompt) if server else spec.task.prompt,
                         model_id=spec.model_id,
                         session=session,
                         cell=cell,
@@ -217,12 +222,28 @@ class _Run:
                         max_output_tokens=bench.max_output_tokens,
                         seed=spec.seed,
                         network=spec.task.network,
+                        tools=spec.tools,
+                        site_origin=server.origin if server else None,
                     )
                     began = perf_counter()
                     return await self._drive(context)
             finally:
                 self.duration_ms = (perf_counter() - began) * 1000
                 self.usage, self.calls = session.usage, tuple(session.calls)
+
+    @contextlib.asynccontextmanager
+    async def _serving(self, cell: Cell) -> AsyncIterator[SiteServer | None]:
+        """Serve the run's site, if it has one, at the door of its cell."""
+        if self.spec.site is None:
+            yield None
+            return
+        if cell.listener is None:
+            raise InfrastructureError(f"a {self.bench.sandbox.name} cell gives no way to serve a site to it")
+        async with serve_site(self.spec.site, cell.listener) as server:
+            try:
+                yield server
+            finally:
+                self.visits = tuple(server.visits)
 
     async def _drive(self, context: RunContext) -> Trajectory:
         """Run the harness; what goes wrong in it becomes an outcome."""
@@ -240,7 +261,7 @@ class _Run:
         return Trajectory(
             harness=self.spec.harness_name,
             model=self.spec.model_id,
-            prompt=self.spec.task.prompt,
+            prompt=context.prompt,
             outcome=outcome,
             detail=detail,
             usage=context.session.usage,
@@ -248,7 +269,7 @@ class _Run:
 
     async def _grade(self, work: Path, trajectory: Trajectory) -> None:
         spec = self.spec
-        seal = Seal(self.bench.sandbox, self.bench.settings.tmp_dir, work)
+        seal = Seal(self.bench.sandbox, self.bench.settings.tmp_dir, work, self.visits)
         verdicts = await grade(spec.task, trajectory, seal, spec.oracle)
         self.criteria = verdicts.results
         self.notes += verdicts.notes

@@ -26,6 +26,7 @@ __all__ = [
     "Interval",
     "Mean",
     "View",
+    "anytime_binomial",
     "compare",
     "compare_scores",
     "exact_binomial",
@@ -52,7 +53,8 @@ class Interval:
         low: Lower end.
         high: Upper end.
         level: Nominal coverage, in (0, 1).
-        method: ``exact``, ``bca``, ``percentile``, or ``identical`` where both sides have the same scores.
+        method: ``exact``, ``anytime``, ``bca``, ``percentile``, or ``identical`` where both sides
+            have the same scores.
         over: What was resampled or counted. An interval over ``runs`` speaks of these tasks only.
     """
 
@@ -214,6 +216,33 @@ def exact_binomial(successes: int, trials: int, level: float = 0.95) -> Interval
     low = 0.0 if successes == 0 else _solve(lambda p: 1 - _cdf(successes - 1, trials, p) - tail)
     high = 1.0 if successes == trials else _solve(lambda p: tail - _cdf(successes, trials, p))
     return Interval(low, high, level, "exact", "runs")
+
+
+def anytime_binomial(successes: int, trials: int, level: float = 0.95) -> Interval:
+    """An interval of a proportion that holds whenever one stops, also because of what was seen.
+
+    All p are kept against which a uniform mixture of alternatives has not won 1 / (1 − level) to one; by
+    Ville's inequality the truth is lost with probability ≤ 1 − level over the whole sequence. Wider than
+    the exact interval, which only holds if the number of trials was fixed beforehand.
+
+    Raises:
+        ValueError: Not 0 ≤ successes ≤ trials, or the level is not in (0, 1).
+
+    Source: H. Robbins, Statistical Methods Related to the Law of the Iterated Logarithm (1970).
+    """
+    if not 0 <= successes <= trials or not 0 < level < 1:
+        raise ValueError(f"no proportion: {successes} of {trials} at level {level}")
+    failures = trials - successes
+    mixture = math.lgamma(successes + 1) + math.lgamma(failures + 1) - math.lgamma(trials + 2)
+    bound, rate = mixture + math.log(1 - level), successes / trials if trials else 0.5
+
+    def likelihood(p: float) -> float:
+        gained = successes * math.log(p) if successes else 0.0
+        return gained + (failures * math.log1p(-p) if failures else 0.0)
+
+    low = 0.0 if successes == 0 else _solve(lambda p: likelihood(min(p, rate) or 1e-300) - bound)
+    high = 1.0 if failures == 0 else 1 - _solve(lambda q: likelihood(1 - min(q, 1 - rate) or 1e-300) - bound)
+    return Interval(low, high, level, "anytime", "runs")
 
 
 def _cdf(count: int, trials: int, p: float) -> float:

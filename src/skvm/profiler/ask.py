@@ -13,9 +13,10 @@ from skvm.evaluate.contract import Evidence
 from skvm.evaluate.grading import Oracle
 from skvm.evaluate.run import Bench, RunSpec, run_once
 from skvm.evidence.record import CriterionResult, Outcome, Usage
-from skvm.harness.contract import Harness
+from skvm.harness.contract import HARNESSES, Facility, Harness
 from skvm.harness.trajectory import Trajectory
 from skvm.profiler.failures import FileChanges, changes
+from skvm.profiler.simulated import Dials, SimulatedProcessor, read_dials
 from skvm.target.contract import Level, Primitive, Probe, Verdict, Work
 from skvm.task.model import Task
 
@@ -81,16 +82,31 @@ class Asker:
     Args:
         bench: What runs share.
         model: Full model id.
-        harness: Registered harness name, or a harness.
+        harness: Registered harness name.
+        facilities: What the harness can do.
         timeout_s: The agent's wall clock for one probe.
         session_id: The session these runs belong to.
+        dials: Of a simulated processor, which answers in the harness's place.
     """
 
     bench: Bench
     model: str
-    harness: str | Harness
+    harness: str
+    facilities: frozenset[Facility]
     timeout_s: float = 120.0
     session_id: str | None = None
+    dials: Dials | None = None
+
+    @classmethod
+    def of(cls, bench: Bench, model: str, harness: str, timeout_s: float, session_id: str | None) -> Asker:
+        """The asker of a target, real or simulated.
+
+        Raises:
+            UsageError: The harness is unknown, or only half of the target is simulated.
+        """
+        dials = read_dials(model, harness)
+        facilities = frozenset(Facility) if dials is not None else HARNESSES.get(harness)().facilities
+        return cls(bench, model, harness, facilities, timeout_s, session_id, dials)
 
     async def ask(self, primitive: Primitive, level: Level, seed: int) -> Asked:
         """Ask one probe, again if something other than the agent failed.
@@ -107,12 +123,13 @@ class Asker:
                 RunSpec(
                     task=probe_task(primitive, level, seed, probe, self.timeout_s),
                     model_id=self.model,
-                    harness=self.harness,
+                    harness=self._harness(primitive, level, seed, probe, attempt),
                     condition="probe",
                     repetition=attempt,
                     seed=seed,
                     oracle=_oracle(primitive, level, probe, seen),
                     session_id=self.session_id,
+                    simulated=self.dials is not None,
                 ),
                 self.bench,
             )
@@ -130,6 +147,13 @@ class Asker:
                     trajectory=seen.trajectory,
                     changed=seen.changed,
                 )
+
+    def _harness(
+        self, primitive: Primitive, level: Level, seed: int, probe: Probe, attempt: int
+    ) -> str | Harness:
+        if self.dials is None:
+            return self.harness
+        return SimulatedProcessor(self.dials, primitive, level, seed, probe, attempt)
 
 
 def _oracle(primitive: Primitive, level: Level, probe: Probe, seen: _Seen) -> Oracle:

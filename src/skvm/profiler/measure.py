@@ -2,36 +2,36 @@
 
 from __future__ import annotations
 
-import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from time import perf_counter
+from time import monotonic, perf_counter
 from typing import Any
 
 import anyio
+import anyio.to_thread
 
 import skvm
 from skvm.errors import SkvmError, UsageError
 from skvm.evaluate.run import Bench
-from skvm.evaluate.stats import exact_binomial
 from skvm.evidence.record import Usage
-from skvm.harness.contract import HARNESSES
-from skvm.harness.sandbox import Policy
 from skvm.profiler.ask import Asked, Asker
-from skvm.profiler.failures import failure_report
-from skvm.profiler.ladder import highest
+from skvm.profiler.ladder import Design
 from skvm.profiler.plan import Plan, Request, plan
-from skvm.target.contract import LEVELS, Level, Primitive
+from skvm.profiler.preflight import Preflight, preflight
+from skvm.profiler.tally import Tally, stamp, tokens, usage_of
+from skvm.target.contract import Level, Primitive
 from skvm.target.coverage import catalogue_digest
-from skvm.target.profile import LevelResult, PrimitiveDetail, Profile, ProfileCost, TokenUsage
+from skvm.target.profile import PrimitiveDetail, Profile, ProfileCost
 from skvm.target.store import ProfileStore
 
 __all__ = ["Measurement", "Progress", "Request", "measure"]
 
 OUTAGE = 3
 """Probes in a row without a graded attempt after which nothing more is asked."""
+CHECKPOINT_S = 0.5
+"""How much work a kill may cost at most."""
 ASKING = "asking"
 NOT_ASKED = "not asked: too many faults in a row"
 
@@ -93,8 +93,8 @@ async def measure(
     """Bring the profile of a target up to what is asked for.
 
     What a stored profile answers for is not measured again; a measurement that was cut short goes on from
-    its checkpoint, which is written after every primitive. A probe that meets only faults leaves its
-    primitive unmeasured and the profile partial; a partial profile never replaces a complete one.
+    its checkpoint, which holds every graded probe. A probe that meets only faults leaves its primitive
+    unmeasured and the profile partial; a partial profile never replaces a complete one.
 
     Raises:
         UsageError: The harness is unknown, nothing is asked for, or a stored profile is broken.
@@ -109,15 +109,15 @@ async def measure(
     began = perf_counter()
     todo = plan(request, store)
     job = _Job(request, todo, bench, store, on_progress)
-    await job.preflight()
-    if not job.ask and not todo.resumed and todo.base is not None and todo.path is not None:
+    await job.prepare()
+    if not job.tallies and not todo.resumed and todo.base is not None and todo.path is not None:
         profile = todo.base.model_copy(
             update={"unmeasured": {**(todo.base.unmeasured or {}), **todo.leave, **job.unmeasured} or None}
         )
         return Measurement(profile, todo.path, is_reused=True)
     await job.run()
     profile = job.profile()
-    path = store.save(profile, job.failures)
+    path = store.save(profile, job.failures())
     remeasured = {
         name: why
         for name, why in todo.reasons.items()
@@ -140,7 +140,7 @@ class _Job:
         self.request, self.todo, self.bench, self.store = request, todo, bench, store
         self.on_progress = on_progress
         self.began_at = datetime.now(UTC)
-        self.asker = Asker(
+        self.asker = Asker.of(
             bench,
             request.model,
             request.harness,
@@ -148,156 +148,148 @@ class _Job:
             f"profile-{self.began_at:%Y%m%dT%H%M%S}",
         )
         self.probes = request.key.probes
-        self.ask = list(todo.ask)
+        self.tallies: dict[str, Tally] = {}
         self.details: dict[str, PrimitiveDetail] = {d.primitive_id: d for d in todo.resumed}
         self.unmeasured: dict[str, str] = {}
         self.faulty: set[str] = set()
-        self.failures: dict[str, list[dict[str, Any]]] = {}
         self.usage, self.runs, self.done, self.faults_in_a_row = Usage(), 0, 0, 0
-        self.lost = Usage()
+        self.limiter = anyio.CapacityLimiter(request.concurrency)
+        self.written_at = 0.0
+        self.writing = anyio.Lock()
 
-    async def preflight(self) -> None:
-        """Find what cannot be measured here, before anything is spent."""
-        harness = HARNESSES.get(self.request.harness)()
-        commands = sorted({command for primitive in self.ask for command in primitive.commands})
-        absent = await self._absent(commands) if commands else set()
-        for primitive in tuple(self.ask):
-            lacking = sorted(need.value for need in primitive.needs - harness.facilities)
-            missing = [command for command in primitive.commands if command in absent]
-            if lacking:
-                self.unmeasured[primitive.id] = f"{self.request.harness} cannot do {', '.join(lacking)}"
-            elif missing:
-                self.unmeasured[primitive.id] = f"the sandbox has no {', '.join(missing)}"
-            else:
+    async def prepare(self) -> None:
+        """Find what cannot be measured here, before anything is spent, and take up what was begun."""
+        found: Preflight = await preflight(
+            self.todo.ask, self.request.harness, self.asker.facilities, self.bench
+        )
+        self.unmeasured |= found.unmeasured
+        for primitive in self.todo.ask:
+            if (levels := found.levels.get(primitive.id)) is None:
                 continue
-            self.ask.remove(primitive)
-
-    async def _absent(self, commands: Sequence[str]) -> set[str]:
-        with tempfile.TemporaryDirectory(prefix="skvm-preflight-", dir=_existing(self.bench)) as folder:
-            async with self.bench.sandbox.open(Policy(work_dir=Path(folder))) as cell:
-                script = 'for c in "$@"; do command -v "$c" >/dev/null || echo "$c"; done'
-                found = await cell.execute(["sh", "-c", script, "sh", *commands], timeout_s=30)
-        return set(found.stdout.split())
+            digest = self.probes[primitive.id]
+            tally = Tally.begin(primitive, digest, levels, found.ceilings.get(primitive.id))
+            if begun := self.todo.unfinished.get(primitive.id):
+                tally.resume(begun)
+            self.tallies[primitive.id] = tally
 
     async def run(self) -> None:
         """Measure every primitive, so many at once; keep what is done whatever happens."""
         limiter = anyio.CapacityLimiter(self.request.concurrency)
 
-        async def one(primitive: Primitive) -> None:
+        async def one(tally: Tally) -> None:
             async with limiter:
-                await self._measure(primitive)
-            self._checkpoint()
+                await self._measure(tally)
+            await self._checkpoint(is_due=True)
 
         try:
             async with anyio.create_task_group() as group:
-                for primitive in self.ask:
-                    group.start_soon(one, primitive)
-        except BaseExceptionGroup as group_of_errors:
-            raise _known(group_of_errors) or group_of_errors from None
+                for tally in self.tallies.values():
+                    group.start_soon(one, tally)
+        except BaseException as error:
+            with anyio.CancelScope(shield=True):
+                await self._checkpoint(is_due=True)
+            if isinstance(error, BaseExceptionGroup):
+                raise _known(error) or error from None
+            raise
 
-    def _checkpoint(self) -> None:
-        if self.details:
-            self.store.checkpoint(self.profile(is_partial=True))
-
-    async def _measure(self, primitive: Primitive) -> None:
-        design, seen = self.request.design, {level: list[bool]() for level in LEVELS}
-        asked: dict[Level, list[tuple[int, Asked]]] = {level: [] for level in LEVELS}
-        while (level := design.next_level(seen)) is not None:
-            if self.faults_in_a_row >= OUTAGE:
-                self._give_up(primitive, NOT_ASKED, asked)
+    async def _checkpoint(self, *, is_due: bool = False) -> None:
+        if not self.details and not any(tally.is_begun for tally in self.tallies.values()):
+            return
+        async with self.writing:
+            if not is_due and monotonic() - self.written_at < CHECKPOINT_S:
                 return
-            seed = self.request.first_seed + len(seen[level])
-            self._tell(primitive, level, None, ASKING)
-            answer = await self.asker.ask(primitive, level, seed)
-            self._account(answer)
-            asked[level].append((seed, answer))
+            await anyio.to_thread.run_sync(
+                self.store.checkpoint, self.profile(is_partial=True), self.failures()
+            )
+            self.written_at = monotonic()
+
+    async def _measure(self, tally: Tally) -> None:
+        """Ask until the design has decided."""
+        while True:
+            design = self._design(tally)
+            many = max(1, self.request.concurrency // max(1, len(self.tallies) - self.done))
+            levels = design.next_levels(tally.seen, many)
+            if not levels:
+                break
+            if self.faults_in_a_row >= OUTAGE:
+                self._give_up(tally, NOT_ASKED)
+                return
+            if (fault := await self._ask(tally, levels)) is not None:
+                self._give_up(tally, fault)
+                return
+            await self._checkpoint()
+        detail = tally.detail(design)
+        self.details[tally.primitive.id] = detail
+        self.done += 1
+        self._tell(tally.primitive, None, None, detail.highest_level.value)
+
+    def _design(self, tally: Tally) -> Design:
+        """The request's design, informed by the target's other primitives: this job's and those known."""
+        known = (*self.todo.resumed, *(self.todo.base.details if self.todo.base else ()))
+        others = [each.seen for each in self.tallies.values() if each is not tally]
+        others += [seen_of(detail) for detail in known if detail.primitive_id not in self.tallies]
+        return self.request.design.informed(others)
+
+    async def _ask(self, tally: Tally, levels: tuple[Level, ...]) -> str | None:
+        """Ask probes at once; their outcomes count in the order of their seeds.
+
+        Returns:
+            The fault if one could not be graded, after the others were counted.
+        """
+        asked: dict[int, tuple[Level, int, Asked]] = {}
+        taken: dict[Level, int] = {}
+
+        async def one(place: int, level: Level, seed: int) -> None:
+            async with self.limiter:
+                self._tell(tally.primitive, level, None, ASKING)
+                asked[place] = (level, seed, await self.asker.ask(tally.primitive, level, seed))
+
+        try:
+            async with anyio.create_task_group() as group:
+                for place, level in enumerate(levels):
+                    before = len(tally.seen[level]) + taken.get(level, 0)
+                    taken[level] = taken.get(level, 0) + 1
+                    group.start_soon(one, place, level, self.request.first_seed + before)
+        finally:
+            # Also what was asked when another one ended it is paid for.
+            fault = self._count(tally, [asked[place] for place in sorted(asked)])
+        return fault
+
+    def _count(self, tally: Tally, asked: list[tuple[Level, int, Asked]]) -> str | None:
+        fault = None
+        for level, seed, answer in asked:
+            self.usage, self.runs = self.usage + answer.usage, self.runs + answer.runs
+            tally.pay(answer)
             if answer.verdict is None:
                 self.faults_in_a_row += 1
-                self._tell(primitive, level, None, answer.fault or "")
-                self._give_up(primitive, f"{level.value} seed {seed}: {answer.fault}", asked)
-                return
-            self.faults_in_a_row = 0
-            seen[level].append(answer.verdict.passed)
-            self._tell(primitive, level, answer.verdict.passed, answer.verdict.reason)
-        self._finish(primitive, highest(design, seen), asked)
+                fault = f"{level.value} seed {seed}: {answer.fault}"
+                self._tell(tally.primitive, level, None, answer.fault or "")
+            elif fault is None:
+                # After a fault the seeds would no longer follow on one another.
+                self.faults_in_a_row = 0
+                tally.add(level, seed, answer)
+                self._tell(tally.primitive, level, answer.verdict.passed, answer.verdict.reason)
+        return fault
 
-    def _account(self, answer: Asked) -> None:
-        self.usage, self.runs = self.usage + answer.usage, self.runs + answer.runs
-
-    def _give_up(
-        self, primitive: Primitive, why: str, asked: Mapping[Level, Sequence[tuple[int, Asked]]]
-    ) -> None:
-        self.lost = sum((answer.usage for each in asked.values() for _, answer in each), self.lost)
-        self.unmeasured[primitive.id] = why
-        self.faulty.add(primitive.id)
+    def _give_up(self, tally: Tally, why: str) -> None:
+        self.unmeasured[tally.primitive.id] = why
+        self.faulty.add(tally.primitive.id)
         self.done += 1
-        self._tell(primitive, None, None, f"unmeasured: {why}")
-
-    def _finish(
-        self, primitive: Primitive, level: Level, asked: Mapping[Level, Sequence[tuple[int, Asked]]]
-    ) -> None:
-        answers = [answer for each in asked.values() for _, answer in each]
-        usage = sum((answer.usage for answer in answers), Usage())
-        self.details[primitive.id] = PrimitiveDetail(
-            primitive_id=primitive.id,
-            highest_level=level,
-            level_results=tuple(
-                self._level_result(primitive, each, asked[each]) for each in LEVELS if asked[each]
-            ),
-            usage=_tokens(usage),
-            cost_usd=usage.cost_usd,
-            runs=sum(answer.runs for answer in answers),
-            probe_digest=self.probes[primitive.id],
-            design=self.request.design.name,
-            measured_at=_stamp(datetime.now(UTC)),
-        )
-        self.done += 1
-        self._tell(primitive, None, None, level.value)
-
-    def _level_result(
-        self, primitive: Primitive, level: Level, asked: Sequence[tuple[int, Asked]]
-    ) -> LevelResult:
-        verdicts = [answer.verdict for _, answer in asked if answer.verdict is not None]
-        passed = sum(verdict.passed for verdict in verdicts)
-        costs = [answer.usage.cost_usd for _, answer in asked]
-        failures = []
-        for instance, (seed, answer) in enumerate(asked):
-            if answer.verdict is None or answer.verdict.passed:
-                continue
-            line = f"seed {seed}: {answer.verdict.reason}"
-            if answer.outcome.value != "scored":
-                line += f" ({answer.outcome.value})"
-            if files := answer.changed.line():
-                line += f"; files {files}"
-            failures.append(line)
-            report = failure_report(
-                primitive.id,
-                level,
-                instance,
-                reason=answer.verdict.reason,
-                trajectory=answer.trajectory,
-                changed=answer.changed,
-            )
-            self.failures.setdefault(f"{primitive.id}/{level.value}", []).append(report)
-        interval = exact_binomial(passed, len(verdicts))
-        seen = {level: [verdict.passed for verdict in verdicts]}
-        return LevelResult(
-            level=level,
-            passed=self.request.design.holds(level, seen) is True,
-            pass_count=passed,
-            total_count=len(verdicts),
-            duration_ms=sum(answer.duration_ms for _, answer in asked),
-            cost_usd=sum(cost or 0.0 for cost in costs),
-            test_description=primitive.levels[level].claim,
-            failure_details=tuple(failures),
-            seeds=tuple(seed for seed, _ in asked),
-            interval=(round(interval.low, 4), round(interval.high, 4)),
-        )
+        self._tell(tally.primitive, None, None, f"unmeasured: {why}")
 
     def _tell(self, primitive: Primitive, level: Level | None, passed: bool | None, detail: str) -> None:
+        total = len(self.tallies)
         self.on_progress(
-            Progress(primitive.id, level, passed, detail, self.usage, self.runs, self.done, len(self.ask))
+            Progress(primitive.id, level, passed, detail, self.usage, self.runs, self.done, total)
         )
+
+    def failures(self) -> dict[str, list[Mapping[str, Any]]]:
+        """Failure reports of everything in the profile, also those from before a resume."""
+        reports = {name: list(each) for name, each in self.todo.failures.items()}
+        for tally in self.tallies.values():
+            for name, more in tally.failures.items():
+                reports[name] = [*reports.get(name, ()), *more]
+        return reports
 
     def profile(self, *, is_partial: bool = False) -> Profile:
         """Everything known now: what was kept, what was resumed, what was measured."""
@@ -318,42 +310,42 @@ class _Job:
         unmeasured = {**((base.unmeasured if base else None) or {}), **self.todo.leave, **self.unmeasured}
         requested = {*asked, *levels, *((base.requested if base else None) or ())}
         digests = {name: d.probe_digest for name, d in details.items() if d.probe_digest is not None}
+        unfinished = [t for name, t in self.tallies.items() if name not in self.details and t.runs]
+        is_partial = is_partial or bool(self.faulty)
         return Profile(
             model=self.request.model,
             harness=self.request.harness,
-            profiled_at=_stamp(self.began_at),
+            profiled_at=stamp(self.began_at),
             capabilities=dict(sorted(levels.items())),
             details=tuple(details[name] for name in sorted(details)),
-            cost=self._cost(tuple(details.values())),
-            is_partial=is_partial or bool(self.faulty),
+            cost=_cost(tuple(details.values()), unfinished),
+            is_partial=is_partial,
             unmeasured={name: why for name, why in sorted(unmeasured.items()) if name not in levels} or None,
             requested=tuple(sorted(requested)),
             skvm_version=skvm.__version__,
             catalogue_digest=catalogue_digest(digests),
             instances=self.request.design.most_probes,
+            simulated=True if self.asker.dials is not None else None,
+            unfinished=tuple(t.detail(self.request.design) for t in unfinished) if is_partial else None,
         )
 
-    def _cost(self, details: Sequence[PrimitiveDetail]) -> ProfileCost:
-        """What the whole profile cost: everything in it, and what was spent on nothing."""
-        spent = [self.lost]
-        for detail in details:
-            tokens = detail.usage or TokenUsage()
-            spent.append(
-                Usage(
-                    input_tokens=tokens.input,
-                    output_tokens=tokens.output,
-                    cache_read_tokens=tokens.cache_read,
-                    cache_write_tokens=tokens.cache_write,
-                    cost_usd=detail.cost_usd,
-                )
-            )
-        usage = sum(spent, Usage())
-        return ProfileCost(
-            total_usd=usage.cost_usd or 0.0,
-            total_tokens=_tokens(usage),
-            duration_ms=sum(result.duration_ms for detail in details for result in detail.level_results),
-            usd_known=usage.cost_usd is not None,
-        )
+
+def seen_of(detail: PrimitiveDetail) -> dict[Level, tuple[bool, ...]]:
+    """Outcomes by level, as far as the profile keeps them."""
+    return {result.level: result.outcomes or () for result in detail.level_results}
+
+
+def _cost(details: tuple[PrimitiveDetail, ...], unfinished: list[Tally]) -> ProfileCost:
+    """What the whole profile cost: everything in it, and what was spent on what is not finished."""
+    usage = sum([usage_of(d) for d in details] + [t.usage for t in unfinished], Usage())
+    lasted_ms = [result.duration_ms for detail in details for result in detail.level_results]
+    lasted_ms += [result.duration_ms for tally in unfinished for result in tally.results.values()]
+    return ProfileCost(
+        total_usd=usage.cost_usd or 0.0,
+        total_tokens=tokens(usage),
+        duration_ms=sum(lasted_ms),
+        usd_known=usage.cost_usd is not None,
+    )
 
 
 def _known(error: BaseException) -> SkvmError | None:
@@ -362,21 +354,3 @@ def _known(error: BaseException) -> SkvmError | None:
         return error
     inner = error.exceptions if isinstance(error, BaseExceptionGroup) else ()
     return next((found for each in inner if (found := _known(each)) is not None), None)
-
-
-def _existing(bench: Bench) -> Path:
-    bench.settings.tmp_dir.mkdir(parents=True, exist_ok=True)
-    return bench.settings.tmp_dir
-
-
-def _tokens(usage: Usage) -> TokenUsage:
-    return TokenUsage(
-        input=usage.input_tokens,
-        output=usage.output_tokens,
-        cache_read=usage.cache_read_tokens,
-        cache_write=usage.cache_write_tokens,
-    )
-
-
-def _stamp(when: datetime) -> str:
-    return when.isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
-from skvm.profiler.ladder import Design, FixedDesign
+from skvm.profiler.ladder import Design, SequentialDesign
 from skvm.target.contract import Primitive
-from skvm.target.coverage import Coverage, ProfileKey, coverage
+from skvm.target.coverage import ProfileKey, coverage
 from skvm.target.profile import PrimitiveDetail, Profile
 from skvm.target.store import ProfileStore
 
@@ -24,21 +25,23 @@ class Request:
         harness: Registered harness name.
         primitives: What is asked for.
         design: How many probes, and when to stop.
-        concurrency: Primitives measured at once, ≥ 1.
+        concurrency: Runs at once, over primitives and the probes of one, ≥ 1.
         timeout_s: The agent's wall clock for one probe.
         first_seed: Seed of the first probe of each level; later ones count up.
         force: Measure everything asked for again.
+        resume: Go on with an unfinished measurement also where ``force`` began it.
         fill: Measure what a foreign profile lacks instead of leaving it unmeasured.
     """
 
     model: str
     harness: str
     primitives: Sequence[Primitive]
-    design: Design = field(default_factory=FixedDesign)
+    design: Design = field(default_factory=SequentialDesign)
     concurrency: int = 1
     timeout_s: float = 120.0
     first_seed: int = 0
     force: bool = False
+    resume: bool = False
     fill: bool = False
 
     @property
@@ -58,6 +61,8 @@ class Plan:
         ask: What to measure.
         reasons: Why, by id.
         leave: Ids a foreign profile lacks, which are left unmeasured.
+        unfinished: Primitives among ``ask`` whose first probes the checkpoint holds.
+        failures: Failure reports of the checkpoint that still belong to something, by ``primitive/level``.
     """
 
     base: Profile | None
@@ -66,6 +71,8 @@ class Plan:
     ask: tuple[Primitive, ...]
     reasons: Mapping[str, str]
     leave: Mapping[str, str]
+    unfinished: Mapping[str, PrimitiveDetail] = field(default_factory=dict)
+    failures: Mapping[str, Sequence[Mapping[str, Any]]] = field(default_factory=dict)
 
 
 def plan(request: Request, store: ProfileStore) -> Plan:
@@ -74,36 +81,50 @@ def plan(request: Request, store: ProfileStore) -> Plan:
     Raises:
         UsageError: A stored profile is broken.
     """
-    latest, checkpoint = (
-        store.latest(request.model, request.harness),
-        store.partial(request.model, request.harness),
-    )
-    base = latest.profile if latest else None
-    key, path = request.key, latest.path if latest else None
-    if request.force:
-        # Asked for everything again: only what was not asked for is kept.
-        missing: Mapping[str, str] = dict.fromkeys(key.probes, "asked for again")
-        return Plan(base, path, (), tuple(request.primitives), missing, {})
-    held = coverage(base, key)
-    begun = (
-        coverage(checkpoint.profile, key, accept_foreign=False)
-        if checkpoint and (base is None or checkpoint.profile.profiled_at > base.profiled_at)
-        else Coverage()
-    )
-    is_foreign = base is not None and base.requested is None and not base.is_partial
-    leave: dict[str, str] = {}
+    latest = store.latest(request.model, request.harness)
+    base, path = (latest.profile, latest.path) if latest else (None, None)
+    key = request.key
+    begun = _begun(request, store, base)
+    finished = coverage(begun, key, accept_foreign=False).usable if begun else ()
     reasons: dict[str, str] = {}
-    for name, why in held.missing.items():
-        if name in begun.usable:
+    leave: dict[str, str] = {}
+    is_foreign = base is not None and base.requested is None and not base.is_partial
+    missing = dict.fromkeys(key.probes, "asked for again") if request.force else coverage(base, key).missing
+    for name, why in missing.items():
+        if name in finished:
             continue
-        if is_foreign and not request.fill and base is not None and base.level_of(name) is None:
+        if is_foreign and not (request.fill or request.force) and base and base.level_of(name) is None:
             leave[name] = "not in the imported profile; --fill measures it"
         else:
             reasons[name] = why
-    resumed = tuple(
-        detail
-        for detail in (checkpoint.profile.details if checkpoint else ())
-        if detail.primitive_id in begun.usable and detail.primitive_id in held.missing
-    )
+    details = begun.details if begun else ()
+    resumed = tuple(d for d in details if d.primitive_id in finished and d.primitive_id in missing)
+    unfinished = {
+        detail.primitive_id: detail
+        for detail in (begun.unfinished if begun else None) or ()
+        if detail.primitive_id in reasons
+        and detail.probe_digest == key.probes[detail.primitive_id]
+        and detail.design == key.design
+    }
+    named = {*unfinished, *(detail.primitive_id for detail in resumed)}
+    failures = {
+        place: reports
+        for place, reports in (
+            store.partial_failures(request.model, request.harness) if begun else {}
+        ).items()
+        if place.partition("/")[0] in named
+    }
     ask = tuple(primitive for primitive in request.primitives if primitive.id in reasons)
-    return Plan(base, path, resumed, ask, reasons, leave)
+    # What the checkpoint finished is measured again as much as what is asked for now.
+    reasons |= {detail.primitive_id: missing[detail.primitive_id] for detail in resumed}
+    return Plan(base, path, resumed, ask, reasons, leave, unfinished, failures)
+
+
+def _begun(request: Request, store: ProfileStore, base: Profile | None) -> Profile | None:
+    """The checkpoint of an unfinished measurement, if it is to be gone on with."""
+    if request.force and not request.resume:
+        return None
+    checkpoint = store.partial(request.model, request.harness)
+    if checkpoint is None or (base is not None and checkpoint.profile.profiled_at <= base.profiled_at):
+        return None
+    return checkpoint.profile

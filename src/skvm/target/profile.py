@@ -49,7 +49,8 @@ class LevelResult(_Part):
         skip_count: Probes that could not be asked or graded.
         failure_details: One line a failed probe.
         seeds: Seeds of the probes, in order (ours).
-        interval: 95 % interval of the success probability (ours).
+        interval: 95 % interval of the success probability, valid whenever one stops (ours).
+        outcomes: Whether each probe passed, in the order of the seeds (ours).
     """
 
     level: Level
@@ -64,6 +65,7 @@ class LevelResult(_Part):
     failure_artifacts: tuple[dict[str, Any], ...] | None = None
     seeds: tuple[int, ...] | None = None
     interval: tuple[float, float] | None = None
+    outcomes: tuple[bool, ...] | None = None
 
 
 class PrimitiveDetail(_Part):
@@ -81,6 +83,7 @@ class PrimitiveDetail(_Part):
         probe_digest: Digest of the probes it was measured with (ours).
         design: How many probes were asked and when it was stopped (ours).
         measured_at: ISO time stamp (ours).
+        prior: What was expected of L0–L3 when it was decided, from the target's other primitives (ours).
     """
 
     primitive_id: str
@@ -94,6 +97,7 @@ class PrimitiveDetail(_Part):
     probe_digest: str | None = None
     design: str | None = None
     measured_at: str | None = None
+    prior: tuple[float, float, float, float] | None = None
 
 
 class Profile(_Part):
@@ -113,6 +117,8 @@ class Profile(_Part):
         skvm_version: Version that measured it (ours).
         catalogue_digest: Digest of the probe catalogue it was measured with (ours).
         instances: Probes a level at most (ours).
+        simulated: Whether a simulated processor answered (ours).
+        unfinished: Primitives under way, in the checkpoint of a measurement (ours).
     """
 
     version: Literal["1.0"] = "1.0"
@@ -128,6 +134,8 @@ class Profile(_Part):
     skvm_version: str | None = None
     catalogue_digest: str | None = None
     instances: int | None = None
+    simulated: bool | None = None
+    unfinished: tuple[PrimitiveDetail, ...] | None = None
 
     def level_of(self, primitive_id: str) -> Level | None:
         """The measured level, ``None`` where unmeasured."""
