@@ -11,7 +11,7 @@ import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +21,26 @@ from skvm.errors import InfrastructureError, UsageError
 from skvm.files import replace_file
 from skvm.target.profile import Profile
 
-__all__ = ["ProfileStore", "StoredProfile", "read_profile", "safe_model"]
+__all__ = [
+    "MAX_BYTES",
+    "ProfileFile",
+    "ProfileFileError",
+    "ProfileStore",
+    "StoredProfile",
+    "history_name",
+    "moment_of",
+    "open_profile",
+    "read_profile",
+    "safe_model",
+    "write_whole",
+]
 
-_MAX_BYTES = 64 << 20
+PARTIAL_FAILURES = "partial-failure-reports.json"
+MAX_BYTES = 64 << 20
+"""A larger file is no profile, and is not read."""
 _MEND = "mend the file or move it away; `skvm profile` measures a new one"
+_GIVE = "give the path of a profile file"
+_SHAPE = "a profile is an object with version, model, harness, profiledAt and capabilities"
 
 
 def safe_model(model: str) -> str:
@@ -39,43 +55,110 @@ def safe_model(model: str) -> str:
     return name
 
 
+class ProfileFileError(UsageError):
+    """A profile file that cannot be read as one.
+
+    Args:
+        path: The file.
+        what: What is wrong with it, without the place.
+        help: The way out.
+        line: The line, from 1, where that is known.
+        column: The column, from 1, likewise.
+        field: The field at fault, in dots, where it is one.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        what: str,
+        *,
+        help: str,
+        line: int | None = None,
+        column: int | None = None,
+        field: str | None = None,
+    ) -> None:
+        place = ":".join(str(part) for part in (path, line, column) if part is not None)
+        super().__init__(f"{place}: {f'{field}: ' if field else ''}{what}", help=help)
+        self.path, self.line, self.field, self.what = path, line, field, what
+
+
+@dataclass(frozen=True, slots=True)
+class ProfileFile:
+    """A profile and the very bytes it was read from, which may hold more than we know of."""
+
+    profile: Profile
+    path: Path
+    data: bytes
+
+    def fault(self, field: str, message: str) -> ProfileFileError:
+        """A fault of one of its top-level fields, with the line it stands on."""
+        line = _line_of(self.data.decode("utf-8-sig"), (field,))
+        return ProfileFileError(self.path, message, help=_SHAPE, line=line, field=field)
+
+
 def read_profile(path: Path) -> Profile:
     """Read one profile file, ours or foreign.
 
     Raises:
-        UsageError: It is not there, not JSON or not a profile; names the file, the line or the field.
+        ProfileFileError: It is not there, not JSON or not a profile; names the file, the line or the field.
     """
-    try:
-        if path.stat().st_size > _MAX_BYTES:
-            raise UsageError(f"{path}: larger than {_MAX_BYTES >> 20} MB, not a profile", help=_MEND)
-        # A pipe would be waited for without end.
-        if path.exists() and not (path.is_file() or path.is_dir()):
-            raise UsageError(f"{path}: not a regular file", help="give the path of a profile file")
-        data = path.read_bytes()
-    except OSError as error:
-        raise UsageError(f"{path}: {error.strerror}", help="give the path of a profile file") from error
+    return open_profile(path).profile
+
+
+def open_profile(path: Path) -> ProfileFile:
+    """Read one profile file, ours or foreign, and keep its bytes.
+
+    Raises:
+        ProfileFileError: As for ``read_profile``.
+    """
+    data = _bytes_of(path)
     try:
         text = data.decode("utf-8-sig")
         value = json.loads(text)
     except UnicodeDecodeError as error:
-        raise UsageError(f"{path}: not UTF-8 text at byte {error.start}", help=_MEND) from error
+        raise ProfileFileError(path, f"not UTF-8 text at byte {error.start}", help=_MEND) from error
     except json.JSONDecodeError as error:
-        raise UsageError(f"{path}:{error.lineno}:{error.colno}: not JSON: {error.msg}", help=_MEND) from error
+        raise ProfileFileError(
+            path, f"not JSON: {error.msg}", help=_MEND, line=error.lineno, column=error.colno
+        ) from error
     except RecursionError as error:
-        raise UsageError(f"{path}: nested too deeply to be a profile", help=_MEND) from error
+        raise ProfileFileError(path, "nested too deeply to be a profile", help=_MEND) from error
     except ValueError as error:
-        raise UsageError(f"{path}: not a profile: {error}", help=_MEND) from error
+        raise ProfileFileError(path, f"not a profile: {error}", help=_MEND) from error
     try:
-        return Profile.model_validate(value)
+        return ProfileFile(Profile.model_validate(value), path, data)
     except ValidationError as error:
         first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"]) or "the document"
-        line = _line_of(text, first["loc"])
+        field = ".".join(str(part) for part in first["loc"]) or "the document"
         more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
-        raise UsageError(
-            f"{path}{f':{line}' if line else ''}: {place}: {first['msg']}{more}",
-            help="a profile is an object with version, model, harness, profiledAt and capabilities",
-        ) from error
+        line = _line_of(text, first["loc"])
+        raise ProfileFileError(path, first["msg"] + more, help=_SHAPE, line=line, field=field) from error
+
+
+def _bytes_of(path: Path) -> bytes:
+    try:
+        if path.stat().st_size > MAX_BYTES:
+            raise ProfileFileError(path, f"larger than {MAX_BYTES >> 20} MB, not a profile", help=_MEND)
+        # A pipe would be waited for without end.
+        if not (path.is_file() or path.is_dir()):
+            raise ProfileFileError(path, "not a regular file", help=_GIVE)
+        return path.read_bytes()
+    except OSError as error:
+        raise ProfileFileError(path, error.strerror or str(error), help=_GIVE) from error
+
+
+def moment_of(profile: Profile) -> datetime | None:
+    """When it was measured; a stamp without a zone counts as UTC, ``None`` for one that is no time."""
+    try:
+        moment = datetime.fromisoformat(profile.profiled_at)
+        return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):
+        return None
+
+
+def history_name(moment: datetime) -> str:
+    """The name of a profile of this moment in its target's history."""
+    return f"v_{moment:%Y%m%dT%H%M%SZ}.json"
 
 
 def _line_of(text: str, place: Sequence[int | str]) -> int | None:
@@ -154,9 +237,21 @@ class ProfileStore:
             else:
                 yield StoredProfile(profile, path)
 
-    def checkpoint(self, profile: Profile) -> Path:
-        """Keep what has been measured so far, beside the last complete profile."""
-        return self._write(self.folder(profile.model, profile.harness) / "partial.json", profile)
+    def checkpoint(self, profile: Profile, failures: Mapping[str, Sequence[Mapping[str, Any]]]) -> Path:
+        """Keep what has been measured so far, and its failure reports, beside the last complete profile."""
+        folder = self.folder(profile.model, profile.harness)
+        _replace(folder / PARTIAL_FAILURES, _reports(profile, failures))
+        return self._write(folder / "partial.json", profile)
+
+    def partial_failures(self, model: str, harness: str) -> Mapping[str, Sequence[Mapping[str, Any]]]:
+        """The failure reports of the checkpoint, by ``primitive/level``; none where they cannot be read."""
+        path = self.folder(model, harness) / PARTIAL_FAILURES
+        try:
+            reports = json.loads(path.read_bytes())["reports"]
+        except (OSError, ValueError, KeyError, TypeError):
+            # They explain, they decide nothing: a measurement goes on without them.
+            return {}
+        return {str(place): list(more) for place, more in dict(reports).items() if isinstance(more, list)}
 
     def save(self, profile: Profile, failures: Mapping[str, Sequence[Mapping[str, Any]]]) -> Path:
         """Make a complete profile the newest one; a partial one is only a checkpoint.
@@ -172,16 +267,14 @@ class ProfileStore:
             InfrastructureError: It cannot be written; nothing of the last profile is lost.
         """
         if profile.is_partial:
-            return self.checkpoint(profile)
+            return self.checkpoint(profile, failures)
         folder = self.folder(profile.model, profile.harness)
-        stamp = datetime.fromisoformat(profile.profiled_at).strftime("%Y%m%dT%H%M%SZ")
-        self._write(folder / f"v_{stamp}.json", profile)
+        self._write(folder / history_name(datetime.fromisoformat(profile.profiled_at)), profile)
         # Also when it is empty: reports of an older profile beside a newer one would mislead.
-        _replace(
-            folder / "failure-reports.json", {"profiledAt": profile.profiled_at, "reports": dict(failures)}
-        )
+        _replace(folder / "failure-reports.json", _reports(profile, failures))
         path = self._write(folder / "latest.json", profile)
         (folder / "partial.json").unlink(missing_ok=True)
+        (folder / PARTIAL_FAILURES).unlink(missing_ok=True)
         return path
 
     def _folders(self, model: str, harness: str) -> tuple[Path, ...]:
@@ -200,6 +293,10 @@ class ProfileStore:
         return path
 
 
+def _reports(profile: Profile, failures: Mapping[str, Sequence[Mapping[str, Any]]]) -> dict[str, Any]:
+    return {"profiledAt": profile.profiled_at, "reports": dict(failures)}
+
+
 def _without_none(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: _without_none(item) for key, item in value.items() if item is not None}
@@ -207,7 +304,15 @@ def _without_none(value: Any) -> Any:
 
 
 def _replace(path: Path, value: Any) -> None:
-    data = (json.dumps(value, ensure_ascii=False, indent=2) + "\n").encode()
+    write_whole(path, (json.dumps(value, ensure_ascii=False, indent=2) + "\n").encode())
+
+
+def write_whole(path: Path, data: bytes) -> None:
+    """Write a file of the store, whole or not at all, with the folders it needs.
+
+    Raises:
+        InfrastructureError: It cannot be written; what was there is as it was.
+    """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         replace_file(path, data, mode=0o644)
