@@ -15,9 +15,21 @@ import pkgutil
 from collections.abc import Callable, Iterator
 from typing import Generic, TypeVar
 
+from skvm.diagnostics import Diagnostic, rule
 from skvm.errors import ConfigError, UsageError
 
-__all__ = ["Registry"]
+__all__ = ["BUILTIN", "Registry"]
+
+BUILTIN = "skvm"
+"""The distribution of what we ship."""
+
+SKV403 = rule(
+    "SKV403",
+    "a plugin that cannot be used",
+    "An installed distribution offers an entry that cannot be imported, that is not what it should be, or whose "
+    "name is taken already. It is left out; everything else works as if it were not installed. Repair it, or "
+    "uninstall the distribution.",
+)
 
 T = TypeVar("T")
 
@@ -29,22 +41,29 @@ class Registry(Generic[T]):
         kind: What one entry is called, for messages (``"harness"``).
         package: Dotted package whose modules hold the built-in ones.
         group: Entry-point group of third parties.
+        check: Raises ``ValueError`` for an entry that must not be registered under its name.
     """
 
-    def __init__(self, kind: str, *, package: str, group: str) -> None:
+    def __init__(
+        self, kind: str, *, package: str, group: str, check: Callable[[str, T], None] | None = None
+    ) -> None:
         self.kind = kind
         self.package = package
         self.group = group
+        self._check = check
         self._entries: dict[str, T] = {}
+        self._plugged: dict[str, importlib.metadata.EntryPoint] = {}
 
     def register(self, name: str, entry: T) -> T:
         """Add ``entry`` under ``name``.
 
         Raises:
-            ValueError: The name is taken.
+            ValueError: The name is taken, or the entry is not what it should be.
         """
         if name in self._entries:
             raise ValueError(f"{self.kind} {name!r} is registered twice")
+        if self._check is not None:
+            self._check(name, entry)
         self._entries[name] = entry
         return entry
 
@@ -81,17 +100,49 @@ class Registry(Generic[T]):
 
     def names(self) -> tuple[str, ...]:
         """Every name that can be looked up, sorted; imports the built-in modules."""
-        for module in self._builtin_modules():
-            importlib.import_module(f"{self.package}.{module}")
+        self._load_builtins()
         return tuple(sorted({*self._entries, *(point.name for point in self._plugins())}))
 
     def all(self) -> tuple[T, ...]:
-        """Every entry in order of name."""
-        return tuple(self.get(name) for name in self.names())
+        """Every entry in order of name, without plugins that cannot be used; ``faults`` tells those."""
+        found = []
+        for name in self.names():
+            with contextlib.suppress(ConfigError):
+                found.append(self.get(name))
+        return tuple(found)
+
+    def origin(self, name: str) -> str:
+        """The distribution an entry comes from."""
+        point = self._plugged.get(name)
+        return _distribution(point) if point else BUILTIN
+
+    def faults(self) -> tuple[Diagnostic, ...]:
+        """What is wrong with the installed plugins; each one is imported."""
+        self._load_builtins()
+        found, seen = [], dict[str, str]()
+        for point in self._plugins():
+            owner = _distribution(point)
+            taken = seen.get(point.name)
+            if taken is None and point.name in self._entries and point.name not in self._plugged:
+                taken = BUILTIN
+            if taken is not None:
+                message = f"{self.kind} {point.name!r} of {owner} is left out: {taken} has one of that name"
+                found.append(SKV403.at(message, help=f"uninstall {owner}, or have it take another name"))
+                continue
+            seen[point.name] = owner
+            try:
+                self.get(point.name)
+            except ConfigError as error:
+                found.append(SKV403.at(error.message, help=error.help))
+        return tuple(found)
 
     def _builtin_modules(self) -> Iterator[str]:
         package = importlib.import_module(self.package)
         return (info.name for info in pkgutil.iter_modules(package.__path__) if not info.name.startswith("_"))
+
+    def _load_builtins(self) -> None:
+        for module in self._builtin_modules():
+            importlib.import_module(f"{self.package}.{module}")
 
     def _load_builtin(self, name: str) -> bool:
         module = name.replace("-", "_").replace(".", "_")
@@ -104,18 +155,26 @@ class Registry(Generic[T]):
         return tuple(importlib.metadata.entry_points(group=self.group))
 
     def _load_plugin(self, name: str) -> bool:
-        for point in self._plugins():
-            if point.name != name:
-                continue
-            try:
-                loaded = point.load()
-            except Exception as error:
-                distribution = point.dist.name if point.dist else "an unknown distribution"
-                raise ConfigError(
-                    f"{self.kind} {name!r} of {distribution} cannot be imported: {error}",
-                    help=f"repair or uninstall {distribution}",
-                ) from error
+        point = next((point for point in self._plugins() if point.name == name), None)
+        if point is None:
+            return False
+        # Ours come first: whatever else a plugin registers cannot take a built-in name.
+        self._load_builtins()
+        before = dict(self._entries)
+        try:
+            loaded = point.load()
             if name not in self._entries:
                 self.register(name, loaded)
-            return True
-        return False
+        except (Exception, SystemExit) as error:
+            self._entries = before
+            owner = _distribution(point)
+            raise ConfigError(
+                f"{self.kind} {name!r} of {owner} cannot be imported: {error or type(error).__name__}",
+                help=f"repair or uninstall {owner}",
+            ) from error
+        self._plugged.update(dict.fromkeys(self._entries.keys() - before.keys(), point))
+        return True
+
+
+def _distribution(point: importlib.metadata.EntryPoint) -> str:
+    return point.dist.name if point.dist else "an unknown distribution"

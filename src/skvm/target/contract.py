@@ -10,6 +10,7 @@ from __future__ import annotations
 import enum
 import hashlib
 import random
+import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -245,8 +246,25 @@ class Primitive:
         return await self.levels[level].grade(probe, work)
 
 
+_ID = re.compile(r"(?:gen|reason|tool|follow)(?:\.[a-z][a-z0-9]*(?:-[a-z0-9]+)*){1,2}")
+
+
+def _check(name: str, value: Primitive) -> None:
+    if not isinstance(value, Primitive):
+        raise ValueError(f"{name!r} is a {type(value).__name__}, not a Primitive")  # noqa: TRY004 - one kind
+    if not _ID.fullmatch(value.id):
+        raise ValueError(
+            f"{value.id!r} is no id of a primitive: gen, reason, tool or follow, then one or two words in "
+            "lower case, with dots between them"
+        )
+    if name != value.id:
+        raise ValueError(f"its id is {value.id!r}: the entry point must be called that")
+    if set(value.levels) != set(LEVELS):
+        raise ValueError(f"primitive {value.id!r} must define exactly L1, L2 and L3")
+
+
 PRIMITIVES: Registry[Primitive] = Registry(
-    "primitive", package="skvm.target.primitives", group="skvm.primitives"
+    "primitive", package="skvm.target.primitives", group="skvm.primitives", check=_check
 )
 
 
@@ -254,8 +272,6 @@ def primitive(value: Primitive) -> Primitive:
     """Register a primitive under its id.
 
     Raises:
-        ValueError: The id is taken, or a level is missing.
+        ValueError: The id is taken or is none, or a level is missing.
     """
-    if set(value.levels) != set(LEVELS):
-        raise ValueError(f"primitive {value.id!r} must define exactly L1, L2 and L3")
     return PRIMITIVES.register(value.id, value)
