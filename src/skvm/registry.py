@@ -26,9 +26,9 @@ BUILTIN = "skvm"
 SKV403 = rule(
     "SKV403",
     "a plugin that cannot be used",
-    "An installed distribution offers an entry that cannot be imported, that is not what it should be, or whose "
-    "name is taken already. It is left out; everything else works as if it were not installed. Repair it, or "
-    "uninstall the distribution.",
+    "An installed distribution offers an entry that cannot be imported, that is not what it should be, or "
+    "whose name is taken already. It is left out; everything else works as if it were not installed. Repair "
+    "it, or uninstall the distribution.",
 )
 
 T = TypeVar("T")

@@ -9,10 +9,10 @@ from pathlib import Path
 
 from skvm.evaluate.run import Bench
 from skvm.harness.contract import Facility
-from skvm.harness.sandbox import Policy
+from skvm.harness.sandbox import Policy, Sandbox
 from skvm.target.contract import LEVELS, Level, Primitive
 
-__all__ = ["Preflight", "preflight"]
+__all__ = ["Preflight", "find_absent", "preflight"]
 
 _TIMEOUT_S = 60.0
 _COMMANDS = 'for c in "$@"; do command -v "$c" >/dev/null || echo "$c"; done'
@@ -52,7 +52,9 @@ async def preflight(
     wanted = {name for primitive in primitives for name in primitive.commands}
     wanted |= {name for _, _, spec in specs for name in spec.commands}
     modules = {name for _, _, spec in specs for name in spec.modules}
-    absent = await _absent(bench, wanted | ({"python3"} if modules else set()), modules)
+    absent = await find_absent(
+        bench.sandbox, bench.settings.tmp_dir, wanted | ({"python3"} if modules else set()), modules
+    )
     unmeasured: dict[str, str] = {}
     levels: dict[str, tuple[Level, ...]] = {}
     ceilings: dict[str, str] = {}
@@ -78,14 +80,20 @@ async def preflight(
     return Preflight(unmeasured, levels, ceilings)
 
 
-async def _absent(bench: Bench, commands: Iterable[str], modules: Iterable[str]) -> set[str]:
-    """Which programs and modules are missing in the sandbox."""
+async def find_absent(
+    sandbox: Sandbox, tmp_dir: Path, commands: Iterable[str], modules: Iterable[str]
+) -> set[str]:
+    """Which programs and modules are missing in the sandbox.
+
+    Raises:
+        InfrastructureError: It does not open.
+    """
     commands, modules = sorted(commands), sorted(modules)
     if not commands and not modules:
         return set()
-    bench.settings.tmp_dir.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix="skvm-preflight-", dir=bench.settings.tmp_dir) as folder:
-        async with bench.sandbox.open(Policy(work_dir=Path(folder))) as cell:
+    tmp_dir.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="skvm-preflight-", dir=tmp_dir) as folder:
+        async with sandbox.open(Policy(work_dir=Path(folder))) as cell:
             found = await cell.execute(["sh", "-c", _COMMANDS, "sh", *commands], timeout_s=_TIMEOUT_S)
             absent = set(found.stdout.split())
             if modules and "python3" not in absent:
