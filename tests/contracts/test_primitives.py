@@ -74,11 +74,13 @@ async def test_a_right_answer_in_another_coat_is_what_the_level_says(
     accepts = coat in primitive.levels[level].accepts
     for seed in range(2) if await works.runs_processes(primitive, level) else SEEDS:
         probe = primitive.probe(level, seed)
-        answer = coated(probe.reference, coat)
-        if answer == probe.reference:
+        # Another right answer is dressed at every second seed.
+        bare = [probe.reference, *probe.also][seed % 2 if probe.also else 0]
+        answer = coated(bare, coat)
+        if answer == bare:
             continue
         verdict = await works.graded(primitive, level, probe, answer)
-        assert verdict.passed is accepts, f"seed {seed}: {verdict.reason}"
+        assert verdict.passed is accepts, f"seed {seed}: {verdict.reason}: {answer}"
 
 
 @pytest.mark.parametrize("cheater", CHEATERS)
@@ -86,7 +88,7 @@ async def test_a_right_answer_in_another_coat_is_what_the_level_says(
 async def test_a_cheater_fails(primitive: Primitive, level: Level, cheater: str) -> None:
     rng = random.Random(cheater)
     is_slow = await works.runs_processes(primitive, level)
-    rounds = GUESSES if cheater == "random-guess" and not is_slow else 1
+    rounds = GUESSES if "guess" in cheater and not is_slow else 1
     asked = passed = 0
     for seed in range(2) if is_slow else SEEDS:
         probe = primitive.probe(level, seed)
@@ -96,7 +98,7 @@ async def test_a_cheater_fails(primitive: Primitive, level: Level, cheater: str)
             )
             asked, passed = asked + 1, passed + verdict.passed
     # Guessing may be lucky once in a hundred; nothing else may ever pass.
-    assert passed <= (asked // 100 if cheater == "random-guess" else 0), f"{passed} of {asked} passed"
+    assert passed <= (asked // 100 if "guess" in cheater else 0), f"{passed} of {asked} passed"
 
 
 @pytest.mark.parametrize(("primitive", "level"), ALL)
@@ -117,6 +119,32 @@ async def test_probes_are_a_function_of_the_seed_and_hardly_repeat(
     assert len({repr((probe.prompt, probe.files, probe.site)) for probe in probes}) >= 199
     # Long questions are slow to read for a small model, and measure its memory instead.
     assert max(len(probe.prompt) for probe in probes) <= 2000
+
+
+@pytest.mark.parametrize(("primitive", "level"), ALL)
+async def test_a_verdict_names_its_reason(primitive: Primitive, level: Level) -> None:
+    probe = primitive.probe(level, 0)
+    for answer in (probe.reference, CHEATERS["refusal"](primitive, level, probe, random.Random(0))):
+        verdict = await works.graded(primitive, level, probe, answer)
+        assert 3 <= len(verdict.reason) <= 2000
+
+
+@pytest.mark.parametrize(("primitive", "level"), ALL)
+async def test_no_wrong_answer_is_a_right_one(primitive: Primitive, level: Level) -> None:
+    for seed in range(50):
+        probe = primitive.probe(level, seed)
+        right = [repr(each) for each in (probe.reference, *probe.also)]
+        assert not [each for each in probe.wrong if repr(each) in right]
+
+
+@pytest.mark.parametrize(("primitive", "level"), ALL)
+async def test_what_an_agent_is_shown_does_not_state_the_answer(primitive: Primitive, level: Level) -> None:
+    for seed in range(50):
+        probe = primitive.probe(level, seed)
+        said = [text.strip() for text in (*probe.reference.files.values(), probe.reference.response)]
+        shown = [probe.prompt, *probe.files.values()]
+        found = [text for text in said if len(text) >= 12 and any(text in each for each in shown)]
+        assert not found, f"seed {seed}: {found[0][:200]}"
 
 
 @pytest.mark.parametrize("primitive", PRIMITIVES.all(), ids=lambda p: p.id)

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import random
 import re
+import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from typing import TypeVar
 
 from skvm.harness.site import Site, Visit
 from skvm.harness.trajectory import Dialect, Observation, ToolCall, ToolKind, Trajectory, Turn
@@ -21,6 +23,15 @@ Cheater = Callable[[Primitive, Level, Probe, random.Random], Answer]
 """Makes an answer without the capability."""
 
 _REFUSAL = "I'm sorry, but I can't help with that."
+_LEAD_INS = ("Sure, here it is:", "Here is what you asked for:", "Okay. This is my answer:")
+_AFTERWORDS = (
+    "Let me know if that helps!",
+    "I hope this is what you need.",
+    "Shall I explain how I got there?",
+)
+_MANY = 20
+
+_T = TypeVar("_T")
 
 
 def coated(answer: Answer, coat: Coat) -> Answer:
@@ -28,7 +39,9 @@ def coated(answer: Answer, coat: Coat) -> Answer:
     dress = _DRESSES[coat]
     if answer.files:
         return replace(answer, files={path: dress(text) for path, text in answer.files.items()})
-    return replace(answer, response=dress(answer.response))
+    # What is said may also begin with blank lines; a script's first line must stay the first.
+    blank = "\n\n" if coat is Coat.BLANK_LINES else ""
+    return replace(answer, response=blank + dress(answer.response))
 
 
 def _bold(text: str) -> str:
@@ -38,11 +51,21 @@ def _bold(text: str) -> str:
     return "\n".join(f"**{line}**" if line.strip() else line for line in text.split("\n"))
 
 
+def _fenced(text: str) -> str:
+    mark, kind = _one_of((("```", ""), ("```", "text"), ("~~~", "")), text)
+    return f"{mark}{kind}\n" + text.rstrip("\n") + f"\n{mark}\n"
+
+
+def _one_of(choices: Sequence[_T], text: str) -> _T:
+    """Always the same for the same text, so that a coat is a function of the answer."""
+    return choices[zlib.crc32(text.encode()) % len(choices)]
+
+
 _DRESSES: Mapping[Coat, Callable[[str], str]] = {
-    Coat.FENCED: lambda text: "```\n" + text.rstrip("\n") + "\n```\n",
+    Coat.FENCED: _fenced,
     Coat.BOLD: _bold,
-    Coat.LEAD_IN: lambda text: f"Sure, here it is:\n\n{text}",
-    Coat.AFTERWORD: lambda text: f"{text}\n\nLet me know if that helps!",
+    Coat.LEAD_IN: lambda text: f"{_one_of(_LEAD_INS, text)}\n\n{text}",
+    Coat.AFTERWORD: lambda text: f"{text}\n\n{_one_of(_AFTERWORDS, text)}",
     Coat.CRLF: lambda text: text.replace("\n", "\r\n"),
     Coat.BLANK_LINES: lambda text: f"{text}\n\n",
 }
@@ -124,6 +147,36 @@ def _random_guess(primitive: Primitive, level: Level, probe: Probe, rng: random.
     return guess(probe, rng)
 
 
+def _many_guesses(primitive: Primitive, level: Level, probe: Probe, rng: random.Random) -> Answer:
+    """Twenty guesses at once, in the hope that the oracle looks for the right one among them."""
+    guesses = [_random_guess(primitive, level, probe, rng) for _ in range(_MANY)]
+    names = dict.fromkeys(name for guess in guesses for name in guess.files)
+    files = {name: "\n".join(guess.files.get(name, "") for guess in guesses) for name in names}
+    return Answer("\n".join(guess.response for guess in guesses), files, guesses[-1].turns)
+
+
+def _half_done(primitive: Primitive, level: Level, probe: Probe, rng: random.Random) -> Answer:
+    """The first half of a right answer: of its text, its files and its calls."""
+    whole = probe.reference
+    files = {name: _first_half(text) for name, text in whole.files.items()}
+    left = sum(len(acts) for acts in whole.turns) // 2
+    turns: list[Sequence[Act]] = []
+    for acts in whole.turns:
+        if left > 0:
+            turns.append(acts[:left])
+        left -= len(acts)
+    return Answer(_first_half(whole.response), files, turns)
+
+
+def _first_half(text: str) -> str:
+    """Half of the lines that say something; of one line, half of its words; of one word, nothing."""
+    for between in ("\n", " "):
+        parts = [part for part in text.strip().split(between) if part.strip()]
+        if len(parts) > 1:
+            return between.join(parts[: len(parts) // 2])
+    return ""
+
+
 CHEATERS: Mapping[str, Cheater] = {
     "empty": _empty,
     "refusal": _refusal,
@@ -133,7 +186,9 @@ CHEATERS: Mapping[str, Cheater] = {
     "file-without-effect": _no_effect,
     "right-but-idle": _idle,
     "plausible-but-wrong": _plausible,
+    "half-done": _half_done,
     "random-guess": _random_guess,
+    "many-guesses": _many_guesses,
 }
 """By name: what passes no oracle more often than once in a hundred probes."""
 
