@@ -6,7 +6,7 @@ agent said and did. It never sees the agent's own directory, and the agent never
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, TypeVar
@@ -14,6 +14,7 @@ from typing import Protocol, TypeVar
 from skvm.diagnostics import Diagnostic, Severity, rule
 from skvm.evidence.record import CriterionResult
 from skvm.harness.sandbox import Cell
+from skvm.harness.site import Visit
 from skvm.harness.trajectory import Trajectory
 from skvm.registry import Registry
 from skvm.task.model import Criterion, Task
@@ -38,12 +39,14 @@ class Evidence:
         trajectory: What the agent did and said.
         snapshot: A private copy of the work directory, on the host.
         cell: A fresh cell whose work directory is that copy.
+        visits: What the run's site was asked, in order; ``None`` where it had no site.
     """
 
     task: Task
     trajectory: Trajectory
     snapshot: Path
     cell: Cell
+    visits: Sequence[Visit] | None = None
 
 
 class Grader(Protocol):

@@ -21,6 +21,7 @@ from skvm.evaluate.contract import GRADERS, Evidence, Grader
 from skvm.evaluate.workspace import copy_tree, make_private_folder, remove_tree
 from skvm.evidence.record import CriterionResult
 from skvm.harness.sandbox import Policy, Sandbox
+from skvm.harness.site import Visit
 from skvm.harness.trajectory import Trajectory
 from skvm.task.model import Criterion, Task
 
@@ -66,11 +67,13 @@ class Seal:
         sandbox: Opens the cells.
         tmp_dir: Where copies are made.
         left: The agent's work directory; nothing runs in it any more.
+        visits: What the run's site was asked; ``None`` where it had no site.
     """
 
     sandbox: Sandbox
     tmp_dir: Path
     left: Path
+    visits: Sequence[Visit] | None = None
 
     @asynccontextmanager
     async def evidence(self, task: Task, trajectory: Trajectory) -> AsyncIterator[tuple[Evidence, list[str]]]:
@@ -86,7 +89,10 @@ class Seal:
                 shown.append(hidden)
                 env["SKVM_GRADERS"] = str(hidden)
             async with self.sandbox.open(Policy(work_dir=copy, read_only=shown, env=env)) as cell:
-                yield Evidence(task=task, trajectory=trajectory, snapshot=copy, cell=cell), notes
+                evidence = Evidence(
+                    task=task, trajectory=trajectory, snapshot=copy, cell=cell, visits=self.visits
+                )
+                yield evidence, notes
         finally:
             with anyio.CancelScope(shield=True):
                 await anyio.to_thread.run_sync(remove_tree, place)

@@ -107,6 +107,7 @@ class RunContext:
         seed: Sampling seed; ``None`` leaves it to the provider.
         network: Whether the task allows the network.
         tools: Tools of the task's own; only a harness with ``native-tools`` is given any.
+        site_origin: Where the run's site is, seen from the cell; it can be reached without ``network``.
     """
 
     prompt: str
@@ -123,6 +124,7 @@ class RunContext:
     seed: int | None = None
     network: bool = False
     tools: Sequence[TaskTool] = ()
+    site_origin: str | None = None
 
 
 @runtime_checkable

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import socket
 import subprocess
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
@@ -40,10 +41,12 @@ class FakeCell:
     Args:
         work_dir: Where relative paths and commands start.
         pages: What ``fetch`` answers, by URL; any other URL raises ``OSError``.
+        listener: See ``sandbox.Cell``.
     """
 
     work_dir: Path
     pages: Mapping[str, str] = field(default_factory=dict)
+    listener: socket.socket | None = None
 
     async def execute(
         self,
@@ -149,7 +152,9 @@ class FakeSandbox:
     @contextlib.asynccontextmanager
     async def open(self, policy: Policy) -> AsyncIterator[Cell]:
         """Open a cell on the policy's work directory."""
-        yield FakeCell(policy.work_dir, self.pages)
+        listener = None if policy.listen_port is None else socket.create_server(("127.0.0.1", 0))
+        with contextlib.nullcontext() if listener is None else listener:
+            yield FakeCell(policy.work_dir, self.pages, listener)
 
 
 @dataclass(slots=True)

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
+from socket import socket
 from typing import Protocol
 
 __all__ = ["Cell", "Entry", "Execution", "Fetched", "Limits", "Policy", "Sandbox", "SandboxReport"]
@@ -46,6 +47,9 @@ class Policy:
         env: Variables added to the small fixed set (PATH, HOME, LANG, TMPDIR …); nothing is inherited.
         path_prefix: Directories put before PATH; they are shown read-only.
         limits: Resource limits.
+        listen_port: Gives the cell a ``listener``: a door to one server of ours, whatever ``network`` says.
+            It is at this loopback port where the cell has a loopback of its own, else at a free one of the
+            host.
     """
 
     work_dir: Path
@@ -54,6 +58,7 @@ class Policy:
     env: Mapping[str, str] = field(default_factory=dict)
     path_prefix: Sequence[Path] = ()
     limits: Limits = field(default_factory=Limits)
+    listen_port: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +107,13 @@ class Cell(Protocol):
     Paths are relative to the work directory or absolute as the agent sees them; what the confinement
     hides or forbids raises ``OSError`` with the reason. A dead cell raises ``InfrastructureError``.
     """
+
+    @property
+    def listener(self) -> socket | None:
+        """A listening TCP socket, ours to serve, that the cell reaches at the socket's own address.
+
+        ``None`` unless ``Policy.listen_port`` asked for it. It is closed with the cell.
+        """
 
     async def execute(
         self,

@@ -6,7 +6,7 @@ it goes back to the model as an error it can act on.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
 from urllib.parse import urlsplit
@@ -155,11 +155,18 @@ async def _execute_command(context: RunContext, arguments: ExecuteCommand) -> Re
     )
 
 
+def _is_of_the_site(url: str, context: RunContext) -> bool:
+    if context.site_origin is None:
+        return False
+    asked, site = urlsplit(url), urlsplit(context.site_origin)
+    return asked.hostname in {site.hostname, "localhost"} and asked.port == site.port
+
+
 async def _web_fetch(context: RunContext, arguments: WebFetch) -> Result:
     parts = urlsplit(arguments.url)
     if parts.scheme not in {"http", "https"} or not parts.hostname:
         raise ValueError(f"only http and https URLs can be fetched, not {arguments.url!r}")
-    if not context.network:
+    if not context.network and not _is_of_the_site(arguments.url, context):
         raise ValueError("this task runs without a network; nothing can be fetched")
     fetched = await context.cell.fetch(
         arguments.url,
@@ -216,15 +223,23 @@ def definition(tool: Tool[Any]) -> ToolDefinition:
     )
 
 
-async def run_tool(tools: Mapping[str, Tool[Any]], context: RunContext, call: ToolCall) -> Result:
+async def run_tool(
+    tools: Mapping[str, Tool[Any]], context: RunContext, call: ToolCall, *, also: Iterable[str] = ()
+) -> Result:
     """Run one call; whatever is wrong with it comes back as an error result.
+
+    Args:
+        tools: By name.
+        context: Of the run.
+        call: What the model asked for.
+        also: Names of tools it has beside these, to name where there is none of the name.
 
     Raises:
         InfrastructureError: The cell is dead.
     """
     tool = tools.get(call.name)
     if tool is None:
-        return Result(f"There is no tool {call.name!r}. Tools: {', '.join(tools)}.", is_error=True)
+        return Result(f"There is no tool {call.name!r}. Tools: {', '.join((*tools, *also))}.", is_error=True)
     if call.raw_arguments is not None:
         wanted = ", ".join(tool.arguments.model_fields)
         return Result(

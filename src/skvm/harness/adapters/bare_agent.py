@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from skvm.harness.contract import Facility, RunContext, SkillMode, harness
+from skvm.harness.contract import Facility, RunContext, SkillMode, TaskTool, harness
 from skvm.harness.delivery import injected_section, listed_section
 from skvm.harness.dialects import find_calls, parse_arguments
 from skvm.harness.history import response_text
 from skvm.harness.loop import Reading, run_loop
 from skvm.harness.pushback import PushBack
+from skvm.harness.task_tools import call_task_tool, task_definition
 from skvm.harness.tools import FILE_TOOLS, Result, Tool, definition, load_skill_tool, run_tool
 from skvm.harness.trajectory import Dialect, Observation, ToolCall, ToolKind, Trajectory
 
@@ -54,8 +55,10 @@ class BareAgent:
             how = "Call load_skill with its name before you start if it fits the task."
             system = f"{SYSTEM}\n\n{listed_section(context.skill, how)}"
         push_back = PushBack(context.prompt, PUSH_BACK)
-        named = {tool.name: tool for tool in tools}
-        return await run_loop(context, _Native(context, system, named, push_back))
+        own = {tool.name: tool for tool in context.tools}
+        # Where the task has a tool of the same name, the task's is the one that counts.
+        named = {tool.name: tool for tool in tools if tool.name not in own}
+        return await run_loop(context, _Native(context, system, named, own, push_back))
 
 
 @dataclass(slots=True)
@@ -65,13 +68,15 @@ class _Native:
     context: RunContext
     system: str
     tools: dict[str, Tool[Any]]
+    task_tools: dict[str, TaskTool]
     push_back: PushBack
     name: str = "bare-agent"
     provider_ids: dict[str, str] = field(default_factory=dict)
 
     @property
     def definitions(self) -> Sequence[ToolDefinition]:
-        return [definition(tool) for tool in self.tools.values()]
+        own = [task_definition(tool) for tool in self.task_tools.values()]
+        return [*(definition(tool) for tool in self.tools.values()), *own]
 
     def read(self, response: ModelResponse, turn: int) -> Reading:
         from pydantic_ai.messages import ToolCallPart
@@ -81,7 +86,7 @@ class _Native:
         if parts:
             calls = tuple(self._native(part, turn, place) for place, part in enumerate(parts))
             return Reading(calls, Dialect.NATIVE, response, text, is_concurrent=True)
-        written = find_calls(text, self.tools)
+        written = find_calls(text, {*self.tools, *self.task_tools})
         calls = tuple(
             ToolCall(
                 id=f"text-{turn}-{place}",
@@ -115,7 +120,9 @@ class _Native:
         return tool.kind if tool else ToolKind.OTHER
 
     async def act(self, call: ToolCall) -> Result:
-        return await run_tool(self.tools, self.context, call)
+        if (own := self.task_tools.get(call.name)) is not None:
+            return call_task_tool(own, call)
+        return await run_tool(self.tools, self.context, call, also=self.task_tools)
 
     def tell(self, reading: Reading, observations: Sequence[Observation]) -> ModelRequest:
         from pydantic_ai.messages import ModelRequest, ToolReturnPart, UserPromptPart

@@ -49,8 +49,8 @@ class ShellAgent:
 
     @property
     def facilities(self) -> frozenset[Facility]:
-        """Files and commands, both through the shell."""
-        return frozenset({Facility.FILES, Facility.COMMANDS, Facility.HOOKS})
+        """Files, commands and, with ``curl`` or ``python3``, the web: all through the shell."""
+        return frozenset({Facility.FILES, Facility.COMMANDS, Facility.FETCH, Facility.HOOKS})
 
     async def run(self, context: RunContext) -> Trajectory:
         """Run the agent."""

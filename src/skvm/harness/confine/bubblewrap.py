@@ -13,13 +13,13 @@ import os
 import shutil
 import socket
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from skvm.errors import InfrastructureError
 from skvm.harness.confine import provision
-from skvm.harness.confine.cell import Launch, WorkerCell, open_cell
+from skvm.harness.confine.cell import Launch, WorkerCell, host_listener, open_cell
 from skvm.harness.sandbox import Limits, Policy
 
 __all__ = ["BubblewrapSandbox"]
@@ -46,21 +46,26 @@ class BubblewrapSandbox:
             raise InfrastructureError(
                 "bwrap is not installed", help="install the package 'bubblewrap', or choose another --sandbox"
             )
+        # With the network of the host, its loopback is the host's too.
+        at_host = host_listener(policy) if policy.network else nullcontext()
         async with provision.footing(policy.work_dir, own_user=True) as (folder, uid):
             arguments = _arguments(policy, folder, uid)
-            launch = Launch(
-                sandbox=self.name,
-                argv=[program, *arguments, "--", *provision.worker_command(_PACKAGE_ROOT)],
-                work_dir=policy.work_dir,
-                env=provision.cell_environment(policy, tmp="/tmp"),  # noqa: S108 - the cell's private one
-                limits=_limits(policy.limits, uid),
-                errors=folder / "errors",
-                uid=uid,
-                families=_LOCAL_FAMILIES,
-                dies_with_parent=True,
-            )
-            async with open_cell(launch) as cell:
-                yield cell
+            with at_host as listener:
+                launch = Launch(
+                    sandbox=self.name,
+                    argv=[program, *arguments, "--", *provision.worker_command(_PACKAGE_ROOT)],
+                    work_dir=policy.work_dir,
+                    env=provision.cell_environment(policy, tmp="/tmp"),  # noqa: S108 - the cell's private one
+                    limits=_limits(policy.limits, uid),
+                    errors=folder / "errors",
+                    uid=uid,
+                    families=_LOCAL_FAMILIES,
+                    dies_with_parent=True,
+                    listen_port=None if policy.network else policy.listen_port,
+                    listener=listener,
+                )
+                async with open_cell(launch) as cell:
+                    yield cell
 
 
 def _limits(limits: Limits, uid: int | None) -> Limits:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import itertools
 import os
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager, suppress
+import socket
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -18,9 +19,9 @@ import anyio.to_thread
 from skvm.errors import InfrastructureError
 from skvm.harness.confine.inside import tree
 from skvm.harness.confine.inside.frames import Decoder, encode
-from skvm.harness.sandbox import Entry, Execution, Fetched, Limits
+from skvm.harness.sandbox import Entry, Execution, Fetched, Limits, Policy
 
-__all__ = ["Launch", "PathRules", "WorkerCell", "open_cell"]
+__all__ = ["Launch", "PathRules", "WorkerCell", "host_listener", "open_cell"]
 
 _START_S = 30.0
 _END_S = 10.0
@@ -33,11 +34,12 @@ _CHUNK = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class PathRules:
-    """What Landlock leaves of the file system, and whether it leaves TCP."""
+    """What Landlock leaves of the file system, and of TCP: all, or one port to connect to."""
 
     readable: Sequence[str]
     writable: Sequence[str]
     network: bool
+    port: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +58,9 @@ class Launch:
         families: Socket families left by the system-call filter; ``None`` for no filter.
         dies_with_parent: Whether the kernel is to kill the worker with its parent. Not where the worker
             has to clear up by itself; it does so when its input ends.
+        listen_port: Loopback port on which the worker is to listen for us, in a network of the cell's own.
+        listener: Instead of that, a socket of the host.
+        is_tcp_only: Whether the system-call filter leaves nothing of IPv4 but connecting over TCP.
     """
 
     sandbox: str
@@ -68,9 +73,12 @@ class Launch:
     landlock: PathRules | None = None
     families: Sequence[int] | None = None
     dies_with_parent: bool = False
+    listen_port: int | None = None
+    listener: socket.socket | None = None
+    is_tcp_only: bool = False
 
-    def config(self) -> dict[str, Any]:
-        """The first message to the worker."""
+    def config(self, door: int | None = None) -> dict[str, Any]:
+        """The first message to the worker; ``door`` is its descriptor to hand a listening socket out by."""
         return {
             "work_dir": str(self.work_dir),
             "env": dict(self.env),
@@ -79,15 +87,22 @@ class Launch:
             "landlock": None if self.landlock is None else asdict(self.landlock),
             "families": self.families,
             "dies_with_parent": self.dies_with_parent,
+            "is_tcp_only": self.is_tcp_only,
+            "door": door,
+            "listen_port": self.listen_port,
         }
 
 
 class WorkerCell:
     """A cell served by a worker process; made by ``open_cell``."""
 
-    def __init__(self, launch: Launch, process: anyio.abc.Process) -> None:
+    def __init__(
+        self, launch: Launch, process: anyio.abc.Process, door: tuple[socket.socket, int] | None = None
+    ) -> None:
         self._launch = launch
         self._process = process
+        self._door = door
+        self._listener = launch.listener
         self._numbers = itertools.count(1)
         self._replies: dict[int, tuple[dict[str, Any], bytes] | None] = {}
         self._decoder = Decoder()
@@ -103,13 +118,23 @@ class WorkerCell:
         """
         with anyio.move_on_after(_START_S):
             try:
-                await self._request(self._launch.config(), number=0)
+                descriptor = None if self._door is None else self._door[1]
+                await self._request(self._launch.config(descriptor), number=0)
+                if self._door is not None:
+                    # Sent before the answer, so this does not wait.
+                    _, descriptors, _, _ = socket.recv_fds(self._door[0], 1, 1, socket.MSG_DONTWAIT)
+                    self._listener = socket.socket(fileno=descriptors[0])
             except OSError as error:
                 raise InfrastructureError(
                     f"the {self._launch.sandbox} cell cannot be set up: {error.strerror}"
                 ) from error
             return
         raise self._dead(f"it did not start within {_START_S:.0f} s")
+
+    @property
+    def listener(self) -> socket.socket | None:
+        """The cell's door to a server of ours; see ``sandbox.Cell``."""
+        return self._listener
 
     async def execute(
         self,
@@ -280,6 +305,10 @@ class WorkerCell:
     async def close(self) -> None:
         """End the worker and everything it started."""
         self._death = self._death or "it is closed"
+        if self._door is not None:
+            self._door[0].close()
+            if self._listener is not None:
+                self._listener.close()
         with anyio.CancelScope(shield=True):
             if self._process.stdin is not None:
                 with suppress(anyio.BrokenResourceError, OSError):
@@ -308,16 +337,38 @@ async def open_cell(launch: Launch) -> AsyncIterator[WorkerCell]:
     Raises:
         InfrastructureError: It cannot be started.
     """
-    with launch.errors.open("wb") as errors:
-        try:
+    ours, theirs = socket.socketpair() if launch.listen_port is not None else (None, None)
+    door = None if ours is None or theirs is None else (ours, theirs.fileno())
+    try:
+        with launch.errors.open("wb") as errors:
             process = await anyio.open_process(
-                list(launch.argv), stderr=errors, env={}, cwd="/", start_new_session=True
+                list(launch.argv),
+                stderr=errors,
+                env={},
+                cwd="/",
+                start_new_session=True,
+                pass_fds=() if theirs is None else (theirs.fileno(),),
             )
-        except OSError as error:
-            raise InfrastructureError(f"{launch.argv[0]}: cannot be started: {error.strerror}") from error
-    cell = WorkerCell(launch, process)
+    except OSError as error:
+        if ours is not None:
+            ours.close()
+        raise InfrastructureError(f"{launch.argv[0]}: cannot be started: {error.strerror}") from error
+    finally:
+        if theirs is not None:
+            theirs.close()
+    cell = WorkerCell(launch, process, door)
     try:
         await cell.start()
         yield cell
     finally:
         await cell.close()
+
+
+@contextmanager
+def host_listener(policy: Policy) -> Iterator[socket.socket | None]:
+    """A listening socket at a free port of the host's loopback, if the policy asks for a listener."""
+    if policy.listen_port is None:
+        yield None
+        return
+    with socket.create_server(("127.0.0.1", 0), backlog=128) as listener:
+        yield listener

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from skvm.errors import InfrastructureError
 from skvm.harness.confine import provision
-from skvm.harness.confine.cell import Launch, PathRules, WorkerCell, open_cell
+from skvm.harness.confine.cell import Launch, PathRules, WorkerCell, host_listener, open_cell
 from skvm.harness.confine.inside.landlock import abi_version
 from skvm.harness.sandbox import Policy
 
@@ -42,32 +42,44 @@ class LandlockSandbox:
         """Open a cell; see ``sandbox.Sandbox``."""
         if abi_version() < 1:
             raise InfrastructureError("this kernel has no Landlock, or it is switched off")
+        if policy.listen_port is not None and not policy.network and abi_version() < 4:
+            raise InfrastructureError(
+                f"the Landlock of this kernel (ABI {abi_version()}) cannot leave a cell one port alone",
+                help="install bubblewrap, whose cells have a network of their own",
+            )
         async with provision.footing(policy.work_dir, own_user=True) as (folder, uid):
             if uid is not None:
                 _check_reachable(policy.work_dir)
-            tmp = str(folder / "tmp")
-            limits = policy.limits
-            if uid is None:
-                limits = replace(limits, processes=limits.processes + provision.count_own_tasks())
-            has_prefix = uid is None or provision.is_reachable(Path(provision.interpreter()))
-            launch = Launch(
-                sandbox=self.name,
-                argv=provision.worker_command(PACKAGE_ROOT),
-                work_dir=policy.work_dir,
-                env=provision.cell_environment(policy, tmp=tmp, has_prefix=has_prefix),
-                limits=limits,
-                errors=folder / "errors",
-                uid=uid,
-                landlock=PathRules(
-                    readable=_readable(policy),
-                    writable=[str(policy.work_dir), tmp, *(f"/dev/{name}" for name in _DEVICES)],
-                    network=policy.network,
-                ),
-                # Landlock lets through UDP and Unix sockets in the file system; no family, no socket.
-                families=(socket.AF_INET, socket.AF_INET6, socket.AF_NETLINK) if policy.network else (),
-            )
-            async with open_cell(launch) as cell:
-                yield cell
+            with host_listener(policy) as listener:
+                async with open_cell(_launch(policy, folder, uid, listener)) as cell:
+                    yield cell
+
+
+def _launch(policy: Policy, folder: Path, uid: int | None, listener: socket.socket | None) -> Launch:
+    tmp = str(folder / "tmp")
+    limits = policy.limits
+    if uid is None:
+        limits = replace(limits, processes=limits.processes + provision.count_own_tasks())
+    has_prefix = uid is None or provision.is_reachable(Path(provision.interpreter()))
+    return Launch(
+        sandbox="landlock",
+        argv=provision.worker_command(PACKAGE_ROOT),
+        work_dir=policy.work_dir,
+        env=provision.cell_environment(policy, tmp=tmp, has_prefix=has_prefix),
+        limits=limits,
+        errors=folder / "errors",
+        uid=uid,
+        landlock=PathRules(
+            readable=_readable(policy),
+            writable=[str(policy.work_dir), tmp, *(f"/dev/{name}" for name in _DEVICES)],
+            network=policy.network,
+            port=listener.getsockname()[1] if listener else None,
+        ),
+        # Landlock lets through UDP and Unix sockets in the file system; no family, no socket.
+        families=(socket.AF_INET, socket.AF_INET6, socket.AF_NETLINK) if policy.network else (),
+        listener=listener,
+        is_tcp_only=listener is not None and not policy.network,
+    )
 
 
 def _readable(policy: Policy) -> list[str]:

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 
 from skvm.harness.confine import provision
-from skvm.harness.confine.cell import Launch, WorkerCell, open_cell
+from skvm.harness.confine.cell import Launch, WorkerCell, host_listener, open_cell
 from skvm.harness.confine.landlock import PACKAGE_ROOT
 from skvm.harness.sandbox import Policy
 
@@ -28,13 +28,15 @@ class UnconfinedSandbox:
         """Open a cell; see ``sandbox.Sandbox``."""
         async with provision.footing(policy.work_dir, own_user=False) as (folder, _):
             processes = policy.limits.processes + provision.count_own_tasks()
-            launch = Launch(
-                sandbox=self.name,
-                argv=provision.worker_command(PACKAGE_ROOT),
-                work_dir=policy.work_dir,
-                env=provision.cell_environment(policy, tmp=str(folder / "tmp")),
-                limits=replace(policy.limits, processes=processes),
-                errors=folder / "errors",
-            )
-            async with open_cell(launch) as cell:
-                yield cell
+            with host_listener(policy) as listener:
+                launch = Launch(
+                    sandbox=self.name,
+                    argv=provision.worker_command(PACKAGE_ROOT),
+                    work_dir=policy.work_dir,
+                    env=provision.cell_environment(policy, tmp=str(folder / "tmp")),
+                    limits=replace(policy.limits, processes=processes),
+                    errors=folder / "errors",
+                    listener=listener,
+                )
+                async with open_cell(launch) as cell:
+                    yield cell

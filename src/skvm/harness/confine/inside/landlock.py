@@ -14,7 +14,8 @@ __all__ = ["abi_version", "make_ruleset", "restrict"]
 
 # The same numbers on every architecture.
 _CREATE_RULESET, _ADD_RULE, _RESTRICT_SELF = 444, 445, 446
-_VERSION_FLAG, _RULE_PATH_BENEATH = 1, 1
+_VERSION_FLAG, _RULE_PATH_BENEATH, _RULE_NET_PORT = 1, 1, 2
+_CONNECT_TCP = 2
 
 _EXECUTE, _WRITE_FILE, _READ_FILE, _READ_DIR = 1, 2, 4, 8
 _REFER, _TRUNCATE, _IOCTL_DEV = 1 << 13, 1 << 14, 1 << 15
@@ -34,13 +35,16 @@ def _all_rights(abi: int) -> int:
     return rights
 
 
-def make_ruleset(readable: Sequence[str], writable: Sequence[str], *, network: bool) -> int:
+def make_ruleset(
+    readable: Sequence[str], writable: Sequence[str], *, network: bool, port: int | None = None
+) -> int:
     """Prepare a ruleset; paths that do not exist are passed over.
 
     Args:
         readable: Files and directories to read and execute.
         writable: Files and directories to do everything with.
         network: Whether TCP is allowed (ABI 4 can forbid it).
+        port: The one TCP port that can be connected to without the network.
 
     Returns:
         Its descriptor, for ``restrict``.
@@ -56,6 +60,8 @@ def make_ruleset(readable: Sequence[str], writable: Sequence[str], *, network: b
     if abi >= 6:
         attributes += struct.pack("Q", 0b11)  # abstract Unix sockets and signals stay inside
     ruleset = _call(_CREATE_RULESET, attributes, len(attributes), 0)
+    if abi >= 4 and port is not None and not network:
+        _call(_ADD_RULE, ruleset, _RULE_NET_PORT, struct.pack("=QQ", _CONNECT_TCP, port), 0)
     for paths, granted in ((readable, _READ), (writable, rights)):
         for path in paths:
             _add(ruleset, path, granted & rights)

@@ -19,9 +19,11 @@ from skvm.harness.confine.inside.lockdown import libc
 __all__ = ["can_filter", "filter_calls"]
 
 _PR_SET_SECCOMP, _MODE_FILTER = 22, 2
-_LOAD, _JUMP_EQUAL, _JUMP_AT_LEAST, _JUMP_BITS, _RETURN = 0x20, 0x15, 0x35, 0x45, 0x06
+_LOAD, _JUMP_EQUAL, _JUMP_AT_LEAST, _JUMP_BITS, _AND, _RETURN = 0x20, 0x15, 0x35, 0x45, 0x54, 0x06
 _ALLOW, _ERRNO = 0x7FFF0000, 0x00050000
-_AT_NUMBER, _AT_ARCHITECTURE, _AT_FIRST_ARGUMENT = 0, 4, 16
+_AT_NUMBER, _AT_ARCHITECTURE, _AT_FIRST_ARGUMENT, _ARGUMENT_BYTES = 0, 4, 16, 8
+_INET, _STREAM, _TYPE_BITS, _TCP = 2, 1, 0xF, 6
+_FAST_OPEN = 0x20000000
 _CLONE_NEWUSER = 0x10000000
 _CLONE3 = 435
 # New mount interface and io_uring (which opens sockets without the socket call): alike everywhere.
@@ -35,6 +37,7 @@ class _Machine(NamedTuple):
     clone: int
     unshare: int
     denied: tuple[int, ...]
+    sends: tuple[tuple[int, int], ...]  # sendto sendmsg sendmmsg, and which argument holds the flags
 
 
 # denied: setns mount umount2 pivot_root bpf perf_event_open keyctl add_key request_key userfaultfd
@@ -46,6 +49,7 @@ _MACHINES = {
         56,
         272,
         (308, 165, 166, 155, 321, 298, 250, 248, 249, 323, 304, 246, 175, 313, 176),
+        ((44, 3), (46, 2), (307, 3)),
     ),
     "aarch64": _Machine(
         0xC00000B7,
@@ -53,6 +57,7 @@ _MACHINES = {
         220,
         97,
         (268, 40, 39, 41, 280, 241, 219, 217, 218, 282, 265, 104, 105, 273, 106),
+        ((206, 3), (211, 2), (269, 3)),
     ),
 }
 
@@ -62,16 +67,18 @@ def can_filter() -> bool:
     return os.uname().machine in _MACHINES
 
 
-def filter_calls(families: Sequence[int]) -> None:
+def filter_calls(families: Sequence[int], *, is_tcp_only: bool = False) -> None:
     """Filter the calls of this process and all it starts; does nothing where ``can_filter`` says no.
 
     Args:
         families: Socket families that may be opened.
+        is_tcp_only: Whether IPv4 may be opened too, but for TCP alone, whose ports Landlock holds: neither
+            another protocol nor data in the first packet, which it does not look at.
     """
     machine = _MACHINES.get(os.uname().machine)
     if machine is None:
         return
-    program = _program(machine, families)
+    program = _program(machine, families, is_tcp_only)
     count = len(program) // 8
     code = ctypes.create_string_buffer(program, len(program))
     descriptor = struct.pack("HxxxxxxP", count, ctypes.addressof(code))
@@ -80,7 +87,7 @@ def filter_calls(families: Sequence[int]) -> None:
         raise OSError(number, f"seccomp: {os.strerror(number)}")
 
 
-def _program(machine: _Machine, families: Sequence[int]) -> bytes:
+def _program(machine: _Machine, families: Sequence[int], is_tcp_only: bool) -> bytes:
     def line(code: int, value: int, then: int = 0, otherwise: int = 0) -> bytes:
         return struct.pack("HBBI", code, then, otherwise, value)
 
@@ -107,8 +114,27 @@ def _program(machine: _Machine, families: Sequence[int]) -> bytes:
             refuse,
             allow,
         ]
+    for number, place in machine.sends if is_tcp_only else ():
+        lines += [
+            line(_JUMP_EQUAL, number, 0, 4),
+            line(_LOAD, _AT_FIRST_ARGUMENT + place * _ARGUMENT_BYTES),
+            line(_JUMP_BITS, _FAST_OPEN, 0, 1),
+            refuse,
+            allow,
+        ]
     lines += [line(_JUMP_EQUAL, machine.socket, 1, 0), allow, line(_LOAD, _AT_FIRST_ARGUMENT)]
     for family in families:
         lines += [line(_JUMP_EQUAL, family, 0, 1), allow]
+    if is_tcp_only:
+        lines += [
+            line(_JUMP_EQUAL, _INET, 0, 7),
+            line(_LOAD, _AT_FIRST_ARGUMENT + _ARGUMENT_BYTES),
+            line(_AND, _TYPE_BITS),
+            line(_JUMP_EQUAL, _STREAM, 0, 4),
+            line(_LOAD, _AT_FIRST_ARGUMENT + 2 * _ARGUMENT_BYTES),
+            line(_JUMP_EQUAL, _TCP, 1, 0),
+            line(_JUMP_EQUAL, 0, 0, 1),
+            allow,
+        ]
     lines.append(line(_RETURN, _ERRNO | errno.EAFNOSUPPORT))
     return b"".join(lines)

@@ -56,13 +56,15 @@ class Worker:
             # Opened now: the paths may lie below directories that only we of before can pass.
             rules = config["landlock"]
             self._ruleset = landlock.make_ruleset(
-                rules["readable"], rules["writable"], network=rules["network"]
+                rules["readable"], rules["writable"], network=rules["network"], port=rules["port"]
             )
             if config["uid"] is not None:
                 # The standard library may be out of reach of the user we become.
                 for name in ("http.client", "ssl", "urllib.request", "encodings.idna"):
                     with suppress(ImportError):
                         importlib.import_module(name)
+        if config["door"] is not None:
+            _hand_out_listener(config["door"], config["listen_port"])
         if config["uid"] is not None:
             lockdown.become(config["uid"])
         lockdown.forbid_new_privileges()
@@ -103,7 +105,7 @@ class Worker:
         if self._ruleset is not None:
             landlock.restrict(self._ruleset)
         if self._config["families"] is not None:
-            seccomp.filter_calls(self._config["families"])
+            seccomp.filter_calls(self._config["families"], is_tcp_only=self._config["is_tcp_only"])
 
     def _receive(self) -> bool:
         data = os.read(self._requests, _CHUNK)
@@ -171,6 +173,14 @@ class Worker:
         with suppress(ChildProcessError):
             while pid := os.waitpid(-1, os.WNOHANG)[0]:
                 self._alive.discard(pid)
+
+
+def _hand_out_listener(door: int, port: int) -> None:
+    """Listen in the cell's own network and give the socket out: a socket stays where it was made."""
+    import socket
+
+    with socket.socket(fileno=door) as out, socket.create_server(("127.0.0.1", port), backlog=128) as made:
+        socket.send_fds(out, [b"."], [made.fileno()])
 
 
 def _serve_child(worker: Worker, request: dict[str, Any], body: bytes, pipe: int) -> None:
