@@ -14,6 +14,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 __all__ = [
+    "bare",
     "clean",
     "find_json",
     "has_block",
@@ -22,6 +23,7 @@ __all__ = [
     "read_labelled",
     "read_lines",
     "read_number",
+    "read_only_json",
     "same_value",
 ]
 
@@ -30,6 +32,7 @@ _MAX_JSON_STARTS = 500
 _THINKING = re.compile(r"<think(?:ing)?>.*?</think(?:ing)?>", re.DOTALL | re.IGNORECASE)
 _BOXED = re.compile(r"\\boxed\{([^{}]*)\}")
 _FENCE = re.compile(r"^[ \t]*(`{3,}|~{3,})[^\n]*\n(.*?)^[ \t]*\1[ \t]*$", re.DOTALL | re.MULTILINE)
+_WHOLE_FENCE = re.compile(r"^(`{3,}|~{3,})[^\n`]*\n(.*?)\n?[ \t]*\1$", re.DOTALL)
 _FENCE_LINE = re.compile(r"^\s*(?:`{3,}|~{3,})[\w+#.-]*\s*$")
 _NUMBER = re.compile(
     r"(?<![\w.])(?:(?<!\d)[-+])?\d{1,3}(?:[,_]\d{3})+(?:\.\d+)?(?!\d)"
@@ -43,6 +46,13 @@ def clean(text: str) -> str:
     """The text without carriage returns, byte-order marks, odd spaces and thinking blocks."""
     text = _THOUSANDS.sub("", text[-_MAX_CHARS:]).replace("\r\n", "\n").replace("\r", "\n").translate(_SPACES)
     return _BOXED.sub(r"\1", _THINKING.sub("", text)).strip()
+
+
+def bare(text: str) -> str:
+    """The text without the one fence that is around all of it; prose beside a fence leaves it in place."""
+    text = clean(text)
+    around = _WHOLE_FENCE.match(text)
+    return around[2].strip("\n") if around and around[1] not in around[2] else text
 
 
 def _unmark(line: str) -> str:
@@ -154,6 +164,24 @@ def find_json(text: str) -> tuple[Any, str] | None:
             best = (value, text[opened.start() : end])
         position = end
     return best
+
+
+def read_only_json(text: str) -> tuple[Any, str] | None:
+    """The JSON value an answer consists of, and its text; ``None`` where it says anything else beside it.
+
+    For prompts that ask for the JSON only. A fence is tolerated; an object that has a key twice is not JSON.
+    """
+
+    def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        if len(dict(pairs)) < len(pairs):
+            raise ValueError("a key stands twice")
+        return dict(pairs)
+
+    text = bare(text)
+    try:
+        return json.loads(text, object_pairs_hook=once), text
+    except (ValueError, RecursionError):
+        return None
 
 
 def read_json(text: str) -> Any:

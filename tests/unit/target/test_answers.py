@@ -7,6 +7,7 @@ from decimal import Decimal
 import pytest
 
 from skvm.target.answers import (
+    bare,
     clean,
     find_json,
     has_block,
@@ -15,6 +16,7 @@ from skvm.target.answers import (
     read_labelled,
     read_lines,
     read_number,
+    read_only_json,
     same_value,
 )
 
@@ -149,3 +151,39 @@ def test_a_block_has_no_gaps() -> None:
 def test_lines_lose_their_markup() -> None:
     assert read_lines("# T\n\n- `a`\n> b\n```py\nc\n```") == ("T", "a", "b", "c")
     assert clean("\ufeffa\r\nb\rc") == "a\nb\nc"
+
+
+@pytest.mark.parametrize(
+    ("text", "inside"),
+    [
+        ("a\nb", "a\nb"),
+        ("```\na\nb\n```", "a\nb"),
+        ("\r\n~~~text\r\na\r\n~~~\r\n", "a"),
+        ("````md\n```\na\n```\n````", "```\na\n```"),
+        ("Here:\n```\na\n```", "Here:\n```\na\n```"),
+        ("```\na\n```\nor\n```\nb\n```", "```\na\n```\nor\n```\nb\n```"),
+    ],
+)
+def test_only_a_fence_around_everything_is_taken_off(text: str, inside: str) -> None:
+    assert bare(text) == inside
+
+
+@pytest.mark.parametrize("text", ['{"a": 1}', '```json\n{"a": 1}\n```', '<think>{}</think>\n\n{"a": 1}\r\n'])
+def test_json_alone_is_read(text: str) -> None:
+    assert read_only_json(text) == ({"a": 1}, '{"a": 1}')
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'Sure:\n{"a": 1}',
+        '{"a": 1}\n\nBye',
+        '**Answer:**\n{"a": 1}',
+        'Sure:\n```json\n{"a": 1}\n```',
+        '{"a": 2, "a": 1}',
+        "",
+        "[" * 50_000,
+    ],
+)
+def test_json_beside_anything_else_is_not_alone(text: str) -> None:
+    assert read_only_json(text) is None
