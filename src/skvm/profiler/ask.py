@@ -130,6 +130,8 @@ class Asker:
                     oracle=_oracle(primitive, level, probe, seen),
                     session_id=self.session_id,
                     simulated=self.dials is not None,
+                    site=probe.site,
+                    tools=probe.tools,
                 ),
                 self.bench,
             )
@@ -163,7 +165,7 @@ def _oracle(primitive: Primitive, level: Level, probe: Probe, seen: _Seen) -> Or
         seen.trajectory = evidence.trajectory
         # Before grading, which writes its own files into the snapshot.
         seen.changed = await anyio.to_thread.run_sync(changes, evidence.snapshot, probe)
-        work = Work(evidence.trajectory.final_text, evidence.cell, evidence.trajectory)
+        work = Work(evidence.trajectory.final_text, evidence.cell, evidence.trajectory, evidence.visits)
         seen.verdict = verdict = await primitive.grade(level, probe, work)
         score = 1.0 if verdict.passed else 0.0
         return [CriterionResult(id=level.value, method="oracle", score=score, details=verdict.reason)]

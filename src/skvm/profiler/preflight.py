@@ -7,6 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import anyio
+
 from skvm.evaluate.run import Bench
 from skvm.harness.contract import Facility
 from skvm.harness.sandbox import Policy, Sandbox
@@ -91,7 +93,7 @@ async def find_absent(
     commands, modules = sorted(commands), sorted(modules)
     if not commands and not modules:
         return set()
-    tmp_dir.mkdir(parents=True, exist_ok=True)
+    await anyio.Path(tmp_dir).mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="skvm-preflight-", dir=tmp_dir) as folder:
         async with sandbox.open(Policy(work_dir=Path(folder))) as cell:
             found = await cell.execute(["sh", "-c", _COMMANDS, "sh", *commands], timeout_s=_TIMEOUT_S)

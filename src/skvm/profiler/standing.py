@@ -130,3 +130,11 @@ def _evidence(result: LevelResult) -> LevelEvidence:
         exact = exact_binomial(passes, trials)
         return LevelEvidence(result.level, result.passed, passes, trials, (exact.low, exact.high), True)
     return LevelEvidence(result.level, result.passed, passes, trials, stored)
+
+
+def level_counts(counts: Mapping[str, int]) -> str:
+    """``14 L3, 6 L2``, the highest level first; a level nobody has is left out."""
+    return ", ".join(f"{counts[level]} {level}" for level in ("L3", "L2", "L1", "L0") if counts.get(level))
+
+
+__all__ += ["level_counts"]

@@ -7,6 +7,8 @@ from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import anyio
+
 from skvm.errors import ConfigError, InfrastructureError
 from skvm.evaluate.run import Bench, open_bench
 from skvm.harness.contract import Facility, RunContext
@@ -15,6 +17,8 @@ from skvm.harness.trajectory import ToolCall, ToolKind, Trajectory, Turn
 from skvm.llm.contract import CallScope
 from skvm.settings import load_settings
 from skvm.target.contract import LEVELS, PRIMITIVES, Level, Probe
+
+USUAL = ("follow.format", "reason.logic", "tool.file.write", "gen.code.python")
 
 
 @dataclass
@@ -26,20 +30,27 @@ class Solver:
         wrong: Probes it gets wrong although it could know, as (primitive, level, seed).
         unconfigured: Primitive at which the model turns out to have no credential.
         faults: How often it fails before it works, by primitive; negative for always.
+        faults_at: How often it fails at one probe before it works.
+        seeds: How many seeds of every level it knows.
     """
 
     levels: Mapping[str, Level] = field(default_factory=dict)
     wrong: frozenset[tuple[str, Level, int]] = frozenset()
     faults: dict[str, int] = field(default_factory=dict)
+    faults_at: dict[tuple[str, Level, int], int] = field(default_factory=dict)
     unconfigured: str = ""
+    seeds: int = 6
+    at_once: int = 0
+    most_at_once: int = 0
     facilities: frozenset[Facility] = frozenset({Facility.FILES, Facility.COMMANDS})
     asked: list[tuple[str, Level, int]] = field(default_factory=list)
     known: dict[str, tuple[str, Level, int, Probe]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        for primitive in PRIMITIVES.all():
+        named = {*USUAL, *self.levels, *self.faults, self.unconfigured, *(n for n, _, _ in self.faults_at)}
+        for primitive in (PRIMITIVES.get(name) for name in sorted(named - {""})):
             for level in LEVELS:
-                for seed in range(6):
+                for seed in range(self.seeds):
                     probe = primitive.probe(level, seed)
                     self.known[probe.prompt] = (primitive.id, level, seed, probe)
 
@@ -49,6 +60,13 @@ class Solver:
         self.asked.append((name, level, seed))
         if name == self.unconfigured:
             raise ConfigError("no credential for this model")
+        self.at_once += 1
+        self.most_at_once = max(self.most_at_once, self.at_once)
+        await anyio.sleep(0.01)
+        self.at_once -= 1
+        if self.faults_at.get((name, level, seed), 0):
+            self.faults_at[(name, level, seed)] -= 1
+            raise InfrastructureError("the provider is down")
         if self.faults.get(name, 0):
             self.faults[name] -= 1
             raise InfrastructureError("the provider is down")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import anyio
@@ -11,7 +12,7 @@ import pytest
 
 from skvm.errors import ConfigError, UsageError
 from skvm.harness.contract import Facility
-from skvm.profiler.ladder import FixedDesign
+from skvm.profiler.ladder import FixedDesign, SequentialDesign
 from skvm.profiler.measure import Measurement, Progress, measure
 from skvm.profiler.plan import Request
 from skvm.target.contract import PRIMITIVES, Level
@@ -51,12 +52,13 @@ async def test_levels_are_found_and_the_evidence_is_kept(tmp_path: Path) -> None
     found, events = await run(tmp_path, solver, FORMAT, LOGIC, WRITE)
     assert found.profile.capabilities == {FORMAT: Level.L3, LOGIC: Level.L1, WRITE: Level.L0}
     assert not found.profile.is_partial
-    assert found.runs == len(solver.asked) == 6 + 3 + 1
+    assert found.runs == len(solver.asked) == 3 * 3 * 2
     details = {detail.primitive_id: detail for detail in found.profile.details}
-    first, second = details[LOGIC].level_results
+    first, second, _ = details[LOGIC].level_results
     assert (first.passed, first.pass_count, first.total_count, first.seeds) == (True, 2, 2, (0, 1))
-    assert first.interval == pytest.approx((0.1581, 1.0), abs=1e-3)
-    assert (second.passed, second.pass_count, second.total_count) == (False, 0, 1)
+    assert first.interval == pytest.approx((0.1292, 1.0), abs=1e-3)
+    assert first.outcomes == (True, True)
+    assert (second.passed, second.pass_count, second.total_count) == (False, 0, 2)
     assert "seed 0" in second.failure_details[0]
     assert [event.detail for event in events if event.level is None] == ["L3", "L1", "L0"]
     sidecar = json.loads((found.path.parent / "failure-reports.json").read_text())["reports"]
@@ -98,7 +100,7 @@ async def test_a_fault_is_tried_again(tmp_path: Path) -> None:
     solver = Solver({FORMAT: Level.L1}, faults={FORMAT: 2})
     found, _ = await run(tmp_path, solver, FORMAT)
     assert found.profile.level_of(FORMAT) is Level.L1
-    assert found.runs == 3 + 1 + 1
+    assert found.runs == 3 * 2 + 2
 
 
 async def test_a_lasting_fault_is_unmeasured_and_the_profile_partial(tmp_path: Path) -> None:
@@ -111,7 +113,7 @@ async def test_a_lasting_fault_is_unmeasured_and_the_profile_partial(tmp_path: P
 
 async def test_an_outage_stops_asking_and_leaves_the_last_profile_alone(tmp_path: Path) -> None:
     await run(tmp_path, Solver({FORMAT: Level.L3}), FORMAT)
-    names = [primitive.id for primitive in PRIMITIVES.all() if primitive.id != FORMAT]
+    names = [LOGIC, WRITE, PYTHON, "reason.arithmetic", "follow.procedure"]
     solver = Solver(faults=dict.fromkeys(names, -1))
     found, _ = await run(tmp_path, solver, FORMAT, *names)
     assert found.profile.is_partial
@@ -129,6 +131,70 @@ async def test_an_unfinished_measurement_goes_on_from_its_checkpoint(tmp_path: P
     assert found.profile.capabilities == {FORMAT: Level.L1, LOGIC: Level.L2}
     assert not found.profile.is_partial
     assert not (found.path.parent / "partial.json").exists()
+
+
+async def test_every_graded_probe_outlives_a_fault(tmp_path: Path) -> None:
+    """What was asked before the fault is not asked again, and its failures are still told."""
+    first = Solver({LOGIC: Level.L1}, faults_at={(LOGIC, Level.L2, 1): 3})
+    found, _ = await run(tmp_path, first, LOGIC)
+    assert found.profile.is_partial
+    (unfinished,) = found.profile.unfinished or ()
+    assert [result.outcomes for result in unfinished.level_results] == [(True, True), (False,)]
+    later = Solver({LOGIC: Level.L1})
+    found, _ = await run(tmp_path, later, LOGIC)
+    assert later.asked == [(LOGIC, Level.L2, 1), (LOGIC, Level.L3, 0), (LOGIC, Level.L3, 1)]
+    assert found.profile.level_of(LOGIC) is Level.L1
+    assert found.profile.unfinished is None
+    assert found.profile.details[0].runs == 3 + 3 + 3
+    reports = json.loads((found.path.parent / "failure-reports.json").read_text())["reports"]
+    assert [each["instance"] for each in reports[f"{LOGIC}/L2"]] == [0, 1]
+
+
+async def test_a_forced_measurement_is_begun_anew_unless_it_is_resumed(tmp_path: Path) -> None:
+    await run(tmp_path, Solver({LOGIC: Level.L1}, faults={LOGIC: -1}), FORMAT, LOGIC)
+    anew = Solver({LOGIC: Level.L1}, faults={LOGIC: -1})
+    await run(tmp_path, anew, FORMAT, LOGIC, force=True)
+    assert (FORMAT, Level.L1, 0) in anew.asked
+    resumed = Solver({LOGIC: Level.L1})
+    found, _ = await run(tmp_path, resumed, FORMAT, LOGIC, force=True, resume=True)
+    assert {name for name, _, _ in resumed.asked} == {LOGIC}
+    assert found.profile.capabilities == {FORMAT: Level.L0, LOGIC: Level.L1}
+
+
+async def test_the_sequential_design_says_what_it_expected(tmp_path: Path) -> None:
+    solver = Solver({FORMAT: Level.L3, LOGIC: Level.L3}, seeds=20)
+    found, _ = await run(tmp_path, solver, FORMAT, LOGIC, design=SequentialDesign())
+    assert found.profile.capabilities == {FORMAT: Level.L3, LOGIC: Level.L3}
+    first, second = found.profile.details
+    assert first.prior == (0.25, 0.25, 0.25, 0.25)
+    assert second.prior is not None
+    assert second.prior[3] > 0.25
+    assert (second.runs or 0) < (first.runs or 0) < 9
+
+
+async def test_the_probes_of_one_primitive_are_asked_at_once(tmp_path: Path) -> None:
+    solver = Solver({FORMAT: Level.L2})
+    one, _ = await run(tmp_path / "one", solver, FORMAT, design=FixedDesign(4))
+    many, _ = await run(tmp_path / "many", solver, FORMAT, design=FixedDesign(4), concurrency=6)
+    assert solver.most_at_once == 6
+    assert [r.outcomes for d in one.profile.details for r in d.level_results] == [
+        r.outcomes for d in many.profile.details for r in d.level_results
+    ]
+
+
+async def test_a_level_without_its_program_is_a_ceiling(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = PRIMITIVES.get(FORMAT)
+    l3 = replace(given.levels[Level.L3], commands=("no-such-program",))
+    lacking = replace(given, levels={**given.levels, Level.L3: l3})
+    events: list[Progress] = []
+    with registered(Solver({FORMAT: Level.L3})):
+        async with bench_in(tmp_path) as bench:
+            request = Request("local/m", "solver", [lacking], design=FixedDesign(2))
+            found = await measure(request, bench, ProfileStore(tmp_path / "profiles"), events.append)
+    assert found.profile.level_of(FORMAT) is Level.L2
+    assert found.profile.details[0].calibration_note == "L3 was not asked: the sandbox has no no-such-program"
 
 
 async def test_a_cancelled_measurement_keeps_what_is_done(tmp_path: Path) -> None:
