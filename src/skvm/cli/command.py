@@ -6,12 +6,20 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Sequence
 from typing import Any
 
 import click
 
-__all__ = ["CommaList", "SkvmCommand", "adapter_config_option", "check_adapter_config", "settings_of"]
+__all__ = [
+    "CommaList",
+    "SkvmCommand",
+    "VerbGroup",
+    "adapter_config_option",
+    "check_adapter_config",
+    "settings_of",
+]
 
 _GLOBAL_FLAGS = ("skvm_cache", "skvm_data_dir", "tmp_dir", "no_auto_probe", "verbose")
 
@@ -70,6 +78,20 @@ class SkvmCommand(click.Command):
         """Keep the global flags out of the command's own arguments."""
         ctx.meta["skvm.flags"] = {name: ctx.params.pop(name, None) for name in _GLOBAL_FLAGS}
         return super().invoke(ctx)
+
+
+class VerbGroup(click.Group):
+    """A command with verbs that says which verb was meant."""
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the verb, or fail with a suggestion."""
+        if args and not args[0].startswith("-") and args[0] not in self.commands:
+            close = difflib.get_close_matches(args[0], self.commands, n=1, cutoff=0.4)
+            hint = f" Did you mean {close[0]!r}?" if close else ""
+            ctx.fail(f"No such command {args[0]!r}.{hint}")
+        return super().resolve_command(ctx, args)
 
 
 def _without_empty(command: click.Command, ctx: click.Context, args: list[str]) -> list[str]:

@@ -26,6 +26,7 @@ COMMANDS: dict[str, str] = {
     "models": "List, fetch and remove embedded models.",
     "lint": "Check skills against the format and against what breaks in real loaders.",
     "profile": "Measure what a model in a harness can do.",
+    "primitives": "List, show, grade and check the capabilities a profile is made of.",
     "aot-compile": "Compile skills for a target.",
     "pipeline": "Profile if needed, then compile.",
     "run": "Run one task once, grade it, record it.",

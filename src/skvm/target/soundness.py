@@ -5,9 +5,12 @@ The trials are those of ``skvm.target.trials``. Who asks the oracle, and where, 
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import math
+import os
 import random
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -16,7 +19,8 @@ from typing import Protocol
 import anyio
 import anyio.to_thread
 
-from skvm.errors import SkvmError
+from skvm.errors import InfrastructureError, SkvmError
+from skvm.harness.process import run_process
 from skvm.target.contract import LEVELS, Answer, Coat, Level, Primitive, Probe, Verdict
 from skvm.target.trials import CHEATERS, coated
 
@@ -30,6 +34,7 @@ __all__ = [
     "LevelReport",
     "Tally",
     "check_level",
+    "check_processes",
     "check_words",
     "lucky_guesses",
     "pool_digest",
@@ -45,6 +50,13 @@ _MAX_REPEATS = 1
 _GUESSES = 20
 _LUCK = 0.01
 _GUESSER = "random-guess"
+_PROCESS_TIMEOUT_S = 120.0
+_DIGESTS = (
+    "import sys\n"
+    "from skvm.target.contract import LEVELS, PRIMITIVES\n"
+    "from skvm.target.soundness import pool_digest\n"
+    "for level in LEVELS: print(pool_digest(PRIMITIVES.get(sys.argv[1]), level))\n"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -317,8 +329,40 @@ def pool_digest(primitive: Primitive, level: Level) -> str:
     """One digest of what ``POOL_SEEDS`` probes show; the same in every process."""
     digest = hashlib.sha256()
     for seed in range(POOL_SEEDS):
-        digest.update(_shown(primitive.probe(level, seed)).encode("utf-8", "surrogatepass"))
+        # A generator that raises is found where its probes are compared with each other.
+        with contextlib.suppress(Exception):
+            shown = _shown(primitive.probe(level, seed))
+            digest.update(shown.encode("utf-8", "surrogatepass"))
     return digest.hexdigest()
+
+
+async def check_processes(primitive: Primitive) -> tuple[Finding, ...]:
+    """Whether probes are the same in every process: sets and hashes of text are not in the same order in two.
+
+    Raises:
+        InfrastructureError: The primitive cannot be found in a process of its own.
+    """
+    digests = []
+    for hash_seed in ("1", "2"):
+        env = {
+            **os.environ,
+            "PYTHONHASHSEED": hash_seed,
+            "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
+        }
+        ran = await run_process(
+            [sys.executable, "-c", _DIGESTS, primitive.id], timeout_s=_PROCESS_TIMEOUT_S, env=env
+        )
+        if ran.exit_code != 0:
+            last = ran.stderr.strip().rpartition("\n")[2] or "no output"
+            raise InfrastructureError(f"{primitive.id} cannot be asked in a second process: {last}")
+        digests.append(ran.stdout.split())
+    return tuple(
+        Finding(
+            level, None, "probes", "another process makes other probes: no order of a set, no hash of a text"
+        )
+        for level, first, second in zip(LEVELS, *digests, strict=True)
+        if first != second
+    )
 
 
 def _named(error: Exception) -> str:

@@ -2,31 +2,19 @@
 
 from __future__ import annotations
 
-import difflib
 from pathlib import Path
 from typing import Any
 
 import click
 
-from skvm.cli.command import SkvmCommand, settings_of
+from skvm.cli.command import SkvmCommand, VerbGroup, settings_of
 
 __all__ = ["command"]
 
 _STATE_STYLES = {"present": "green", "partial": "yellow", "absent": "dim", "damaged": "bold red"}
 
 
-class _Group(click.Group):
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        if args and not args[0].startswith("-") and args[0] not in self.commands:
-            close = difflib.get_close_matches(args[0], self.commands, n=1, cutoff=0.4)
-            hint = f" Did you mean {close[0]!r}?" if close else ""
-            ctx.fail(f"No such command {args[0]!r}.{hint}")
-        return super().resolve_command(ctx, args)
-
-
-@click.group("models", cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group("models", cls=VerbGroup, context_settings={"help_option_names": ["-h", "--help"]})
 def command() -> None:
     """List, fetch and remove embedded models."""
 
