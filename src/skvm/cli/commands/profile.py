@@ -9,23 +9,27 @@ import click
 from skvm.cli.command import (
     CommaList,
     SkvmCommand,
+    VerbGroup,
     adapter_config_option,
     check_adapter_config,
     settings_of,
 )
+from skvm.cli.profile_verbs import VERBS, list_profiles
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from skvm.errors import SkvmError
     from skvm.profiler.measure import Measurement
     from skvm.profiler.plan import Request
     from skvm.settings import Settings
     from skvm.target.contract import Primitive
 
 
-@click.command("profile", cls=SkvmCommand, help="Measure what a model in a harness can do.")
-@click.argument("verb", required=False, type=click.Choice(["show", "list"]), metavar="[show|list]")
+class _Profile(SkvmCommand, VerbGroup):
+    """A command that measures when no verb is given."""
+
+
+@click.group("profile", cls=_Profile, invoke_without_command=True)
 @click.option("--model", "--target-model", "models", type=CommaList(), default="", help="Model ids.")
 @click.option(
     "--adapter",
@@ -54,23 +58,31 @@ if TYPE_CHECKING:
 @click.option("--list", "is_list", is_flag=True, help="List the profiles that are there.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.pass_context
-def command(ctx: click.Context, /, verb: str | None, models: tuple[str, ...], **options: Any) -> None:
-    """Translate the command line."""
+def command(ctx: click.Context, /, models: tuple[str, ...], **options: Any) -> None:
+    """Measure what a model in a harness can do.
+
+    Without a verb: measures. The verbs look at what was measured, or bring it from elsewhere.
+    """
     from skvm.errors import UsageError
     from skvm.target.store import ProfileStore
 
+    if any(ctx.meta["skvm.flags"].values()):
+        settings_of(ctx)  # flags before a verb hold for it too
+    if ctx.invoked_subcommand is not None:
+        return
     settings = settings_of(ctx)
     store = ProfileStore(settings.profiles_dir)
-    if verb == "list" or options["is_list"]:
-        _list(store, models, as_json=options["as_json"])
+    if options["is_list"]:
+        list_profiles(store, models, as_json=options["as_json"])
         return
     if not models:
         raise UsageError("no model given", help="name one: skvm profile --model local/qwen2.5-coder-1.5b")
     targets = [(model, adapter) for model in models for adapter in options["adapters"]]
-    if verb == "show":
-        _show(store, targets, as_json=options["as_json"])
-        return
     _measure(settings, store, targets, options)
+
+
+for _verb in VERBS:
+    command.add_command(_verb)
 
 
 def _measure(
@@ -176,79 +188,3 @@ def _as_json(measured: Measurement) -> dict[str, Any]:
         "costUsd": measured.usage.cost_usd,
         "profile": measured.profile.model_dump(mode="json", by_alias=True, exclude_none=True),
     }
-
-
-def _show(store: Any, targets: Sequence[tuple[str, str]], *, as_json: bool) -> None:
-    from skvm.cli.console import out, print_json
-    from skvm.cli.profiling import profile_table
-    from skvm.errors import UsageError
-
-    found = []
-    for model, adapter in targets:
-        stored = store.latest(model, adapter) or store.partial(model, adapter)
-        if stored is None:
-            raise UsageError(
-                f"no profile of {model} in {adapter}",
-                help=f"measure it: skvm profile --model {model} --adapter {adapter}",
-            )
-        found.append(stored)
-    if as_json:
-        print_json(
-            {
-                "profiles": [
-                    {
-                        "path": str(each.path),
-                        "profile": each.profile.model_dump(mode="json", by_alias=True, exclude_none=True),
-                    }
-                    for each in found
-                ]
-            }
-        )
-        return
-    for each in found:
-        out.print(profile_table(each.profile))
-        out.print(f"measured {each.profile.profiled_at}; {each.path}", style="dim", markup=False)
-
-
-def _list(store: Any, models: tuple[str, ...], *, as_json: bool) -> None:
-    from rich.table import Table
-    from rich.text import Text
-
-    from skvm.cli.console import err, out, print_json
-
-    def warn(error: SkvmError) -> None:
-        err.print(Text.assemble(("warning: ", "bold yellow"), error.message))
-
-    entries = [each for each in store.list(warn) if not models or each.profile.model in models]
-    if as_json:
-        print_json(
-            {
-                "profiles": [
-                    {
-                        "model": each.profile.model,
-                        "harness": each.profile.harness,
-                        "profiledAt": each.profile.profiled_at,
-                        "primitives": len(each.profile.capabilities),
-                        "path": str(each.path),
-                    }
-                    for each in entries
-                ]
-            }
-        )
-        return
-    if not entries:
-        out.print(f"no profiles in {store.root}", markup=False)
-        return
-    table = Table()
-    for heading in ("model", "harness", "measured", "primitives", "path"):
-        table.add_column(heading)
-    for each in entries:
-        profile = each.profile
-        table.add_row(
-            Text(profile.model),
-            Text(profile.harness),
-            Text(profile.profiled_at),
-            str(len(profile.capabilities)),
-            Text(str(each.path)),
-        )
-    out.print(table)

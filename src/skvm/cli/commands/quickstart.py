@@ -185,7 +185,8 @@ async def _pull(settings: Settings, model: str, *, quiet: bool) -> None:
 
 async def _profile(settings: Settings, skill: Skill, bench: Bench, options: dict[str, Any]) -> Measurement:
     from skvm.cli.console import out
-    from skvm.cli.profiling import measure_with_progress, profile_table, spent
+    from skvm.cli.profile_view import print_profile
+    from skvm.cli.profiling import measure_with_progress, spent
     from skvm.compiler.requirements import primitives_for
     from skvm.profiler.ladder import FixedDesign
     from skvm.profiler.plan import Request
@@ -204,7 +205,7 @@ async def _profile(settings: Settings, skill: Skill, bench: Bench, options: dict
         request, bench, ProfileStore(settings.profiles_dir), quiet=options["as_json"]
     )
     if not options["as_json"]:
-        out.print(profile_table(measured.profile, only=needed))
+        print_profile(measured.profile, only=needed)
         out.print("known already" if measured.is_reused else spent(measured))
     return measured
 
