@@ -71,7 +71,8 @@ def _orders(rng: random.Random) -> Probe:
         prompt=(
             "\n\n".join(parts)
             + "\n\nThe steps of a job run one after another. Each job has exactly one possible order. "
-            "Give one line for each job with all its steps, first step first, like `Job 1: step, step, step, step`."
+            "Give one line for each job with all its steps, first step first, like "
+            "`Job 1: step, step, step, step`."
         ),
         reference=Answer(_numbered("Job ", jobs)),
         secret={"jobs": jobs},
@@ -198,7 +199,7 @@ def _recovery(rng: random.Random) -> Probe:
     return Probe(
         prompt=(
             "A pipeline has these steps:\n" + "\n".join(f"- {line}" for line in lines) + "\n\nRules:\n"
-            "- A step starts when every step it needs has succeeded. If one of them never does, it is skipped.\n"
+            "- A step starts when every step it needs has succeeded. If one never does, it is skipped.\n"
             "- A step that stands in for another one starts only if that one has failed. If the stand-in "
             "succeeds, the other step counts as succeeded for the steps that need it.\n"
             "- A step that runs only if another one failed starts only then; it replaces nothing.\n"
