@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import random
+import re
+from collections.abc import Sequence
 from typing import Any
 
-from skvm.target.answers import find_json, has_block, read_json, read_lines, same_value
+from skvm.target.answers import bare, read_only_json, same_value
 from skvm.target.contract import (
     Answer,
+    Coat,
     Degradations,
     Level,
     LevelSpec,
@@ -18,160 +21,170 @@ from skvm.target.contract import (
     Work,
     primitive,
 )
-from skvm.target.vocabulary import CITIES, COLOURS, NAMES, NOUNS
+from skvm.target.reports import Report, draw_report, guess_report, judge_report
+from skvm.target.schemas import draw_fields, guess_like
+from skvm.target.vocabulary import NOUNS
+
+_MIN_WORDS, _MAX_WORDS = 6, 7
+_BARE_COATS = frozenset({Coat.FENCED, Coat.CRLF, Coat.BLANK_LINES})
+"""Every level asks for the thing only: a fence is no prose, but a sentence or a mark beside it is."""
+
+_ASKED = {
+    "json": "as a JSON array of strings",
+    "pipes": "on one line, with ` | ` (space, bar, space) between two words",
+    "semicolons": "on one line, with a semicolon and no space between two words",
+    "quoted": 'on one line, each in double quotes, with a comma and no space between two (like "x","y")',
+    "pairs": "one a line, each as number=word, counting from 1 (so the first line starts with 1=)",
+    "dashes": "one a line, each after a hyphen and a space (like `- x`)",
+    "numbered": "one a line, each after its number, a full stop and a space (like `1. x`)",
+    "tagged": "one a line, each between the tags <w> and </w> (like <w>x</w>)",
+}
 
 
-def _listed(words: list[str]) -> str:
+def _in_form(kind: str, words: Sequence[str]) -> str:
+    counted = list(enumerate(words, start=1))
+    return {
+        "json": json.dumps(list(words)),
+        "pipes": " | ".join(words),
+        "semicolons": ";".join(words),
+        "quoted": ",".join(f'"{word}"' for word in words),
+        "pairs": "\n".join(f"{n}={word}" for n, word in counted),
+        "dashes": "\n".join(f"- {word}" for word in words),
+        "numbered": "\n".join(f"{n}. {word}" for n, word in counted),
+        "tagged": "\n".join(f"<w>{word}</w>" for word in words),
+    }[kind]
+
+
+def _listed(words: Sequence[str]) -> str:
     return ", ".join(words[:-1]) + f" and {words[-1]}"
 
 
 def _named(rng: random.Random) -> Probe:
-    words = rng.sample(NOUNS, rng.randint(4, 6))
-    kind = rng.choice(("json", "pipes", "pairs"))
-    if kind == "json":
-        ask, answer = "as a JSON array of strings", json.dumps(words)
-    elif kind == "pipes":
-        ask = "on one line, with ` | ` between two words"
-        answer = " | ".join(words)
-    else:
-        ask = "one word a line, each as number=word, counting from 1 (so the first line starts with 1=)"
-        answer = "\n".join(f"{n}={word}" for n, word in enumerate(words, start=1))
+    words = rng.sample(NOUNS, rng.randint(_MIN_WORDS, _MAX_WORDS))
+    kind = rng.choice(list(_ASKED))
+    other = rng.choice([each for each in _ASKED if each != kind])
+    swapped = [words[1], words[0], *words[2:]]
+    answer = _in_form(kind, words)
+    wrong = [_in_form(other, words), _in_form(kind, words[:-1]), _in_form(kind, swapped), f"Words:\n{answer}"]
+    compact = [Answer(json.dumps(words, separators=(",", ":")))] if kind == "json" else []
     return Probe(
-        prompt=f"Write these words in this order {ask}: {_listed(words)}.\nAnswer with that only.",
+        prompt=f"Write these words in this order {_ASKED[kind]}: {_listed(words)}.\nAnswer with that only.",
         reference=Answer(answer),
-        secret={"kind": kind, "words": words},
+        also=compact,
+        wrong=[Answer(text) for text in wrong],
+        secret={"kind": kind, "words": words, "expected": answer},
     )
 
 
 async def _grade_named(probe: Probe, work: Work) -> Verdict:
-    words, kind = probe.secret["words"], probe.secret["kind"]
-    if kind == "json":
-        return Verdict(same_value(read_json(work.response), words), f"a JSON array of {len(words)} words")
-    lines = read_lines(work.response)
-    if kind == "pipes":
-        rows = [[cell.strip() for cell in line.strip("| ").split("|")] for line in lines]
-        return Verdict(words in rows, f"{len(words)} words separated by |")
-    wanted = [f"{n}={word}" for n, word in enumerate(words, start=1)]
-    return Verdict(
-        has_block("\n".join(line.replace(" = ", "=") for line in lines), wanted), "lines number=word"
-    )
+    words, expected = probe.secret["words"], probe.secret["expected"]
+    if probe.secret["kind"] == "json":
+        found = read_only_json(work.response)
+        is_right = found is not None and same_value(found[0], words)
+    else:
+        said = [line.rstrip() for line in bare(work.response).split("\n") if line.strip()]
+        is_right = said == expected.split("\n")
+    told = "" if is_right else f", said {work.response.strip()[:200]!r}"
+    return Verdict(is_right, f"expected {expected!r}{told}")
+
+
+def _guess_named(probe: Probe, rng: random.Random) -> Answer:
+    words = list(probe.secret["words"])
+    return Answer(_in_form(probe.secret["kind"], rng.sample(words, len(words))))
 
 
 def _schema(rng: random.Random) -> Probe:
-    item, colour = rng.choice(NOUNS), rng.choice(COLOURS)
-    price, stock = rng.randint(5, 400), rng.randint(0, 90)
-    code, size = f"{rng.randint(0, 99999):05d}", rng.choice(("small", "medium", "large"))
-    maker, city = rng.choice(NAMES), rng.choice(CITIES)
-    value = {
-        "item": item,
-        "code": code,
-        "price": price,
-        "in_stock": stock > 0,
-        "size": size[0].upper(),
-        "maker": {"name": maker, "city": city},
-        "tags": [colour, item],
-    }
-    have = f"{stock} in stock" if stock else "none in stock"
+    fields = draw_fields(rng)
+    value = {field.key: field.value for field in fields}
+    facts = [field.fact for field in rng.sample(fields, len(fields))]
+    forms = "\n".join(f"- {field.key}: {field.form}" for field in fields)
+    slipped = rng.sample(fields, 3)
+    wrong: list[Any] = [{**value, field.key: rng.choice(list(field.slips))} for field in slipped]
+    wrong += [{**value, "note": ""}, {key: each for key, each in value.items() if key != fields[0].key}]
+    wrong.append([value])
     return Probe(
         prompt=(
-            f"An offer. Item: {item}; colour: {colour}; size: {size}; code: {code}; price: ${price}; {have}; "
-            f"maker: {maker}; the maker's city: {city}.\n"
-            "Write it as a JSON object with exactly these keys:\n"
-            "- item: string\n- code: string, all digits kept\n- price: number\n- in_stock: boolean\n"
-            '- size: "S", "M" or "L"\n- maker: object with the strings name and city\n'
-            "- tags: array of two strings, the colour and then the item\n"
-            "Answer with the JSON only."
+            f"Known of a thing: {'; '.join(facts)}.\n"
+            f"Write it as one JSON object with exactly these keys:\n{forms}\nAnswer with the JSON only."
         ),
         reference=Answer(json.dumps(value)),
+        also=[Answer(json.dumps(value, indent=2, sort_keys=True))],
+        wrong=[*(Answer(json.dumps(each)) for each in wrong), Answer(f"Here:\n{json.dumps(value)}")],
         secret={"expected": value},
     )
 
 
 async def _grade_schema(probe: Probe, work: Work) -> Verdict:
-    said, expected = read_json(work.response), probe.secret["expected"]
-    if not isinstance(said, dict):
-        return Verdict(False, "no JSON object in the answer")
+    found, expected = read_only_json(work.response), probe.secret["expected"]
+    if found is None or not isinstance(found[0], dict):
+        return Verdict(False, f"expected one JSON object only, said {work.response.strip()[:200]!r}")
+    said = found[0]
     wrong = [
         key
         for key in sorted({*said, *expected})
         if key not in said or key not in expected or not same_value(said[key], expected[key])
     ]
-    return Verdict(not wrong, f"wrong: {', '.join(wrong)}" if wrong else "every key is right")
+    if not wrong:
+        return Verdict(True, "every key is right")
+    told = "; ".join(f"{key}: expected {expected.get(key)!r}, said {said.get(key)!r}" for key in wrong)
+    return Verdict(False, told[:500])
+
+
+def _guess_schema(probe: Probe, rng: random.Random) -> Answer:
+    texts = [word for word in re.findall(r"\w+", probe.prompt) if not word.isdecimal()]
+    numbers = [int(digits) for digits in re.findall(r"\d+", probe.prompt)]
+    return Answer(json.dumps(guess_like(probe.secret["expected"], texts, numbers, rng)))
 
 
 def _constrained(rng: random.Random) -> Probe:
-    rows = [
-        {"name": name, "points": points, "city": rng.choice(CITIES)}
-        for name, points in zip(rng.sample(NAMES, 5), rng.sample(range(10, 99), 5), strict=True)
-    ]
-    unknown = rng.randrange(5)
-    cut = sorted(row["points"] for row in rows)[1]  # type: ignore[type-var]
-    kept = [
-        {
-            "CITY": None if row is rows[unknown] else str(row["city"]).lower(),
-            "NAME": str(row["name"]).upper(),
-            "POINTS": row["points"],
-        }
-        for row in sorted(rows, key=lambda row: -int(str(row["points"])))
-        if int(str(row["points"])) >= int(str(cut))
-    ]
-    answer = json.dumps(kept, separators=(",", ":"))
-    facts = " ".join(
-        f"{row['name']} has {row['points']} points and comes from "
-        f"{'an unknown place' if row is rows[unknown] else row['city']}."
-        for row in rows
-    )
+    report = draw_report(rng)
     return Probe(
-        prompt=(
-            f"{facts}\nWrite a JSON array of objects that meets all of this:\n"
-            f"- only people with at least {cut} points\n- most points first\n"
-            "- each object has the keys CITY, NAME and POINTS, in alphabetical order\n"
-            "- names in upper case, cities in lower case, points as numbers, an unknown city as null\n"
-            "- no space and no line break anywhere in the JSON\nAnswer with the JSON only."
-        ),
-        reference=Answer(answer),
-        secret={"expected": answer},
+        prompt=report.prompt,
+        reference=Answer(report.text),
+        also=[Answer(report.with_note(note)) for note in report.notes],
+        wrong=[Answer(text) for text in report.slips(rng)],
+        secret={"report": report.to_json()},
     )
-
-
-def _order_of_keys(value: Any) -> list[list[str]]:
-    return [list(row) if isinstance(row, dict) else [] for row in value] if isinstance(value, list) else []
 
 
 async def _grade_constrained(probe: Probe, work: Work) -> Verdict:
-    found = find_json(work.response)
-    if found is None:
-        return Verdict(False, "no JSON in the answer")
-    value, text = found
-    expected = json.loads(probe.secret["expected"])
-    if not same_value(value, expected):
-        return Verdict(False, f"expected {probe.secret['expected']}, said {text[:300]}")
-    if _order_of_keys(value) != _order_of_keys(expected):
-        return Verdict(False, "the keys are not in alphabetical order")
-    if text != probe.secret["expected"]:
-        return Verdict(False, "there is white space in the JSON, or an escape where none is needed")
-    return Verdict(True, "every constraint holds")
+    fault = judge_report(Report.from_json(probe.secret["report"]), work.response)
+    return Verdict(fault is None, fault or "every constraint holds")
+
+
+def _guess_constrained(probe: Probe, rng: random.Random) -> Answer:
+    return Answer(guess_report(Report.from_json(probe.secret["report"]), rng))
 
 
 FOLLOW_FORMAT = primitive(
     Primitive(
         id="follow.format",
         description="Answer in the form that was asked for.",
+        revision=2,
         levels={
             Level.L1: LevelSpec(
                 claim="A simple named format: a JSON array, separated values, numbered pairs.",
                 generate=_named,
                 grade=_grade_named,
+                guess=_guess_named,
+                accepts=_BARE_COATS,
             ),
             Level.L2: LevelSpec(
                 claim="A schema: exactly the given keys with their types, nested ones and enumerations.",
                 generate=_schema,
                 grade=_grade_schema,
+                guess=_guess_schema,
+                accepts=_BARE_COATS,
             ),
             Level.L3: LevelSpec(
-                claim="Several constraints at once: selection, order, letter case, types and white space.",
+                claim=(
+                    "Several constraints at once: selection, order of rows and of nested keys, letter case, "
+                    "types, white space and a limit in bytes."
+                ),
                 generate=_constrained,
                 grade=_grade_constrained,
+                guess=_guess_constrained,
+                accepts=_BARE_COATS,
             ),
         },
         degradations=Degradations(
