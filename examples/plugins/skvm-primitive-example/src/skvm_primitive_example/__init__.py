@@ -1,0 +1,1 @@
+"""A primitive for skvm in a package of its own."""
