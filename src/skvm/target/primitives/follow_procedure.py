@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 
-from skvm.target.answers import has_block, read_lines
+from skvm.target.answers import read_lines
 from skvm.target.contract import (
     Answer,
+    Coat,
     Degradations,
     Level,
     LevelSpec,
@@ -16,126 +18,223 @@ from skvm.target.contract import (
     Work,
     primitive,
 )
-from skvm.target.vocabulary import COLOURS, NOUNS
+from skvm.target.loops import draw_loop
+from skvm.target.vocabulary import NOUNS
 
-_MIN_ROUNDS, _MAX_ROUNDS = 4, 8
+_MIN_STEPS, _MAX_STEPS = 5, 7
+_MARKED = frozenset({Coat.FENCED, Coat.BOLD, Coat.CRLF, Coat.BLANK_LINES})
+"""A fence and bold are not lines; a sentence is one."""
 
 
-def _probe(prompt: str, lines: list[str]) -> Probe:
-    return Probe(prompt=prompt, reference=Answer("\n".join(lines)), secret={"expected": lines})
-
-
-def _straight(rng: random.Random) -> Probe:
-    first, last = (word.upper() for word in rng.sample(NOUNS, 2))
-    start, count = rng.randint(2, 60), rng.randint(4, 7)
-    return _probe(
-        "Do these steps; each one writes lines of your answer.\n"
-        f"1. Write the word {first}.\n"
-        f"2. Write the {count} whole numbers from {start} to {start + count - 1}, one a line.\n"
-        f"3. Write the word {last}.\n"
-        "Answer with these lines only.",
-        [first, *(str(start + i) for i in range(count)), last],
+def _probe(
+    prompt: str,
+    lines: Sequence[str],
+    choices: Sequence[Sequence[str]],
+    slips: Sequence[Sequence[str]],
+    *,
+    is_only: bool = True,
+) -> Probe:
+    """A probe; ``choices`` are what each line might be to somebody who does not know."""
+    right, seen = list(lines), []
+    for slip in slips:
+        if list(slip) != right and slip not in seen:
+            seen.append(slip)
+    return Probe(
+        prompt=prompt,
+        reference=Answer("\n".join(right)),
+        wrong=[Answer("\n".join(slip)) for slip in seen],
+        secret={"expected": right, "choices": [list(each) for each in choices], "is_only": is_only},
     )
 
 
-def _branching(rng: random.Random) -> Probe:
-    word, even, odd, big, small = (w.upper() for w in rng.sample(NOUNS, 5))
-    number, limit = rng.randint(11, 98), rng.randint(60, 140)
-    added = rng.randint(7, 39)
-    after = number // 2 if number % 2 == 0 else number * 2
-    total = after + added
-    if total == limit or after == number:
-        return _branching(rng)
+def _step(rng: random.Random, word: str) -> tuple[str, list[str]]:
+    """A step without a decision, and what it writes."""
+    kind = rng.choice(("word", "numbers", "times", "letters", "evens"))
+    start, count = rng.randint(2, 60), rng.randint(3, 6)
+    if kind == "numbers":
+        text = f"Write the {count} whole numbers from {start} to {start + count - 1}, one a line."
+        return text, [str(start + i) for i in range(count)]
+    if kind == "evens":
+        start += start % 2
+        text = f"Write {count} even numbers in a row, one a line, beginning with {start}."
+        return text, [str(start + 2 * i) for i in range(count)]
+    if kind == "times":
+        return f"Write the word {word} on {count} lines, once a line.", [word] * count
+    if kind == "letters":
+        return f"Write the letters of the word {word} in order, one a line.", list(word)
+    return f"Write the word {word}.", [word]
+
+
+def _straight(rng: random.Random) -> Probe:
+    words = [word.upper() for word in rng.sample(NOUNS, 3)]
+    steps = [_step(rng, word) for word in words]
+    lines = [line for _, written in steps for line in written]
+    if len(lines) < _MIN_STEPS:
+        return _straight(rng)
+    asked = "\n".join(f"{n}. {text}" for n, (text, _) in enumerate(steps, start=1))
+    first, second, third = (written for _, written in steps)
+    slips = [
+        [*first, *second],
+        [*second, *third],
+        [*first, *third, *second],
+        [*lines, "DONE"],
+        [*first[:-1], *second, *third],
+        [text for text, _ in steps],
+    ]
     return _probe(
-        f"Start with the number {number}. Do these steps; each one writes one line of your answer.\n"
-        f"1. Write {word}.\n"
-        f"2. If the number is even, write {even}, otherwise write {odd}.\n"
-        "3. If the number is even, halve it, otherwise double it. Write the new number.\n"
-        f"4. Add {added}. Write the new number.\n"
-        f"5. If the number is now greater than {limit}, write {big}, otherwise write {small}.\n"
-        "6. Write DONE.\n"
-        "Answer with these six lines only.",
-        [
-            word,
-            even if number % 2 == 0 else odd,
-            str(after),
-            str(total),
-            big if total > limit else small,
-            "DONE",
-        ],
+        f"Do these steps in order; each one writes lines of your answer.\n{asked}\n"
+        "Answer with these lines only.",
+        lines,
+        [list(dict.fromkeys(lines))] * len(lines),
+        slips,
+    )
+
+
+class _Walk:
+    """A procedure with branches as it is drawn: what it says and what it writes, on both sides."""
+
+    def __init__(self, rng: random.Random) -> None:
+        self.rng = rng
+        self.words = [word.upper() for word in rng.sample(NOUNS, 12)]
+        self.number = self.start = rng.randint(24, 98)
+        self.steps: list[str] = []
+        self.lines: list[str] = []
+        self.choices: list[list[str]] = []
+        self.decided: tuple[int, str] | None = None
+
+    def _wrote(self, text: str, line: str, other: str | None = None) -> None:
+        self.steps.append(text)
+        self.lines.append(line)
+        anything = [str(self.rng.randint(2, 200)) for _ in range(30)] if line.isdecimal() else []
+        self.choices.append([line, *([other] if other else []), *anything])
+
+    def word(self) -> None:
+        """A word, whatever the number is."""
+        word = self.words.pop()
+        self._wrote(f"Write {word}.", word)
+
+    def parity(self) -> None:
+        """One word or the other, by the last digit."""
+        even, odd = self.words.pop(), self.words.pop()
+        line, other = (even, odd) if self.number % 2 == 0 else (odd, even)
+        self._wrote(f"If the number is even, write {even}, otherwise write {odd}.", line, other)
+        self.decided = (len(self.steps), even)
+
+    def halve(self) -> None:
+        """Another number, by the last digit."""
+        halved, doubled = self.number // 2, self.number * 2
+        self.number = halved if self.number % 2 == 0 else doubled
+        other = doubled if self.number == halved else halved
+        text = "If the number is even, halve it, otherwise double it. Write the new number."
+        self._wrote(text, str(self.number), str(other))
+
+    def add(self) -> None:
+        """Another number without a decision."""
+        added = self.rng.randint(7, 39)
+        self.number += added
+        self._wrote(f"Add {added}. Write the new number.", str(self.number), str(self.number - added))
+
+    def compare(self) -> None:
+        """One word or the other, by size."""
+        big, small = self.words.pop(), self.words.pop()
+        limit = self.number + self.rng.choice((-1, 1)) * self.rng.randint(1, min(20, self.number - 1))
+        line, other = (big, small) if self.number > limit else (small, big)
+        text = f"If the number is now greater than {limit}, write {big}, otherwise write {small}."
+        self._wrote(text, line, other)
+
+    def remember(self) -> None:
+        """Another number, by what an earlier step wrote."""
+        if self.decided is None:
+            raise ValueError("nothing was decided before")
+        place, word = self.decided
+        less = self.rng.randint(2, min(9, self.number - 1))
+        more = self.rng.randint(11, 30)
+        added, subtracted = self.number + more, self.number - less
+        is_so = self.lines[place - 1] == word
+        self.number = added if is_so else subtracted
+        text = (
+            f"If you wrote {word} in step {place}, add {more}, otherwise subtract {less}. "
+            "Write the new number."
+        )
+        self._wrote(text, str(self.number), str(subtracted if is_so else added))
+
+
+def _branching(rng: random.Random) -> Probe:
+    walk = _Walk(rng)
+    middle = [walk.word, walk.add, walk.halve, walk.compare]
+    rng.shuffle(middle)
+    for draw in [walk.parity, *middle[: rng.randint(_MIN_STEPS - 3, _MAX_STEPS - 3)], walk.remember]:
+        draw()
+    walk.compare()
+    slips = []
+    for place, (line, options) in enumerate(zip(walk.lines, walk.choices, strict=True)):
+        if len(options) > 1 and options[1] != line:
+            slips.append([*walk.lines[:place], options[1], *walk.lines[place + 1 :]])
+    asked = "\n".join(f"{n}. {text}" for n, text in enumerate(walk.steps, start=1))
+    return _probe(
+        f"Start with the number {walk.start}. Do these steps; each one writes one line of your answer.\n"
+        f"{asked}\nAnswer with these {len(walk.lines)} lines only.",
+        walk.lines,
+        walk.choices,
+        [*rng.sample(slips, 3), walk.lines[:-1]],
     )
 
 
 def _loop(rng: random.Random) -> Probe:
-    up, down, good, bad = (w.upper() for w in (*rng.sample(COLOURS, 2), *rng.sample(NOUNS, 2)))
-    start, divisor = rng.randint(20, 120), rng.choice((2, 3))
-    step, stop = rng.choice((4, 5, 7, 8)), rng.randint(4, 15)
-    limit = rng.randint(60, 400)
-    number, total, ups = start, 0, 0
-    lines: list[str] = []
-    while number > stop and len(lines) <= _MAX_ROUNDS:
-        if number % divisor == 0:
-            number, word = number // divisor, down
-        else:
-            number, word, ups = (
-                (number + 1 if divisor == 3 and number % 2 == 0 else number - step),
-                up,
-                ups + 1,
-            )
-        total += number
-        lines.append(f"{word} {number}")
-    rounds = len(lines)
-    # Both branches must be taken, the check must not sit on its edge, and the end must be in reach.
-    if not _MIN_ROUNDS <= rounds <= _MAX_ROUNDS or not 0 < ups < rounds or total == limit or number < 0:
-        return _loop(rng)
-    otherwise = (
-        f"if it is odd, subtract {step}, and if it is even, add 1;"
-        if divisor == 3
-        else f"subtract {step} and"
-    )
-    return _probe(
-        f"Start with the number {start}. Repeat this round for as long as the number is greater than "
-        f"{stop}:\n"
-        f"- If the number can be divided by {divisor} without remainder, divide it by {divisor} and write "
-        f"`{down} n`, where n is the new number.\n"
-        f"- Otherwise, {otherwise} write `{up} n`, where n is the new number.\n"
-        f"Then write `ROUNDS r`, where r is how many rounds there were. Last, add up all the numbers you "
-        f"wrote in the rounds: if the sum is greater than {limit}, write {good}, otherwise write {bad}.\n"
-        "End your answer with these lines, one after another, and nothing between them.",
-        [*lines, f"ROUNDS {rounds}", good if total > limit else bad],
-    )
+    loop = draw_loop(rng)
+    up, down, good, bad = loop.words
+    numbers = [str(rng.randint(2, 99)) for _ in range(6)]
+    rounds = [f"{word} {n}" for word in (up, down) for n in numbers]
+    choices = [
+        *([line, *rounds] for line in loop.lines[:-2]),
+        [f"ROUNDS {n}" for n in range(3, 9)],
+        [f"{word} {n}" for word in (good, bad) for n in range(3, 26)],
+    ]
+    return _probe(loop.prompt, loop.lines, choices, loop.slips, is_only=False)
 
 
 async def _grade(probe: Probe, work: Work) -> Verdict:
-    expected = probe.secret["expected"]
-    if has_block(work.response, expected):
+    expected, lines = probe.secret["expected"], list(read_lines(work.response))
+    if lines == expected or (not probe.secret["is_only"] and lines[-len(expected) :] == expected):
         return Verdict(True, f"all {len(expected)} lines in order")
-    lines = read_lines(work.response)
-    missing = next((line for line in expected if line not in lines), None)
     said = " / ".join(lines[-len(expected) - 1 :])[:300]
-    why = f"line {missing!r} is missing" if missing else "the lines are not in one block in order"
+    missing = next((line for line in expected if line not in lines), None)
+    where = "not the whole answer" if probe.secret["is_only"] else "not the end of the answer"
+    why = f"line {missing!r} is missing" if missing else f"the lines are not in order, or {where}"
     return Verdict(False, f"{why}; expected {' / '.join(expected)}, said {said or 'nothing'}")
+
+
+def _guess(probe: Probe, rng: random.Random) -> Answer:
+    return Answer("\n".join(rng.choice(options) for options in probe.secret["choices"]))
 
 
 FOLLOW_PROCEDURE = primitive(
     Primitive(
         id="follow.procedure",
         description="Carry out a written procedure step by step.",
+        revision=2,
         levels={
             Level.L1: LevelSpec(
                 claim="Three steps in a row without a decision.",
                 generate=_straight,
                 grade=_grade,
+                guess=_guess,
+                accepts=_MARKED,
             ),
             Level.L2: LevelSpec(
                 claim="Five to seven steps with decisions between two branches.",
                 generate=_branching,
                 grade=_grade,
+                guess=_guess,
+                accepts=_MARKED,
             ),
             Level.L3: LevelSpec(
                 claim="A loop whose end and branches depend on its data, with a check at the end.",
                 generate=_loop,
                 grade=_grade,
+                guess=_guess,
+                # The work may be shown before the lines, and nothing may come after them.
+                accepts=_MARKED | {Coat.LEAD_IN},
             ),
         },
         degradations=Degradations(
