@@ -18,9 +18,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import anyio
+import anyio.to_thread
 from anyio.abc import Process
 
 from skvm.evidence.record import CallRecord, Outcome, Usage
+from skvm.harness.confine.inside import operations
 from skvm.harness.contract import HARNESSES, Facility, Harness, RunContext
 from skvm.harness.sandbox import Cell, Entry, Execution, Fetched, Policy
 from skvm.harness.trajectory import Trajectory, Turn
@@ -113,7 +115,12 @@ class FakeCell:
         body: bytes | None = None,
         timeout_s: float = 30.0,
     ) -> Fetched:
-        """Answer from ``pages``."""
+        """Answer from ``pages``; what the ``listener`` serves is really asked for."""
+        if self.listener is not None and url.startswith("http://{}:{}/".format(*self.listener.getsockname())):
+            request = {"url": url, "method": method, "headers": dict(headers or {}), "timeout_s": timeout_s}
+            request["has_body"] = body is not None
+            header, text = await anyio.to_thread.run_sync(operations.fetch, request, body or b"")
+            return Fetched(header["status"], header["headers"], text.decode("utf-8", "replace"), False)
         if url not in self.pages:
             raise OSError(f"cannot reach {url}")
         return Fetched(200, {"content-type": "text/plain"}, self.pages[url], is_truncated=False)

@@ -12,13 +12,15 @@ import json
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal
+from urllib.parse import urlencode
 
 import anyio
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from skvm.errors import InfrastructureError, UsageError
 from skvm.harness.contract import Facility, RunContext
-from skvm.harness.trajectory import Trajectory
+from skvm.harness.site import SITE_ORIGIN
+from skvm.harness.trajectory import ToolKind, Trajectory
 from skvm.target.contract import PRIMITIVES, Answer, Level, Primitive, Probe
 from skvm.target.trials import trajectory_of
 
@@ -124,10 +126,27 @@ class SimulatedProcessor:
         if self._draw(f"fault {self.attempt}") < self.dials.fault_rate:
             raise InfrastructureError(f"{context.model_id}: a simulated fault")
         answer = self._answer()
+        await self._fetch(context, answer)
         for path, text in answer.files.items():
             await context.cell.write(path, text.encode())
         done = trajectory_of(self.probe, answer)
         return done.model_copy(update={"harness": self.name, "model": context.model_id})
+
+    async def _fetch(self, context: RunContext, answer: Answer) -> None:
+        """Ask the probe's site what the answer asks it: its oracle looks at the requests it really got."""
+        if context.site_origin is None:
+            return
+        for act in (act for acts in answer.turns for act in acts if act.kind is ToolKind.FETCH):
+            headers = dict(act.arguments.get("headers") or {})
+            form = act.arguments.get("form")
+            if form is not None:
+                headers["Content-Type"] = "application/x-www-form-urlencoded"
+            await context.cell.fetch(
+                str(act.arguments["url"]).replace(SITE_ORIGIN, context.site_origin),
+                method=str(act.arguments.get("method", "GET")),
+                headers=headers,
+                body=None if form is None else urlencode(form).encode(),
+            )
 
     def _answer(self) -> Answer:
         if self._draw("answer") < self.dials.chance(self.primitive.id, self.level):
