@@ -193,10 +193,10 @@ REASON_UNITS = primitive(
         },
         degradations=Degradations(
             l3_to_l2=(
-                "Convert the unit before and the unit after `per` in steps of their own, and bring every part "
-                "of a sum to the same unit first."
+                "Convert the unit before and the unit after `per` in steps of their own, and bring every "
+                "part of a sum to the same unit first."
             ),
-            l2_to_l1="Write a chain as single conversions, each with its rate and its result on its own line.",
+            l2_to_l1="Write a chain as single conversions, each with rate and result on a line of its own.",
         ),
     )
 )
