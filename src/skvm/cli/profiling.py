@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
-from rich.table import Table
-from rich.text import Text
+from typing import TYPE_CHECKING
 
 from skvm.cli.console import err, out, progress
+from skvm.cli.profile_view import money, print_profile
 
 if TYPE_CHECKING:
     from skvm.evaluate.bench import Bench
     from skvm.profiler.measure import Measurement, Progress
     from skvm.profiler.plan import Plan, Request
-    from skvm.target.profile import LevelResult, Profile
     from skvm.target.store import ProfileStore
 
-__all__ = ["LEVEL_COLOURS", "measure_with_progress", "money", "print_measurement", "profile_table", "spent"]
-
-LEVEL_COLOURS = {"L0": "red", "L1": "yellow", "L2": "cyan", "L3": "green"}
+__all__ = ["measure_with_progress", "print_measurement", "spent"]
 
 
 async def measure_with_progress(
@@ -37,7 +32,7 @@ async def measure_with_progress(
 
     todo = plan(request, store)
     if todo.ask and not quiet:
-        err.print(_announcement(request, todo), markup=False)
+        err.print(_announcement(request, todo, bench, store), markup=False)
     is_shown = not quiet and err.is_terminal
     with progress(quiet=quiet) as bars:
         bar = bars.add_task("starting", total=len(todo.ask), note="")
@@ -54,11 +49,6 @@ async def measure_with_progress(
         return await measure(request, bench, store, tell)
 
 
-def money(cost_usd: float | None) -> str:
-    """Dollars for people; an unknown price is said, never shown as 0."""
-    return "price unknown" if cost_usd is None else f"${cost_usd:.4f}"
-
-
 def spent(measured: Measurement) -> str:
     """How many runs a measurement took, and how long."""
     took = measured.duration_s
@@ -66,11 +56,15 @@ def spent(measured: Measurement) -> str:
     return f"{measured.runs} run{'' if measured.runs == 1 else 's'} in {lasted}"
 
 
-def _announcement(request: Request, todo: Plan) -> str:
-    most = len(todo.ask) * 3 * request.design.most_probes
-    text = f"{request.model} in {request.harness}: {len(todo.ask)} primitives, at most {most} runs"
-    if todo.resumed:
+def _announcement(request: Request, todo: Plan, bench: Bench, store: ProfileStore) -> str:
+    from skvm.cli.estimates import estimate_line, estimate_of
+
+    found = estimate_of(request, store, todo)
+    text = f"{request.model} in {request.harness}: {estimate_line(found, bench.settings, request.model)}"
+    if todo.resumed or todo.unfinished:
         text += f"; {len(todo.resumed)} more taken from an unfinished measurement"
+    if todo.unfinished:
+        text += f", {len(todo.unfinished)} gone on with"
     old = [name for name in todo.reasons if todo.base is not None and todo.base.level_of(name) is not None]
     if old:
         more = f" and {len(old) - 1} more" if old[1:] else ""
@@ -84,7 +78,7 @@ def _bill(event: Progress) -> str:
 
 def print_measurement(measured: Measurement) -> None:
     """Print the levels, what they cost and where they were written."""
-    out.print(profile_table(measured.profile))
+    print_profile(measured.profile)
     for name, why in measured.remeasured.items():
         out.print(f"{name} was measured again: {why}", style="dim", markup=False)
     if measured.is_reused:
@@ -94,39 +88,3 @@ def print_measurement(measured: Measurement) -> None:
         out.print(f"{spent(measured)}, {usage.total_tokens:,} tokens, {money(usage.cost_usd)}")
     state = "partial: some of it met faults; " if measured.profile.is_partial else ""
     out.print(f"{state}{measured.path}", markup=False)
-
-
-def profile_table(profile: Profile, *, only: Any = None) -> Table:
-    """Levels, pass counts and intervals of a profile.
-
-    Args:
-        profile: The profile.
-        only: Ids to show; all where ``None``.
-    """
-    table = Table(title=Text(f"{profile.model} in {profile.harness}"), title_justify="left")
-    for heading in ("primitive", "level", "L1", "L2", "L3", "note"):
-        table.add_column(heading)
-    details = {detail.primitive_id: detail for detail in profile.details}
-    for name, level in sorted(profile.capabilities.items()):
-        if only is not None and name not in only:
-            continue
-        detail = details.get(name)
-        results = {result.level.value: result for result in detail.level_results} if detail else {}
-        cells = [_cell(results.get(each)) for each in ("L1", "L2", "L3")]
-        note = (detail.calibration_note if detail else None) or ""
-        table.add_row(
-            Text(name), Text(level.value, style=f"bold {LEVEL_COLOURS[level.value]}"), *cells, Text(note)
-        )
-    for name, why in sorted((profile.unmeasured or {}).items()):
-        if name not in profile.capabilities:
-            table.add_row(Text(name), Text("unmeasured", style="magenta"), "", "", "", Text(why))
-    return table
-
-
-def _cell(result: LevelResult | None) -> Text:
-    if result is None:
-        return Text("not asked", style="dim")
-    text = Text(f"{result.pass_count}/{result.total_count}", style="green" if result.passed else "red")
-    if result.interval:
-        text.append(f" {result.interval[0]:.2f}–{result.interval[1]:.2f}", style="dim")
-    return text

@@ -41,7 +41,9 @@ MAX_OUTPUT_TOKENS = 1024
     "--repetitions", type=click.IntRange(1, 100), default=1, show_default=True, help="Runs of a task."
 )
 @click.option(
-    "--instances", type=click.IntRange(1, 100), default=2, show_default=True, help="Probes a level."
+    "--instances",
+    type=click.IntRange(1, 100),
+    help="Ask so many probes on every level instead of as many as decide it.",
 )
 @click.option("--concurrency", type=click.IntRange(1, 16), default=2, show_default=True, help="Runs at once.")
 @click.option("--sandbox", default="auto", show_default=True, help="auto, bubblewrap, landlock or none.")
@@ -188,7 +190,7 @@ async def _profile(settings: Settings, skill: Skill, bench: Bench, options: dict
     from skvm.cli.profile_view import print_profile
     from skvm.cli.profiling import measure_with_progress, spent
     from skvm.compiler.requirements import primitives_for
-    from skvm.profiler.ladder import FixedDesign
+    from skvm.profiler.ladder import FixedDesign, SequentialDesign
     from skvm.profiler.plan import Request
     from skvm.target.contract import PRIMITIVES
     from skvm.target.store import ProfileStore
@@ -198,7 +200,7 @@ async def _profile(settings: Settings, skill: Skill, bench: Bench, options: dict
         model=options["model"],
         harness=options["adapter"],
         primitives=[PRIMITIVES.get(name) for name in needed],
-        design=FixedDesign(options["instances"]),
+        design=FixedDesign(options["instances"]) if options["instances"] else SequentialDesign(),
         concurrency=options["concurrency"],
     )
     measured = await measure_with_progress(
