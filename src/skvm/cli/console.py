@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Iterable
 from typing import Any
@@ -31,13 +32,16 @@ err = Console(stderr=True, highlight=False, soft_wrap=True)
 
 _STYLES = {Severity.ERROR: "bold red", Severity.WARNING: "bold yellow", Severity.NOTE: "bold cyan"}
 _STAND_IN = {"\t": " ", "\u200d": "\u200d", "\ufe0f": "\ufe0f", "\u00a0": " ", "\u3000": "\u3000"}
+_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def print_json(value: Any) -> None:
     """Print one JSON document to standard output, keys in the order given."""
     # Standard output may be closed, which click knows and sys.stdout.write does not.
     is_unicode = "utf" in (getattr(sys.stdout, "encoding", None) or "").lower()
-    click.echo(json.dumps(value, ensure_ascii=not is_unicode, indent=2, default=str))
+    text = json.dumps(value, ensure_ascii=not is_unicode, indent=2, default=str)
+    # Half a surrogate pair has no UTF-8; in JSON it can only stand in a string, where it has an escape.
+    click.echo(_SURROGATE.sub(lambda half: f"\\u{ord(half[0]):04x}", text))
 
 
 def print_diagnostics(diagnostics: Iterable[Diagnostic], *, console: Console | None = None) -> None:

@@ -12,6 +12,7 @@ import textwrap
 from pathlib import Path
 
 import pytest
+
 from tests.conftest import REPO
 
 EXAMPLE = REPO / "examples" / "plugins" / "skvm-primitive-example"
@@ -91,7 +92,8 @@ GOOD = """\
 
     def generate(rng):
         number = rng.randrange(10**9)
-        return Probe(f"Say {number} backwards.", Answer(str(number)[::-1]), secret={"said": str(number)[::-1]})
+        said = str(number)[::-1]
+        return Probe(f"Say {number} backwards.", Answer(said), secret={"said": said})
 
     async def grade(probe, work):
         return Verdict(probe.secret["said"] in work.response, "read")
@@ -196,8 +198,8 @@ def test_a_name_that_is_taken_is_told(tmp_path: Path) -> None:
         ),
         (
             "def sets(rng):\n"
-            "    words = {'one', 'two', 'three', 'four', 'five', 'six'}\n"
-            "    return generate(random.Random(rng.random() + len(next(iter(words))) + ord(list(words)[2][0])))\n"
+            "    words = set('abcdefghijkl')\n"
+            "    return generate(random.Random(rng.random() + ord(''.join(words)[0])))\n"
             "thing = made(generate=sets)",
             r"L1 seed None probes: another process makes other probes",
         ),
