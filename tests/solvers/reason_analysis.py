@@ -118,7 +118,7 @@ def _cases(words: str) -> tuple[Callable[..., object], list[tuple[Any, ...]]]:
     if "ages" in words:
         cheap, young, dear, old, other = n
         ages = [[rng.randint(1, 90) for _ in range(4)] for _ in range(10)]
-        tried = [([x],) for x in range(95)] + [(a,) for a in ages] + [([],)]
+        tried = [([x],) for x in range(95)] + [(a,) for a in ages] + [([],), ([1, 30, 1, 89, 1],)]
         return (lambda a: sum(cheap if x < young else dear if x >= old else other for x in a)), tried
     if "neighbouring" in words:
         k = n[0]
