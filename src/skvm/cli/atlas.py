@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 __all__ = ["HATCH", "INK", "LEVEL_FILLS", "LEVEL_INKS", "OPEN_FILL", "atlas_png", "atlas_svg"]
 
-LEVEL_FILLS = {"L0": "#fde9a9", "L1": "#8fd3a5", "L2": "#2f97b3", "L3": "#20347f"}
+LEVEL_FILLS = {"L0": "#fde9a9", "L1": "#8fd3a5", "L2": "#1f7d99", "L3": "#20347f"}
 """From light to dark, so that they are told apart in grey and with any colour vision."""
 LEVEL_INKS = {"L0": "#111111", "L1": "#111111", "L2": "#ffffff", "L3": "#ffffff"}
 """What the level is written with on its fill; never the same as ``INK``, which a page may change."""

@@ -57,14 +57,13 @@ def print_comparison(both: Side, contrasts: tuple[Contrast, ...]) -> None:
         )
     out.print(table)
     out.print(summary(contrasts))
-    reasons = {
-        f"{each.primitive_id} unmeasured in {name} – {side.reason}": None
-        for each in contrasts
-        for name, side in (("A", each.first), ("B", each.second))
-        if side.level is None
-    }
-    for line in reasons:
-        out.print(line, style="dim", markup=False)
+    reasons: dict[tuple[str, str | None], list[str]] = {}
+    for each in contrasts:
+        for name, side in (("A", each.first), ("B", each.second)):
+            if side.level is None:
+                reasons.setdefault((name, side.reason), []).append(each.primitive_id)
+    for (name, reason), names in reasons.items():
+        out.print(f"unmeasured in {name}: {', '.join(names)} – {reason}", style="dim", markup=False)
 
 
 def _evidence(standing: Standing, deciding: Level | None, known: tuple[float, float] | None) -> Text:
@@ -88,7 +87,7 @@ def _verdict(contrast: Contrast) -> Text:
         sign = ">" if _first_is_higher(contrast) else "<"
         return Text(f"A {sign} B at {deciding}", style="bold " + ("green" if sign == ">" else "red"))
     if contrast.verdict is Verdict.NOT_TOLD_APART:
-        return Text(f"≈ open at {deciding}", style="yellow")
+        return Text(f"≈ not told apart ({deciding})", style="yellow")
     if contrast.verdict is Verdict.UNMEASURED:
         return Text("unmeasured", style="magenta")
     return Text("=", style="dim")
@@ -105,12 +104,10 @@ def summary(contrasts: tuple[Contrast, ...]) -> str:
 
     counts = count_verdicts(contrasts)
     higher = sum(each.verdict is Verdict.DIFFER and _first_is_higher(each) for each in contrasts)
-    differ = counts[Verdict.DIFFER]
-    which = f" (A higher {higher}, B higher {differ - higher})" if differ else ""
     return (
-        f"{len(contrasts)} primitives: {counts[Verdict.SAME]} at the same level, {differ} differ{which}, "
-        f"{counts[Verdict.NOT_TOLD_APART]} not told apart by their 95 % intervals, "
-        f"{counts[Verdict.UNMEASURED]} unmeasured in one of them"
+        f"{len(contrasts)} primitives: {counts[Verdict.SAME]} same, {higher} A higher, "
+        f"{counts[Verdict.DIFFER] - higher} B higher, {counts[Verdict.NOT_TOLD_APART]} not told apart, "
+        f"{counts[Verdict.UNMEASURED]} unmeasured"
     )
 
 

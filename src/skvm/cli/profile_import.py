@@ -58,14 +58,16 @@ def import_and_report(store: ProfileStore, source: Path, *, force: bool, as_json
 
 
 def _tell(each: Imported) -> None:
+    from skvm.profiler.standing import printable_text
     from skvm.target.importing import Action
 
+    reason = printable_text(each.reason)
     head = (f"{each.action.value}: ", _STYLES[each.action.value])
     if each.action is Action.BROKEN:
-        err.print(Text.assemble(head, each.reason))
+        err.print(Text.assemble(head, reason))
         return
     target = f"{each.model} in {each.harness}, " if each.model else ""
-    lines = Text.assemble(head, f"{each.source}\n  ", target, each.reason)
+    lines = Text.assemble(head, f"{printable_text(str(each.source))}\n  ", target, reason)
     if each.kept is not None:
         lines.append(f"; the old one is now {each.kept.name}")
     out.print(lines)

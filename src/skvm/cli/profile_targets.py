@@ -7,11 +7,13 @@ what follows it is a harness that the store knows; else the whole text is the mo
 from __future__ import annotations
 
 import difflib
-from collections.abc import Sequence
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from skvm.errors import SkvmError, UsageError
+from skvm.errors import UsageError
 
 if TYPE_CHECKING:
     from skvm.target.store import ProfileStore, StoredProfile
@@ -53,7 +55,7 @@ def find_profiles(store: ProfileStore, text: str, harnesses: Sequence[str] = ())
 
     path = _path(text)
     if path is not None:
-        return (StoredProfile(read_profile(path), path),)
+        return (_shown(StoredProfile(read_profile(path), path)),)
     places = _harness_names(store)
     model, _, harness = text.rpartition("@")
     if model and (harness in harnesses or (harness in places and not harnesses)):
@@ -86,7 +88,14 @@ def _harness_names(store: ProfileStore) -> tuple[str, ...]:
 
 
 def _stored(store: ProfileStore, model: str, harness: str) -> StoredProfile | None:
-    return store.latest(model, harness) or store.partial(model, harness)
+    found = store.latest(model, harness) or store.partial(model, harness)
+    return _shown(found) if found else None
+
+
+def _shown(stored: StoredProfile) -> StoredProfile:
+    from skvm.profiler.standing import printable
+
+    return replace(stored, profile=printable(stored.profile))
 
 
 def _absent(store: ProfileStore, text: str, harnesses: Sequence[str]) -> UsageError:
@@ -96,14 +105,16 @@ def _absent(store: ProfileStore, text: str, harnesses: Sequence[str]) -> UsageEr
         name = f"{each.profile.model}@{each.profile.harness}"
         names[name] = names[each.profile.model] = name
     close = difflib.get_close_matches(text, names, n=1, cutoff=0.5)
-    adapter = f" --adapter {harnesses[0]}" if harnesses else ""
-    measure = f"measure it: skvm profile --model {text}{adapter}"
+    model, _, harness = text.rpartition("@")
+    if not (model and harness in _harness_names(store)):
+        model, harness = text, harnesses[0] if harnesses else ""
+    measure = f"measure it: skvm profile --model {model}{f' --adapter {harness}' if harness else ''}"
     help_line = f"did you mean {names[close[0]]!r}? Or {measure}" if close else measure
     return UsageError(f"no profile of {text}{where}", help=help_line)
 
 
 def stored_profiles(
-    store: ProfileStore, texts: Sequence[str], on_broken: object = None
+    store: ProfileStore, texts: Sequence[str], on_broken: Callable[[UsageError], None]
 ) -> tuple[StoredProfile, ...]:
     """The profiles that texts name, or all that are stored without any; by model, then harness.
 
@@ -118,11 +129,13 @@ def stored_profiles(
             found |= {each.path: each for each in find_profiles(store, text)}
         return tuple(found.values())
 
-    def tell(error: SkvmError) -> None:
-        if callable(on_broken):
-            on_broken(error)
+    every = [_shown(each) for each in store.list(on_broken)]
+    return tuple(sorted(every, key=lambda each: (_natural(each.profile.model), each.profile.harness)))
 
-    return tuple(sorted(store.list(tell), key=lambda each: (each.profile.model, each.profile.harness)))
+
+def _natural(name: str) -> list[str]:
+    """Sorts ``model-5`` before ``model-10``."""
+    return [part.zfill(20) if part.isdecimal() else part for part in re.split(r"([0-9]+)", name.lower())]
 
 
 def check_primitives(wanted: Sequence[str], known: Sequence[str]) -> None:

@@ -59,7 +59,7 @@ def _warn(error: SkvmError) -> None:
 def show(ctx: click.Context, /, targets: tuple[str, ...], **options: Any) -> None:
     """Show what a target can do: levels, counts, intervals, and why something is unmeasured."""
     from skvm.cli.console import out, print_json
-    from skvm.cli.profile_targets import check_primitives, find_profiles
+    from skvm.cli.profile_targets import check_primitives, find_profiles, stored_profiles
     from skvm.cli.profile_view import print_profile
     from skvm.errors import UsageError
     from skvm.profiler.standing import standings
@@ -69,7 +69,11 @@ def show(ctx: click.Context, /, targets: tuple[str, ...], **options: Any) -> Non
     adapters = _given(ctx, "adapters", options["adapters"])
     found = [each for name in named for each in find_profiles(store, name, adapters)]
     if not named:
-        every = [each for each in store.list(_warn) if not adapters or each.profile.harness in adapters]
+        every = [
+            each
+            for each in stored_profiles(store, (), _warn)
+            if not adapters or each.profile.harness in adapters
+        ]
         if len(every) != 1:
             raise UsageError(
                 "no model given" if every else f"no profiles in {store.root}",
@@ -130,12 +134,13 @@ def list_profiles(
     from rich.text import Text
 
     from skvm.cli.console import out, print_json
+    from skvm.cli.profile_targets import stored_profiles
     from skvm.cli.profile_view import plain_table
     from skvm.profiler.standing import level_counts
 
     entries = [
         each
-        for each in store.list(_warn)
+        for each in stored_profiles(store, (), _warn)
         if (not models or each.profile.model in models) and (not adapters or each.profile.harness in adapters)
     ]
     if as_json:

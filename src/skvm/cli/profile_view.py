@@ -59,8 +59,9 @@ def print_profile(
         cost: Show runs, tokens and dollars in the place of counts and intervals.
         path: Where it lies, told in the last line.
     """
-    from skvm.profiler.standing import standings
+    from skvm.profiler.standing import printable, standings
 
+    profile = printable(profile)
     shown = [each for name, each in standings(profile).items() if only is None or name in only]
     out.print(
         Text.assemble(
@@ -83,7 +84,8 @@ def _level_table(shown: Sequence[Standing], notes: list[str]) -> Table:
     """One row a primitive; ``notes`` is filled with what its last column numbers."""
     from skvm.target.contract import LEVELS
 
-    table = plain_table("primitive", "level", "L1", "L2", "L3", "note")
+    has_notes = any(each.note for each in shown)
+    table = plain_table("primitive", "level", "L1", "L2", "L3", *(["note"] if has_notes else []))
     for each in shown:
         if each.level is None:
             table.add_row(Text(each.primitive_id), level_text(each), Text("unmeasured", style="magenta"))
@@ -92,7 +94,7 @@ def _level_table(shown: Sequence[Standing], notes: list[str]) -> Table:
             notes.append(each.note)
         number = str(notes.index(each.note) + 1) if each.note else ""
         cells = [_cell(each.evidence.get(level)) for level in LEVELS]
-        table.add_row(Text(each.primitive_id), level_text(each), *cells, number)
+        table.add_row(Text(each.primitive_id), level_text(each), *cells, *([number] if has_notes else []))
     return table
 
 

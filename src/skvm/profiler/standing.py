@@ -9,12 +9,23 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from skvm.evaluate.stats import exact_binomial
 from skvm.target.contract import LEVELS, Level
 from skvm.target.profile import LevelResult, PrimitiveDetail, Profile, TokenUsage
 
-__all__ = ["CATEGORY_TITLES", "LevelEvidence", "Standing", "category_title", "in_order", "standings"]
+__all__ = [
+    "CATEGORY_TITLES",
+    "LevelEvidence",
+    "Standing",
+    "category_title",
+    "in_order",
+    "level_counts",
+    "printable",
+    "printable_text",
+    "standings",
+]
 
 CATEGORY_TITLES = {
     "gen": "Generation",
@@ -24,6 +35,7 @@ CATEGORY_TITLES = {
 }
 """Titles of the categories by the first segment of an id, in the order they are shown."""
 _OTHER = "Other"
+_STAND_IN = {"\t": " ", "\n": " ", "\r": " "}
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +94,31 @@ class Standing:
     measured_at: str | None = None
 
 
+def printable(profile: Profile) -> Profile:
+    """A profile without what a terminal would obey and no file can hold: for showing, not for keeping.
+
+    Profiles come from strangers, and their reasons from providers.
+    """
+    value = profile.model_dump()
+    clean = _printable(value)
+    return profile if clean == value else Profile.model_validate(clean)
+
+
+def printable_text(text: str) -> str:
+    """One line of text without control characters; one character stays one."""
+    return "".join(each if each.isprintable() else _STAND_IN.get(each, "\ufffd") for each in text)
+
+
+def _printable(value: Any) -> Any:
+    if isinstance(value, str):
+        return printable_text(value)
+    if isinstance(value, dict):
+        return {_printable(key): _printable(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return type(value)(_printable(item) for item in value)
+    return value
+
+
 def category_title(primitive_id: str) -> str:
     """The title of a primitive's category; ``Other`` for an id of no known form."""
     return CATEGORY_TITLES.get(primitive_id.split(".", 1)[0], _OTHER)
@@ -109,18 +146,24 @@ def _standing(name: str, profile: Profile, detail: PrimitiveDetail | None, reaso
     if detail is None:
         return Standing(name, level)
     results = {result.level: result for result in detail.level_results}
+    failed = [each.value for each in LEVELS[: level.rank] if each in results and not results[each].passed]
     duration_ms = sum(result.duration_ms for result in detail.level_results)
     return Standing(
         name,
         level,
         evidence={each: _evidence(results[each]) for each in LEVELS if each in results},
-        note=detail.calibration_note,
+        note=detail.calibration_note or _contradiction(level, failed),
         runs=detail.runs,
         usage=detail.usage,
         cost_usd=detail.cost_usd,
         duration_s=duration_ms / 1000 if duration_ms else None,
         measured_at=detail.measured_at,
     )
+
+
+def _contradiction(level: Level, failed: list[str]) -> str | None:
+    """What files of the existing system leave unsaid: a level that is held although an easier one failed."""
+    return f"counts as {level.value} although {' and '.join(failed)} failed" if failed else None
 
 
 def _evidence(result: LevelResult) -> LevelEvidence:
@@ -135,6 +178,3 @@ def _evidence(result: LevelResult) -> LevelEvidence:
 def level_counts(counts: Mapping[str, int]) -> str:
     """``14 L3, 6 L2``, the highest level first; a level nobody has is left out."""
     return ", ".join(f"{counts[level]} {level}" for level in ("L3", "L2", "L1", "L0") if counts.get(level))
-
-
-__all__ += ["level_counts"]

@@ -166,7 +166,9 @@ def _folder(file: ProfileFile, store: ProfileStore) -> Path:
     try:
         return store.folder(profile.model, profile.harness)
     except UsageError as error:
-        raise file.fault("model" if "model" in error.message else "harness", error.message) from error
+        raise file.fault(
+            "model" if error.message.startswith("model id") else "harness", error.message
+        ) from error
 
 
 def _broken(error: ProfileFileError) -> Imported:

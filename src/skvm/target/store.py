@@ -38,6 +38,8 @@ __all__ = [
 PARTIAL_FAILURES = "partial-failure-reports.json"
 MAX_BYTES = 64 << 20
 """A larger file is no profile, and is not read."""
+_LONGEST_NAME = 240
+"""Bytes of a directory name; file systems take 255, and an ``openrouter--`` may come before it."""
 _MEND = "mend the file or move it away; `skvm profile` measures a new one"
 _GIVE = "give the path of a profile file"
 _SHAPE = "a profile is an object with version, model, harness, profiledAt and capabilities"
@@ -47,11 +49,13 @@ def safe_model(model: str) -> str:
     """A model id as a directory name: ``/`` → ``--``, ``:`` → ``_``.
 
     Raises:
-        UsageError: Nothing, only dots, or a control character.
+        UsageError: Nothing, only dots, a control character, or too long for a file system.
     """
     name = model.replace("/", "--").replace(":", "_")
     if not name.strip(". ") or not name.isprintable():
         raise UsageError(f"model id {model!r} cannot name a directory", help="give <provider>/<model-id>")
+    if len(name.encode()) > _LONGEST_NAME:
+        raise UsageError(f"model id {model[:40]}… is too long", help=f"at most {_LONGEST_NAME} bytes")
     return name
 
 
@@ -193,8 +197,9 @@ class ProfileStore:
 
     def folder(self, model: str, harness: str) -> Path:
         """Where this target's files are written."""
-        if not harness.strip(". ") or "/" in harness or not harness.isprintable():
-            raise UsageError(f"harness name {harness!r} cannot name a directory")
+        is_name = harness.strip(". ") and "/" not in harness and harness.isprintable()
+        if not is_name or len(harness.encode()) > _LONGEST_NAME:
+            raise UsageError(f"harness name {harness[:40]!r} cannot name a directory")
         return self.root / harness / safe_model(model)
 
     def latest(self, model: str, harness: str) -> StoredProfile | None:

@@ -47,7 +47,7 @@ def test_a_model_names_a_directory(model: str, name: str) -> None:
     assert safe_model(model) == name
 
 
-@pytest.mark.parametrize("model", ["", ".", "..", " . ", "a\x00b", "a\nb"])
+@pytest.mark.parametrize("model", ["", ".", "..", " . ", "a\x00b", "a\nb", "é" * 130])
 def test_some_models_cannot(model: str) -> None:
     with pytest.raises(UsageError):
         safe_model(model)
