@@ -57,7 +57,6 @@ def _rules(rng: random.Random) -> Probe:
         reference=_numbered(expected),
         secret={"expected": expected, "options": buttons},
         also=(
-            Answer("\n".join(expected)),
             _numbered([f"the {button} button" for button in expected]),
             Answer(json.dumps({str(n): button for n, button in enumerate(expected, start=1)})),
         ),
