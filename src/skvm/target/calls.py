@@ -14,6 +14,7 @@ __all__ = ["effective_calls", "is_batched", "was_computed"]
 
 
 _SEPARATOR = re.compile(r"(?<=\d)[,_](?=\d{3}(?!\d))")
+_CHANGES = frozenset({ToolKind.WRITE, ToolKind.EDIT})
 
 
 def _pairs(turn: Turn) -> Iterator[tuple[ToolCall, Observation | None]]:
@@ -55,7 +56,7 @@ def is_batched(trajectory: Trajectory, wanted: Mapping[str, str], *, since: int 
 
 
 def _is_about(call: ToolCall, observation: Observation | None, path: str, text: str) -> bool:
-    if observation is not None and observation.is_error:
+    if call.kind in _CHANGES or (observation is not None and observation.is_error):
         return False
     if any(_stands_in(path, str(value)) for value in call.arguments.values()):
         return True

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Mapping, Sequence
+from decimal import Decimal
 
 from skvm.harness.contract import Facility
 from skvm.harness.trajectory import ToolKind
@@ -103,11 +104,11 @@ async def _grade(probe: Probe, work: Work) -> Verdict:
         since = place
     expected = probe.secret["expected"]
     answers = read_labelled(work.response, list(expected))
-    for label, value in expected.items():
+    for label, right in expected.items():
         said = answers.get(label, work.response if label == _RESULT else "").strip(" .\"'|")
-        number = read_number(said) if label == _RESULT else None
-        if said.lower() != value and (number is None or str(number) != value):
-            return Verdict(False, f"{label}: expected {value}, said {said[:60] or 'nothing'}")
+        is_right = read_number(said) == Decimal(right) if label == _RESULT else said.lower() == right
+        if not is_right:
+            return Verdict(False, f"{label}: expected {right}, said {said[:60] or 'nothing'}")
     return Verdict(True, "read at once, and the answer is right")
 
 

@@ -260,10 +260,16 @@ def _changed(value: Any, change: Callable[[str], str]) -> Any:
     return [_changed(each, change) for each in value]
 
 
+def _texts(value: Any) -> list[str]:
+    if isinstance(value, str):
+        return [value]
+    inner = value.values() if isinstance(value, Mapping) else value
+    return [text for each in inner for text in _texts(each)]
+
+
 def _guess_nested(probe: Probe, rng: random.Random) -> Answer:
     (tool,) = probe.tools
-    texts: list[str] = []
-    _changed(probe.secret["arguments"], lambda text: texts.append(text) or text)
+    texts = _texts(probe.secret["arguments"])
     rng.shuffle(texts)
     arguments = _changed(probe.secret["arguments"], lambda _: texts.pop())
     return Answer(probe.reference.response, turns=((_call(tool, arguments),),))
