@@ -20,6 +20,7 @@ from skvm.errors import InfrastructureError, SkvmError, UsageError
 from skvm.evaluate.contract import GRADERS, Evidence, Grader
 from skvm.evaluate.workspace import copy_tree, make_private_folder, remove_tree
 from skvm.evidence.record import CriterionResult
+from skvm.harness.lazy_cell import open_on_demand
 from skvm.harness.sandbox import Policy, Sandbox
 from skvm.harness.site import Visit
 from skvm.harness.trajectory import Trajectory
@@ -88,7 +89,8 @@ class Seal:
                 await anyio.to_thread.run_sync(copy_tree, own, hidden)
                 shown.append(hidden)
                 env["SKVM_GRADERS"] = str(hidden)
-            async with self.sandbox.open(Policy(work_dir=copy, read_only=shown, env=env)) as cell:
+            policy = Policy(work_dir=copy, read_only=shown, env=env)
+            async with open_on_demand(self.sandbox, policy) as cell:
                 evidence = Evidence(
                     task=task, trajectory=trajectory, snapshot=copy, cell=cell, visits=self.visits
                 )

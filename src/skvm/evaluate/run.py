@@ -11,6 +11,7 @@ import contextlib
 import json
 import secrets
 from collections.abc import AsyncIterator, Sequence
+from contextlib import AbstractAsyncContextManager
 from datetime import UTC, datetime
 from pathlib import Path
 from time import perf_counter
@@ -33,7 +34,8 @@ from skvm.evaluate.workspace import (
 )
 from skvm.evidence.record import CallRecord, CriterionResult, Outcome, RunRecord, RunStarted, Usage
 from skvm.harness.contract import HARNESSES, Harness, RunContext, SkillDelivery
-from skvm.harness.sandbox import Cell, Policy
+from skvm.harness.lazy_cell import open_on_demand
+from skvm.harness.sandbox import Cell, Policy, Sandbox
 from skvm.harness.site import SITE_PORT, Visit
 from skvm.harness.trajectory import Trajectory
 from skvm.llm.contract import BudgetExceededError, CallScope, DeadlineExceededError
@@ -207,7 +209,8 @@ class _Run:
             try:
                 listen_port = None if spec.site is None else SITE_PORT
                 policy = Policy(work_dir=work, network=spec.task.network, listen_port=listen_port)
-                async with bench.sandbox.open(policy) as cell, self._serving(cell) as server:
+                opening = open_on_demand if spec.site is None else _open_now
+                async with opening(bench.sandbox, policy) as cell, self._serving(cell) as server:
                     context = RunContext(
                         prompt=server.here(spec.task.prompt) if server else spec.task.prompt,
                         model_id=spec.model_id,
@@ -314,6 +317,10 @@ class _Run:
         """Remove the work directory unless it is to be kept."""
         if self.work is not None and not self._is_kept:
             await anyio.to_thread.run_sync(remove_tree, self.work)
+
+
+def _open_now(sandbox: Sandbox, policy: Policy) -> AbstractAsyncContextManager[Cell]:
+    return sandbox.open(policy)
 
 
 _SHARED = set(RunStarted.model_fields) & set(RunRecord.model_fields) - {"schema_"}

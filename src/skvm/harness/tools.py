@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
 from urllib.parse import urlsplit
 
@@ -208,6 +209,7 @@ FILE_TOOLS: tuple[Tool[Any], ...] = (
 """The tools of ``bare-agent``."""
 
 
+@cache
 def definition(tool: Tool[Any]) -> ToolDefinition:
     """A tool as the model is shown it."""
     from pydantic_ai.tools import ToolDefinition

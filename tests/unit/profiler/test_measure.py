@@ -176,7 +176,7 @@ async def test_the_probes_of_one_primitive_are_asked_at_once(tmp_path: Path) -> 
     solver = Solver({FORMAT: Level.L2})
     one, _ = await run(tmp_path / "one", solver, FORMAT, design=FixedDesign(4))
     many, _ = await run(tmp_path / "many", solver, FORMAT, design=FixedDesign(4), concurrency=6)
-    assert solver.most_at_once == 6
+    assert 1 < solver.most_at_once <= 6
     assert [r.outcomes for d in one.profile.details for r in d.level_results] == [
         r.outcomes for d in many.profile.details for r in d.level_results
     ]
