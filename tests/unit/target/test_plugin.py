@@ -13,11 +13,13 @@ from pathlib import Path
 
 import pytest
 
+from tests.confinement import working
 from tests.conftest import REPO
 
 EXAMPLE = REPO / "examples" / "plugins" / "skvm-primitive-example"
-SOURCE = EXAMPLE / "src" / "skvm_primitive_example" / "units.py"
 GUIDE = REPO / "docs" / "guides" / "add-a-primitive.md"
+# Read now: no test sees our variables.
+REGENERATES = os.environ.get("SKVM_REGENERATE") == "1"
 SKVM = "from skvm.cli.main import main; main()"
 
 
@@ -249,3 +251,51 @@ def test_a_level_whose_program_is_missing_is_not_called_sound(tmp_path: Path) ->
     assert done.returncode == 3
     assert "L1 was not checked: the sandbox has no a-program-nobody-has" in done.stdout
     assert "sound" not in done.stdout
+
+
+# --- the guide
+
+CONSOLE = re.compile(r"^```console\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+QUOTED = re.compile(r"^```(python|toml)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+
+
+def test_the_guide_prints_what_the_commands_print(installed: Path, tmp_path: Path) -> None:
+    """Rewritten with ``SKVM_REGENERATE=1``."""
+    working("auto")
+    shim = tmp_path / "bin" / "skvm"
+    shim.parent.mkdir()
+    shim.write_text(f'#!/bin/sh\nexec "{sys.executable}" -c "{SKVM}" "$@"\n')
+    shim.chmod(0o755)
+    env = {
+        **os.environ,
+        "PATH": f"{shim.parent}{os.pathsep}{os.environ['PATH']}",
+        "PYTHONPATH": f"{installed}{os.pathsep}{REPO / 'src'}",
+        "COLUMNS": "100",
+    }
+
+    def printed(block: re.Match[str]) -> str:
+        lines = []
+        for line in block[1].splitlines():
+            if line.startswith("$ "):
+                done = subprocess.run(
+                    line.removeprefix("$ "), shell=True, cwd=tmp_path, env=env, check=False,
+                    stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                )  # fmt: skip
+                lines += [line, *(said.rstrip() for said in done.stdout.splitlines())]
+        return "```console\n" + "\n".join(lines) + "\n```"
+
+    guide = GUIDE.read_text(encoding="utf-8")
+    assert len(CONSOLE.findall(guide)) == 4
+    now = CONSOLE.sub(printed, guide)
+    if REGENERATES:
+        GUIDE.write_text(now, encoding="utf-8")
+    assert now == guide
+
+
+def test_the_guide_quotes_what_stands_in_the_example() -> None:
+    files = [path for path in EXAMPLE.rglob("*") if path.suffix in {".py", ".toml"}]
+    texts = [path.read_text(encoding="utf-8") for path in files]
+    quotes = QUOTED.findall(GUIDE.read_text(encoding="utf-8"))
+    assert len(quotes) >= 10
+    for _, quote in quotes:
+        assert any(quote in text for text in texts), f"no file of the example holds:\n{quote}"

@@ -46,6 +46,7 @@ def solve(prompt: str) -> list[Fraction]:
 
 @pytest.mark.parametrize("level", LEVELS)
 def test_a_second_algorithm_agrees(level: Level) -> None:
+    """What the words say is what the oracle expects."""
     for seed in range(300):
         probe = REASON_UNITS.probe(level, seed)
         assert solve(probe.prompt) == probe.secret["answers"], f"seed {seed}"
