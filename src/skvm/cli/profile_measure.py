@@ -86,11 +86,14 @@ def chosen(wanted: tuple[str, ...], skipped: tuple[str, ...]) -> tuple[Primitive
     Raises:
         UsageError: An id is unknown (with a suggestion), or none is left.
     """
+    from skvm.cli.console import err, print_diagnostics
     from skvm.errors import UsageError
     from skvm.target.contract import PRIMITIVES
 
     left_out = {PRIMITIVES.get(name).id for name in skipped}
     every = [PRIMITIVES.get(name) for name in dict.fromkeys(wanted)] if wanted else PRIMITIVES.all()
+    if not wanted:
+        print_diagnostics(PRIMITIVES.faults(), console=err)
     left = tuple(primitive for primitive in every if primitive.id not in left_out)
     if not left:
         raise UsageError("--skip leaves no primitive to measure")
