@@ -25,7 +25,7 @@ _primitives_option = click.option("--primitives", type=CommaList(), default="", 
 def _store(ctx: click.Context) -> ProfileStore:
     from skvm.target.store import ProfileStore
 
-    return ProfileStore(settings_of(ctx).profiles_dir)
+    return ProfileStore.of(settings_of(ctx))
 
 
 def _given(ctx: click.Context, name: str, value: Any) -> Any:

@@ -19,6 +19,7 @@ from pydantic import ValidationError
 
 from skvm.errors import InfrastructureError, UsageError
 from skvm.files import replace_file
+from skvm.settings import Settings
 from skvm.target.profile import Profile
 
 __all__ = [
@@ -35,6 +36,7 @@ __all__ = [
     "write_whole",
 ]
 
+PREBUILT_DIR = Path(__file__).with_name("prebuilt")
 PARTIAL_FAILURES = "partial-failure-reports.json"
 MAX_BYTES = 64 << 20
 """A larger file is no profile, and is not read."""
@@ -179,10 +181,11 @@ def _line_of(text: str, place: Sequence[int | str]) -> int | None:
 
 @dataclass(frozen=True, slots=True)
 class StoredProfile:
-    """A profile and the file it came from."""
+    """A profile, the file it came from, and whether that came with the package."""
 
     profile: Profile
     path: Path
+    is_prebuilt: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,9 +194,17 @@ class ProfileStore:
 
     Args:
         root: ``Settings.profiles_dir``.
+        prebuilt: Profiles that came with the package: they answer where the store has none of a target, and
+            are never written.
     """
 
     root: Path
+    prebuilt: Path | None = None
+
+    @classmethod
+    def of(cls, settings: Settings) -> ProfileStore:
+        """The store of some settings, with the profiles that came with the package."""
+        return cls(settings.profiles_dir, PREBUILT_DIR)
 
     def folder(self, model: str, harness: str) -> Path:
         """Where this target's files are written."""
@@ -214,6 +225,10 @@ class ProfileStore:
             path = folder / "latest.json"
             if path.is_file():
                 return StoredProfile(read_profile(path), path)
+        if self.prebuilt is not None:
+            path = self.prebuilt / harness / safe_model(model) / "latest.json"
+            if path.is_file():
+                return StoredProfile(read_profile(path), path, is_prebuilt=True)
         return None
 
     def partial(self, model: str, harness: str) -> StoredProfile | None:
@@ -222,7 +237,7 @@ class ProfileStore:
         return StoredProfile(read_profile(path), path) if path.is_file() else None
 
     def list(self, on_broken: Callable[[UsageError], None] | None = None) -> Iterator[StoredProfile]:
-        """Every newest profile, by harness and directory name; an empty store has none.
+        """Every newest profile, by harness and directory name, then the pre-built ones of other targets.
 
         Args:
             on_broken: Told of each file that is broken, which is then left out.
@@ -230,8 +245,7 @@ class ProfileStore:
         Raises:
             UsageError: A file is broken, and nobody wants to be told.
         """
-        if not self.root.is_dir():
-            return
+        seen = set()
         for path in sorted(self.root.glob("*/*/latest.json")):
             try:
                 profile = read_profile(path)
@@ -240,7 +254,12 @@ class ProfileStore:
                     raise
                 on_broken(error)
             else:
+                seen.add((profile.model, profile.harness))
                 yield StoredProfile(profile, path)
+        for path in sorted(self.prebuilt.glob("*/*/latest.json")) if self.prebuilt else ():
+            profile = read_profile(path)
+            if (profile.model, profile.harness) not in seen:
+                yield StoredProfile(profile, path, is_prebuilt=True)
 
     def checkpoint(self, profile: Profile, failures: Mapping[str, Sequence[Mapping[str, Any]]]) -> Path:
         """Keep what has been measured so far, and its failure reports, beside the last complete profile."""

@@ -158,7 +158,7 @@ def _jobs(
     from skvm.errors import UsageError
     from skvm.target.store import ProfileStore
 
-    store = ProfileStore(settings.profiles_dir)
+    store = ProfileStore.of(settings)
     jobs: list[_Job] = []
     missing: list[tuple[str, str]] = []
     for adapter in dict.fromkeys(adapters):

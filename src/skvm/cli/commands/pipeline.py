@@ -123,7 +123,7 @@ async def _profile(
 
     if options["profile_path"]:
         return read_profile(options["profile_path"])
-    store = ProfileStore(settings.profiles_dir)
+    store = ProfileStore.of(settings)
     needed = primitives_for(skill)
     stored = store.latest(model, adapter)
     if stored and not options["force_profile"] and all(stored.profile.level_of(name) for name in needed):

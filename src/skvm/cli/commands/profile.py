@@ -70,7 +70,7 @@ def command(ctx: click.Context, /, models: tuple[str, ...], **options: Any) -> N
     if ctx.invoked_subcommand is not None:
         return
     settings = settings_of(ctx)
-    store = ProfileStore(settings.profiles_dir)
+    store = ProfileStore.of(settings)
     if options["is_list"]:
         list_profiles(store, models, as_json=options["as_json"])
         return

@@ -204,7 +204,7 @@ async def _profile(settings: Settings, skill: Skill, bench: Bench, options: dict
         concurrency=options["concurrency"],
     )
     measured = await measure_with_progress(
-        request, bench, ProfileStore(settings.profiles_dir), quiet=options["as_json"]
+        request, bench, ProfileStore.of(settings), quiet=options["as_json"]
     )
     if not options["as_json"]:
         print_profile(measured.profile, only=needed)
