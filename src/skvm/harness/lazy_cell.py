@@ -24,14 +24,16 @@ async def open_on_demand(sandbox: Sandbox, policy: Policy) -> AsyncIterator[Cell
 
     What opening raises is raised by that first call, and by every later one.
     """
-    failed: Exception | None = None
+    failed: BaseException | None = None
     async with anyio.create_task_group() as group:
         cell = _LazyCell(sandbox, policy)
         # In a task of its own: a call may come from a task that ends before the cell is closed.
         group.start_soon(cell.keep)
         try:
             yield cell
-        except Exception as error:  # noqa: BLE001 - raised below, where no group wraps it
+        except anyio.get_cancelled_exc_class():
+            raise
+        except BaseException as error:  # noqa: BLE001 - raised below, where no group wraps it
             failed = error
         finally:
             cell.leaving.set()
