@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from socket import socket
 
 import anyio
 import anyio.to_thread
@@ -16,7 +15,8 @@ import anyio.to_thread
 from skvm.errors import InfrastructureError, SkvmError, UsageError
 from skvm.evaluate.grading import Seal
 from skvm.evaluate.workspace import Ceiling, lay_inline, make_private_folder, remove_tree
-from skvm.harness.sandbox import Entry, Execution, Fetched, Sandbox
+from skvm.harness.lazy_cell import open_on_demand
+from skvm.harness.sandbox import Cell, Policy, Sandbox
 from skvm.harness.trajectory import Trajectory
 from skvm.profiler.ask import probe_task
 from skvm.target.contract import Answer, Level, Primitive, Probe, Verdict, Work
@@ -131,11 +131,11 @@ async def grade_given(
                 ) from error
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class SealedJudge:
     """Asks oracles about answers as they are asked after a run: on a copy, in a fresh cell.
 
-    An oracle that looks at no file is spared the cell.
+    An oracle that looks at no file is spared all of that.
 
     Args:
         sandbox: Opens the cells.
@@ -144,7 +144,6 @@ class SealedJudge:
 
     sandbox: Sandbox
     tmp_dir: Path
-    _wants_a_cell: set[tuple[str, Level]] = field(default_factory=set)
 
     async def __call__(self, primitive: Primitive, level: Level, probe: Probe, answer: Answer) -> Judged:
         """Ask once.
@@ -155,26 +154,47 @@ class SealedJudge:
         """
         trajectory = trajectory_of(probe, answer)
         visits = visits_of(probe.site, answer) if probe.site else None
-        if (primitive.id, level) not in self._wants_a_cell:
-            absent = _AbsentCell()
-            work = Work(answer.response, absent, trajectory, visits)
-            verdict: Verdict | None = None
+        laid_out = _LaidOut(self, primitive, level, probe, answer)
+        async with open_on_demand(laid_out, Policy(work_dir=self.tmp_dir)) as cell:
+            verdict = await _ask(primitive, level, probe, Work(answer.response, cell, trajectory, visits))
+        return Judged(verdict, is_costly=laid_out.is_wanted)
+
+
+@dataclass(slots=True)
+class _LaidOut:
+    """A sandbox that opens cells in which an answer lies."""
+
+    judge: SealedJudge
+    primitive: Primitive
+    level: Level
+    probe: Probe
+    answer: Answer
+    is_wanted: bool = False
+
+    @property
+    def name(self) -> str:
+        """That of the sandbox beneath."""
+        return self.judge.sandbox.name
+
+    @asynccontextmanager
+    async def open(self, policy: Policy) -> AsyncIterator[Cell]:
+        """Lay the answer out, and open a cell on a copy of it; ``policy`` is the seal's."""
+        self.is_wanted = True
+        tmp_dir = self.judge.tmp_dir
+        async with _place(tmp_dir) as left:
             try:
-                verdict = await _ask(primitive, level, probe, work)
-            except Exception:
-                if not absent.is_wanted:
-                    raise
-            # Whatever an oracle makes of a cell that is not there does not count.
-            if verdict is not None and not absent.is_wanted:
-                return Judged(verdict)
-            self._wants_a_cell.add((primitive.id, level))
-        async with _place(self.tmp_dir) as left:
-            await anyio.to_thread.run_sync(lay_out, primitive, level, probe, left, answer)
-            seal = Seal(self.sandbox, self.tmp_dir, left, visits)
-            async with _work(
-                seal, primitive, level, probe, response=answer.response, trajectory=trajectory
-            ) as (work, _):
-                return Judged(await _ask(primitive, level, probe, work), is_costly=True)
+                await anyio.to_thread.run_sync(
+                    lay_out, self.primitive, self.level, self.probe, left, self.answer
+                )
+            except OSError as error:
+                # An oracle takes an OSError for the agent's doing.
+                raise RuntimeError(f"the answer cannot be laid out: {error}") from error
+            seal = Seal(self.judge.sandbox, tmp_dir, left)
+            async with _work(seal, self.primitive, self.level, self.probe, response="", trajectory=None) as (
+                work,
+                _,
+            ):
+                yield work.cell
 
 
 async def _ask(primitive: Primitive, level: Level, probe: Probe, work: Work) -> Verdict:
@@ -209,55 +229,3 @@ async def _place(tmp_dir: Path) -> AsyncIterator[Path]:
     finally:
         with anyio.CancelScope(shield=True):
             await anyio.to_thread.run_sync(remove_tree, folder)
-
-
-class _AbsentCell:
-    """Stands where a cell would be, and remembers whether somebody wanted it."""
-
-    def __init__(self) -> None:
-        self.is_wanted = False
-
-    def _want(self) -> OSError:
-        self.is_wanted = True
-        return OSError("there is no cell yet")
-
-    @property
-    def listener(self) -> socket | None:
-        """None."""
-        return None
-
-    async def execute(
-        self,
-        command: str | Sequence[str],
-        *,
-        timeout_s: float,
-        stdin: bytes = b"",
-        env: Mapping[str, str] | None = None,
-        cwd: str = ".",
-    ) -> Execution:
-        """Not here."""
-        raise self._want()
-
-    async def read(self, path: str, *, max_bytes: int = 4 << 20) -> bytes:
-        """Not here."""
-        raise self._want()
-
-    async def write(self, path: str, data: bytes) -> None:
-        """Not here."""
-        raise self._want()
-
-    async def list(self, path: str = ".") -> Sequence[Entry]:
-        """Not here."""
-        raise self._want()
-
-    async def fetch(
-        self,
-        url: str,
-        *,
-        method: str = "GET",
-        headers: Mapping[str, str] | None = None,
-        body: bytes | None = None,
-        timeout_s: float = 30.0,
-    ) -> Fetched:
-        """Not here."""
-        raise self._want()
