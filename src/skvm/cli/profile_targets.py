@@ -82,9 +82,8 @@ def _path(text: str) -> Path | None:
 
 
 def _harness_names(store: ProfileStore) -> tuple[str, ...]:
-    if not store.root.is_dir():
-        return ()
-    return tuple(sorted(folder.name for folder in store.root.iterdir() if folder.is_dir()))
+    roots = [root for root in (store.root, store.prebuilt) if root is not None and root.is_dir()]
+    return tuple(sorted({folder.name for root in roots for folder in root.iterdir() if folder.is_dir()}))
 
 
 def _stored(store: ProfileStore, model: str, harness: str) -> StoredProfile | None:

@@ -153,6 +153,7 @@ def list_profiles(
                         "profiledAt": each.profile.profiled_at,
                         "primitives": len(each.profile.capabilities),
                         "isPartial": each.profile.is_partial,
+                        "isPrebuilt": each.is_prebuilt,
                         "path": str(each.path),
                     }
                     for each in entries
@@ -164,15 +165,17 @@ def list_profiles(
         which = " of these targets" if models or adapters else ""
         out.print(f"no profiles{which} in {store.root}", markup=False)
         return
-    table = plain_table("model", "harness", "measured", "levels")
-    for each in entries:
+    states = ["pre-built" if each.is_prebuilt else "partial" * each.profile.is_partial for each in entries]
+    table = plain_table("model", "harness", "measured", "levels", *([""] if any(states) else []))
+    for each, state in zip(entries, states, strict=True):
         profile = each.profile
         counts = level_counts(Counter(level.value for level in profile.capabilities.values()))
         table.add_row(
             Text(profile.model),
             Text(profile.harness),
             Text(profile.profiled_at[:10]),
-            Text((counts or "none") + (" (partial)" if profile.is_partial else "")),
+            Text(counts or "none"),
+            *([Text(state, style="dim")] if any(states) else []),
         )
     out.print(table)
     out.print(str(store.root), style="dim", markup=False)

@@ -201,6 +201,21 @@ def test_wrong_words_exit_2_with_a_way_out(
     assert said in capsys.readouterr().err
 
 
+def test_what_came_with_the_package_is_found_and_told(
+    cache: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made = stored(cache, "local/new", "acp-agent", "L2")
+    (cache / "prebuilt" / "acp-agent").mkdir(parents=True)
+    made.parent.rename(cache / "prebuilt" / "acp-agent" / made.parent.name)
+    assert skvm(cache, "show", "local/new@acp-agent") == 0
+    assert "local/new in acp-agent" in capsys.readouterr().out
+    assert skvm(cache, "list", "--model=local/new") == 0
+    assert capsys.readouterr().out.splitlines()[2].split()[-3:] == ["3", "L2", "pre-built"]
+    assert skvm(cache, "list", "--json") == 0
+    told = {each["model"]: each["isPrebuilt"] for each in json.loads(capsys.readouterr().out)["profiles"]}
+    assert told == {"local/a": False, "local/new": True, UNTOLD: False}
+
+
 def test_what_strangers_wrote_is_not_obeyed(cache: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = cache / "p.json"
     value = {"version": "1.0", "model": "m\x1b[2J", "harness": "h", "profiledAt": "t\n", "capabilities": {}}
