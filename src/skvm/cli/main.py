@@ -132,15 +132,22 @@ def run(args: list[str] | None = None) -> int:
         error.show()
         return error.exit_code
     except (click.Abort, KeyboardInterrupt):
-        click.echo("interrupted", err=True)
-        return 130
+        return _interrupted()
     except (SkvmError, OSError, BaseExceptionGroup) as error:
+        # A second signal may arrive inside any task, and come back in a group.
+        if isinstance(error, BaseExceptionGroup) and error.subgroup(KeyboardInterrupt) is not None:
+            return _interrupted()
         known = _known(error)
         if known is None:
             raise
         show_error(known)
         return known.exit_code
     return result if isinstance(result, int) else 0
+
+
+def _interrupted() -> int:
+    click.echo("interrupted", err=True)
+    return 130
 
 
 def _known(error: BaseException) -> SkvmError | None:
