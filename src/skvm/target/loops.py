@@ -46,7 +46,8 @@ def _check_words(total: str, limit: int, good: str, bad: str) -> str:
 
 def _shrunk(start: int, divisor: int, step: int, stop: int, names: Sequence[str]) -> tuple[list[str], int]:
     """Lines and sum of dividing where it goes and subtracting where it does not, down to ``stop``."""
-    number, total, lines = start, 0, []
+    number, total = start, 0
+    lines: list[str] = []
     while number > stop and len(lines) <= MAX_ROUNDS:
         if number % divisor == 0:
             number, word = number // divisor, names[0]
@@ -88,7 +89,8 @@ def _number_loop(rng: random.Random) -> Loop | None:
 
 def _packed(weights: Sequence[int], room: int, boxes: int, names: Sequence[str]) -> list[str]:
     """Lines of putting each weight into the open box, or into a new one, until the boxes are used up."""
-    load, opened, lines = 0, 1, []
+    load, opened = 0, 1
+    lines: list[str] = []
     for weight in weights:
         if load + weight <= room:
             load, word = load + weight, names[0]
