@@ -12,6 +12,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import anyio
 import pytest
 
 from skvm.cli import primitive_report
@@ -19,6 +20,7 @@ from skvm.cli.main import run as skvm
 from skvm.harness.contract import Facility, TaskTool
 from skvm.harness.site import Page, Site
 from skvm.harness.trajectory import ToolKind
+from skvm.profiler import given
 from skvm.target.checks import file_text, ran_a_command
 from skvm.target.contract import (
     LEVELS,
@@ -60,6 +62,8 @@ def _generate(rng: Any) -> Probe:
 async def _grade(probe: Probe, work: Work) -> Verdict:
     if work.response == "raise":
         raise ZeroDivisionError("the oracle's own")
+    if work.response == "hang":
+        await anyio.sleep_forever()
     if not ran_a_command(work.trajectory):
         return Verdict(False, "no command ran")
     await work.cell.write("in/long.txt", b"the oracle writes over it")
@@ -281,6 +285,15 @@ def test_a_response_comes_from_a_file_or_from_standard_input(
     monkeypatch.setattr("sys.stdin", None)
     assert skvm([*asked, "--response=-"]) == 1
     assert skvm([*asked, "--workdir=work"]) == 1
+
+
+def test_an_oracle_that_hangs_is_no_failure_of_the_work(
+    place: SimpleNamespace, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(given, "GRADE_TIMEOUT_S", 0.05)
+    (place.root / "hang").write_text("hang")
+    assert grade("--workdir=work", "--response=hang") == 3
+    assert "failed: TimeoutError: it took longer than" in capsys.readouterr().err
 
 
 def test_what_cannot_be_graded_is_no_failure(
