@@ -57,7 +57,7 @@ def _probe(
     """A probe, its cases and its other answers; a change of the spec makes a wrong pattern."""
     right = {text for text, _ in positive}
     refused = [text for text in dict.fromkeys(negative) if text not in right]
-    cases = [{"text": text, "found": list(found)} for text, found in positive]
+    cases: list[Spec] = [{"text": text, "found": list(found)} for text, found in positive]
     cases += [{"text": text, "found": None} for text in refused]
     return Probe(
         prompt=(
@@ -90,15 +90,17 @@ def _label_pattern(spec: Spec) -> str:
 
 def _label(rng: random.Random) -> Probe:
     kinds = rng.sample(list(_CLASSES), 2)
-    runs = [[kind, rng.randint(2, 5)] for kind in kinds]
+    kind, kind2 = kinds
+    size, size2 = rng.randint(2, 5), rng.randint(2, 5)
+    runs = [[kind, size], [kind2, size2]]
     spec: Spec = {
         "word": rng.choice(NOUNS),
         "marks": rng.sample(_MARKS, 2),
         "runs": runs,
         "is_escaped": True,
     }
-    word, (first, second) = spec["word"], spec["marks"]
-    (kind, size), (kind2, size2) = runs
+    word: str = spec["word"]
+    first, second = spec["marks"]
 
     def made(**change: Any) -> str:
         now = {"word": word, "first": first, "second": second, "size": size, "size2": size2} | change
