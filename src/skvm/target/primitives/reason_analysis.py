@@ -41,6 +41,13 @@ def _bare(text: str) -> str:
     return re.sub(r"(?im)^(\W*)function\s+", r"\1", text.replace("()", ""))
 
 
+def _answers(response: str, names: Sequence[str]) -> dict[str, str]:
+    """Answers by the name of a function; lines about other functions are not taken for unnamed answers."""
+    answers = read_labelled(_bare(response), names)
+    about_another = re.compile(r"(?!line\b)\w+\s*:", re.IGNORECASE)
+    return {name: text for name, text in answers.items() if not about_another.match(text)}
+
+
 def _said(answers: Mapping[str, str]) -> Answer:
     return Answer("\n".join(f"{label}: {answer}" for label, answer in answers.items()))
 
@@ -159,7 +166,7 @@ def _line_in(text: str) -> int | None:
 
 async def _grade_faults(probe: Probe, work: Work) -> Verdict:
     expected: Mapping[str, int] = probe.secret["lines"]
-    answers = read_labelled(_bare(work.response), list(expected))
+    answers = _answers(work.response, list(expected))
     for name, line in expected.items():
         said = _line_in(answers.get(name, ""))
         if said != line:
@@ -223,7 +230,7 @@ def _place(frame: str) -> tuple[str, int]:
 
 async def _grade_crashes(probe: Probe, work: Work) -> Verdict:
     causes, stems = probe.secret["causes"], [path.removesuffix(".py") for path in probe.secret["sizes"]]
-    answers = read_labelled(_bare(work.response), list(causes))
+    answers = _answers(work.response, list(causes))
     either = re.compile(rf"\b({'|'.join(stems)})\.py\b", re.IGNORECASE)
     for call, (path, line) in causes.items():
         text = answers.get(call, "")
