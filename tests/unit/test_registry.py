@@ -67,3 +67,40 @@ def test_a_plugin_that_cannot_be_imported_names_its_distribution(things: Registr
         things.get("broken")
     assert caught.value.help == "repair or uninstall thing-plugin"
     assert things.get("good-thing") == "good"
+
+
+def test_a_plugin_that_cannot_be_used_is_left_out_and_told(things: Registry[str]) -> None:
+    assert things.all() == ("good", "from a plugin")
+    assert [(found.code, found.severity) for found in things.faults()] == [("SKV403", "warning")]
+    assert "'broken' of thing-plugin" in things.faults()[0].message
+    assert (things.origin("good-thing"), things.origin("plugged")) == ("skvm", "thing-plugin")
+
+
+def test_what_a_plugin_registers_before_it_fails_is_taken_back(things: Registry[str], tmp_path: Path) -> None:
+    (tmp_path / "thing_absent.py").write_text(
+        "import thing_package\nthing_package.registry.register('half', 'made')\n1 / 0\n"
+    )
+    with pytest.raises(ConfigError, match="division by zero"):
+        things.get("broken")
+    with pytest.raises(UsageError):
+        things.get("half")
+
+
+def test_a_plugin_does_not_take_a_built_in_name(things: Registry[str], tmp_path: Path) -> None:
+    (tmp_path / "thing_absent.py").write_text(
+        "import thing_package\nthing_package.registry.register('good-thing', 'bad')\n"
+    )
+    with pytest.raises(ConfigError, match="'good-thing' is registered twice"):
+        things.get("broken")
+    assert things.get("good-thing") == "good"
+
+
+def test_an_entry_is_checked(things: Registry[str]) -> None:
+    def refuse(name: str, entry: str) -> None:
+        raise ValueError(f"{name} is {entry}")
+
+    checked = Registry[str]("thing", package="thing_package", group=GROUP, check=refuse)
+    with pytest.raises(ValueError, match="a is b"):
+        checked.register("a", "b")
+    with pytest.raises(ConfigError, match="plugged is from a plugin"):
+        checked.get("plugged")

@@ -30,6 +30,7 @@ __all__ = [
 
 _MAX_LINES, _MAX_LINE_CHARS = 40, 1_000
 _PIPE_WIDTH = 240
+_WIDE = 120
 
 
 def visible(text: str) -> str:
@@ -80,27 +81,33 @@ def _programs(primitive: Primitive) -> tuple[str, ...]:
 
 
 def print_catalogue(primitives: Iterable[Primitive], *, levels: bool) -> None:
-    """Print one row for each primitive, with ``levels`` followed by what its levels claim."""
+    """Print one row for each primitive, with ``levels`` followed by what its levels claim.
+
+    A narrow terminal leaves the category out, which an id begins with, and joins needs and programs.
+    """
     if not out.is_terminal:
         out.width = _PIPE_WIDTH  # a pipe has no width to fit into
+    is_wide = out.width >= _WIDE
     table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
-    for title in ("primitive", "category", "needs", "programs"):
+    titles = ("primitive", "category", "needs", "programs") if is_wide else ("primitive", "needs")
+    for title in titles:
         table.add_column(title, no_wrap=title in ("primitive", "category"))
     table.add_column("description", ratio=1)
     for primitive in primitives:
-        needs = ", ".join(sorted(need.value for need in primitive.needs))
-        cells = (
-            primitive.category,
-            needs or "–",
-            ", ".join(_programs(primitive)) or "–",
-            primitive.description,
-        )
-        table.add_row(Text(primitive.id, "bold"), *map(Text, cells))
+        needs, programs = sorted(need.value for need in primitive.needs), _programs(primitive)
+        cells = [_joined(needs, programs)]
+        if is_wide:
+            cells = [primitive.category, _joined(needs), _joined(programs)]
+        table.add_row(Text(primitive.id, "bold"), *map(Text, cells), Text(primitive.description))
         if levels:
             for level in LEVELS:
                 claim = Text(primitive.levels[level].claim)
-                table.add_row(Text(f"  {level}", "cyan"), Text(), Text(), Text(), claim)
+                table.add_row(Text(f"  {level}", "cyan"), *[Text()] * len(cells), claim)
     out.print(table)
+
+
+def _joined(*names: Iterable[str]) -> str:
+    return ", ".join(name for each in names for name in each) or "–"
 
 
 def print_primitive(primitive: Primitive) -> None:
