@@ -152,8 +152,8 @@ def _tables(rng: random.Random) -> Probe:
             f"({', '.join(columns)}), and one row of <td> cells for each of these lines, in this order:\n"
             f"{shown}\n"
             f"The form has an <input> with type text and name {fields[0]}, an <input> with type number and "
-            f"name {fields[1]}, and a submit button. Each input has a <label> whose text is the input's name, "
-            "tied to it by `for` and `id` or around it. The footer may hold any text."
+            f"name {fields[1]}, and a submit button. Each input has a <label> whose text is this name, tied "
+            "to it by `for` and `id` or around it. The footer may hold any text."
         ),
         reference=_table_page(title, columns, rows, fields),
         secret={"title": title, "columns": columns, "rows": rows, "fields": fields},
