@@ -245,7 +245,7 @@ def _charts(rng: random.Random) -> Probe:
         rng.shuffle(values)
     data, title = list(zip(names, values, strict=True)), f"Sales of the {rng.choice(NOUNS)}"
     ranks = [40.0 * (sorted(values).index(value) + 1) for value in values]
-    true = [value * 2.0 for value in values]
+    true = [value * 10.0 for value in values]
     if (
         max(abs(r / max(ranks) - v / max(values)) for r, v in zip(ranks, values, strict=True))
         < 3 * _TOLERANCE
