@@ -25,7 +25,7 @@ def _spare(prompt: str) -> str | None:
 
 
 def _sentence(prompt: str) -> str | None:
-    spare, middle = _spare(prompt), list(_found(r"uses the words (\w+) and (\w+)\.", prompt))
+    spare, middle = _spare(prompt), list(_found(r"uses the words (\w+), (\w+) and (\w+)\.", prompt))
     head = list(_found(r"the first words are (\w+) (\w+),", prompt))
     tail = list(_found(r"the last words are (\w+) (\w+),", prompt))
     middle += _found(r"the words (\w+) (\w+) (\w+) stand in it", prompt)

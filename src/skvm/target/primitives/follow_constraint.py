@@ -91,31 +91,31 @@ def _cased(line: str, by_kind: Mapping[str, _Rule]) -> str:
 
 
 def _single(rng: random.Random) -> Probe:
-    nouns = rng.sample(NOUNS, 6)
+    nouns = rng.sample(NOUNS, 7)
     kind = rng.choice(_SINGLE_KINDS)
     rule: _Rule = {"kind": kind}
     if kind in ("phrase", "starts", "ends"):
-        rule["word"] = " ".join(nouns[2:5] if kind == "phrase" else nouns[2:4])
+        rule["word"] = " ".join(nouns[3:6] if kind == "phrase" else nouns[3:5])
     elif kind == "times":
-        rule |= {"word": nouns[2], "count": rng.randint(3, 4)}
+        rule |= {"word": nouns[3], "count": rng.randint(3, 4)}
     elif kind == "words":
         rule |= {"count": rng.randint(_MIN_WORDS, 18), "many": False}
     elif kind == "without":
-        free = [letter for letter in _COMMON_LETTERS if letter not in nouns[0] + nouns[1]]
+        free = [letter for letter in _COMMON_LETTERS if letter not in "".join(nouns[:3])]
         if not free:
             return _single(rng)
         rule["letter"] = rng.choice(free)
-    needed = nouns[:2]
+    needed = nouns[:3]
     line = _fill(rng, [rule], 1, needed)
-    other = _fill(rng, [rule], 1, [nouns[5], nouns[0]])
+    other = _fill(rng, [rule], 1, [nouns[6], *nouns[:2]])
     wrong = [broken(rule, line), [*line, "Done."], [_REFUSAL]]
-    if nouns[1] not in words_of(other[0].lower()):
+    if nouns[2] not in words_of(other[0].lower()):
         wrong.append(other)
     size = "" if kind == "words" else f"of {_MIN_WORDS} to {_MAX_WORDS} words "
     return Probe(
         prompt=(
-            f"Write one sentence {size}on one line that uses the words {needed[0]} and {needed[1]}. "
-            f"It must keep this rule: {said(rule)}.\nAnswer with the sentence only."
+            f"Write one sentence {size}on one line that uses the words {', '.join(needed[:2])} "
+            f"and {needed[2]}. It must keep this rule: {said(rule)}.\nAnswer with the sentence only."
         ),
         reference=Answer(text_of(line)),
         also=[Answer(text_of(_fill(rng, [rule], 1, needed)))],
@@ -143,7 +143,7 @@ async def _grade_single(probe: Probe, work: Work) -> Verdict:
 def _guess_single(probe: Probe, rng: random.Random) -> Answer:
     """A sentence with the words in it, made from the words of the prompt, at random."""
     offered = [word for word in dict.fromkeys(words_of(probe.prompt.lower())) if not word.isdecimal()]
-    words = [rng.choice(offered) for _ in range(rng.randint(_MIN_WORDS, _MAX_WORDS) - 2)]
+    words = [rng.choice(offered) for _ in range(rng.randint(_MIN_WORDS, _MAX_WORDS) - 3)]
     for word in probe.secret["needed"]:
         words.insert(rng.randint(0, len(words)), word)
     return Answer(_cased(" ".join(words), {}))
