@@ -7,7 +7,8 @@ exclamation marks, and no two are alike.
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+import re
+from collections.abc import Iterable, Sequence
 
 from skvm.target.vocabulary import NAMES, NOUNS
 
@@ -126,17 +127,24 @@ def listed(words: Sequence[str]) -> str:
 
 
 class Writer:
-    """Writes sentences, no two of them alike."""
+    """Writes sentences, no two of them alike.
 
-    def __init__(self, rng: random.Random) -> None:
+    Args:
+        rng: What they are drawn from.
+        avoid: Words that stand only in sentences about them.
+    """
+
+    def __init__(self, rng: random.Random, avoid: Iterable[str] = ()) -> None:
         self._rng = rng
+        self._avoid = frozenset(avoid)
         self._said: set[str] = set()
 
     def sentence(self, *about: str, end: str = ".") -> str:
         """A sentence of about 10–20 words that contains the words it is about."""
         while True:
             text = self._draw(about) + end
-            if text not in self._said:
+            by_chance = self._avoid.intersection(re.findall(r"\w+", text)).difference(about)
+            if text not in self._said and not by_chance:
                 self._said.add(text)
                 return text
 

@@ -117,9 +117,9 @@ def test_what_is_no_text_is_told(text: str) -> None:
 def test_plain_prose_is_text() -> None:
     prose = (
         "The ferry was late again, and nobody on the pier seemed to mind. Two children fed the gulls with "
-        "what was left of their lunch. \u201cIt will come,\u201d said the old man who sold tickets; it "
-        "always did. When the horn finally sounded, the crowd took up its bags without hurry. Rain had begun to "
-        "fall on the harbour."
+        "what was left of their lunch. \u201cIt will come,\u201d said the old man who sold "
+        "tickets; it always did. When the horn finally sounded, the crowd took up its bags "
+        "without hurry. Rain had begun to fall on the harbour."
     )
     assert fault_of(prose) == ""
 

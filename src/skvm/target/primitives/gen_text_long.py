@@ -65,7 +65,7 @@ def _markers(rng: random.Random) -> tuple[str, str]:
 
 
 def _write_list(demands: Demands, order: Sequence[str], rng: random.Random) -> str:
-    writer = Writer(rng)
+    writer = Writer(rng, order)
     while True:
         lines = [f"{place}. {writer.sentence(word)}" for place, word in enumerate(order, start=1)]
         if len("\n".join(lines)) < SMALL_CHARS:
@@ -137,7 +137,7 @@ def _list_fault(asked: Sequence[str], inside: str) -> str:
 
 
 def _write_report(demands: Demands, asked: Sequence[Sequence[str]], rng: random.Random) -> str:
-    writer = Writer(rng)
+    writer = Writer(rng, [word for each in asked for word in each])
     blocks = [f"# {demands['title']}"]
     for (name, _), about in zip(demands["sections"], asked, strict=True):
         blocks.append(f"## {name}")
@@ -230,7 +230,7 @@ def _section_fault(body: str, about: Sequence[str]) -> str:
 
 
 def _write_document(demands: Demands, asked: Sequence[str], rng: random.Random) -> str:
-    writer, about = Writer(rng), iter(asked)
+    writer, about = Writer(rng, asked), iter(asked)
     names = [name for name, _ in demands["sections"]]
     contents = [f"{place}. {name}" for place, name in enumerate(names, start=1)]
     blocks = [f"# {demands['title']}", "## Contents", "\n".join(contents)]

@@ -101,7 +101,7 @@ def _has_list(text: str) -> bool:
 
 
 def _write_paragraph(about: Sequence[Sequence[str]], rng: random.Random) -> str:
-    writer = Writer(rng)
+    writer = Writer(rng, [word for each in about for word in each])
     return " ".join(writer.sentence(*each) for each in about)
 
 
@@ -186,7 +186,7 @@ def _guess_paragraph(probe: Probe, rng: random.Random) -> Answer:
 
 
 def _write_essay(title: str, about: Sequence[Sequence[str]], rng: random.Random, end: str = ".") -> str:
-    writer = Writer(rng)
+    writer = Writer(rng, [word for each in about for word in each])
     blocks = [writer.sentences(_ESSAY_SENTENCES - 1, each) for each in about]
     return "\n\n".join([title, *(f"{block} {writer.sentence(end=end)}" for block in blocks)])
 
@@ -263,7 +263,7 @@ def _guess_essay(probe: Probe, rng: random.Random) -> Answer:
 def _write_long(
     demands: Demands, about: Sequence[Sequence[str]], register: Register, rng: random.Random
 ) -> str:
-    writer = Writer(rng)
+    writer = Writer(rng, [word for each in about for word in each])
     blocks = [f"# The Story of {demands['name']}"]
     for heading, asked in zip(demands["headings"], about, strict=True):
         marked = " ".join(writer.sentence(end=end) for end in endings(register))
