@@ -289,7 +289,7 @@ def lucky_guesses(asked: int) -> int:
             + passed * math.log(MAX_GUESS_RATE)
             + (asked - passed) * math.log1p(-MAX_GUESS_RATE)
         )
-        if left <= _LUCK or passed >= asked:
+        if left <= _LUCK + 1e-9 or passed >= asked:
             return passed
         passed += 1
 
