@@ -17,20 +17,20 @@ MENU = {
     + "NR <= {0} {{ r[NR] = $0 }} END {{ sorted({0}); for (i = 1; i <= {0}; i++) print r[i] }}",
     r"the last (\d) lines of the file in alphabetical order": SORT.replace("{order}", "a < b")
     + "{{ a[NR] = $0 }} END {{ for (i = 1; i <= {0}; i++) r[i] = a[NR - {0} + i]; sorted({0}); for (i = 1; i <= {0}; i++) print r[i] }}",
-    r"prints the (\d) lines with the largest numbers, largest number first": SORT.format(
-        order="a + 0 > b + 0"
+    r"prints the (\d) lines with the largest numbers, largest number first": SORT.replace(
+        "{order}", "a + 0 > b + 0"
     )
     + '{{ r[NR] = $2 " " $1 }} END {{ sorted(NR); for (i = 1; i <= {0}; i++) {{ split(r[i], p, " "); print p[2], p[1] }} }}',
-    r"number is at least (\d+), the (\d) with the smallest numbers, smallest": SORT.format(
-        order="a + 0 < b + 0"
+    r"number is at least (\d+), the (\d) with the smallest numbers, smallest": SORT.replace(
+        "{order}", "a + 0 < b + 0"
     )
     + '$2 > {0} - 1 {{ r[++n] = $2 " " $1 }} END {{ sorted(n); for (i = 1; i <= {1}; i++) {{ split(r[i], p, " "); print p[2], p[1] }} }}',
-    r"the different words of the lines whose number is at least (\d+), in alphabetical order": SORT.format(
-        order="a < b"
+    r"the different words of the lines whose number is at least (\d+), in alphabetical order": SORT.replace(
+        "{order}", "a < b"
     )
     + "$2 > {0} - 1 && !s[$1]++ {{ r[++n] = $1 }} END {{ sorted(n); for (i = 1; i <= n; i++) print r[i] }}",
-    r"for each of the (\d) most frequent words one line: the word, a space, and how many": SORT.format(
-        order="c[a] > c[b] || c[a] == c[b] && a < b"
+    r"for each of the (\d) most frequent words one line: the word, a space, and how many": SORT.replace(
+        "{order}", "c[a] > c[b] || c[a] == c[b] && a < b"
     )
     + "!c[$1]++ {{ r[++n] = $1 }} END {{ sorted(n); for (i = 1; i <= {0}; i++) print r[i], c[r[i]] }}",
     r"takes only the lines of level (\w+), and prints for every (\w+) .* the sum of (\w+), in": '/ .{0}. / {{ match($0, / {1}=[a-z]*/); k = substr($0, RSTART + 1, RLENGTH - 1); match($0, / {2}=[0-9]*/); s[k] += substr($0, RSTART + length("{2}") + 2, RLENGTH - length("{2}") - 2) }} END {{ for (k in s) print substr(k, length("{1}") + 2), s[k] | "sort" }}',
