@@ -257,3 +257,16 @@ def test_built_in_harnesses_reach_the_site(
     assert seen["visits"] == (Visit("GET", "/code", {}, 200),)
     assert all("without a network" in text for text in said[1:])
     assert Facility.FETCH in harness.facilities
+
+
+def test_a_kernel_that_cannot_hold_ports_says_how_a_site_is_reached(
+    bench: Callable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("skvm.harness.confine.landlock.abi_version", lambda: 3)
+
+    async def act(context: RunContext) -> None:
+        pytest.fail("the agent was started")
+
+    record, _ = run(bench, "landlock", act, site=SITE)
+    assert record.outcome is Outcome.INFRA_FAILED
+    assert "ABI 3" in (record.detail or "")
