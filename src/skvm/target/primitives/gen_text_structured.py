@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import random
+from collections.abc import Callable
 from typing import Any
 
 from skvm.target.answers import read_json, same_value
@@ -32,15 +34,25 @@ def _flat(rng: random.Random) -> Probe:
         "city": rng.choice(CITIES),
         "colour": rng.choice(COLOURS),
         "badge": rng.randint(1000, 9999),
+        "tool": rng.choice(NOUNS),
     }
     return Probe(
         prompt=(
             f"{value['name']} is {value['age']} years old, lives in {value['city']}, likes the "
-            f"colour {value['colour']} and has the badge number {value['badge']}.\n"
-            "Write this as one JSON object with the keys name, age, city, colour and badge; "
+            f"colour {value['colour']}, has the badge number {value['badge']} and carries the tool "
+            f"called {value['tool']}.\n"
+            "Write this as one JSON object with the keys name, age, city, colour, badge and tool; "
             "age and badge are numbers. Answer with the JSON only."
         ),
         reference=Answer(_dump(value)),
+        also=_other_notations(value),
+        wrong=[
+            _changed(value, lambda v: v.update(age=str(v["age"]))),
+            _changed(value, lambda v: v.update(badge=v["badge"] + 1)),
+            _changed(value, lambda v: v.pop("city")),
+            _changed(value, lambda v: v.update(note="done")),
+            Answer(_dump(value)[:-1]),
+        ],
         secret={"expected": value, "max_bytes": FLAT_MAX_BYTES},
     )
 
@@ -65,14 +77,23 @@ def _nested(rng: random.Random) -> Probe:
         '{"company": …, "founded": …, "employees": [{"name": …, "age": …, '
         '"address": {"city": …, "house": …}, "skills": […, …]}, …]}'
     )
+    whole = {**value, "employees": people}
     return Probe(
         prompt=(
             f"{value['company']} was founded in {value['founded']}. Its employees:\n{facts}\n\n"
             f"Write this as JSON of the form {shape}\n"
             "Years, ages and houses are numbers; keep the order of the text. Answer with the JSON only."
         ),
-        reference=Answer(_dump({**value, "employees": people})),
-        secret={"expected": {**value, "employees": people}, "max_bytes": NESTED_MAX_BYTES},
+        reference=Answer(_dump(whole)),
+        also=_other_notations(whole),
+        wrong=[
+            _changed(whole, lambda v: v["employees"].pop()),
+            _changed(whole, lambda v: v["employees"].reverse()),
+            _changed(whole, lambda v: v["employees"][0]["address"].update(house="7")),
+            _changed(whole, lambda v: v["employees"][-1].update(v["employees"][-1].pop("address"))),
+            Answer(_dump(whole)[:-2]),
+        ],
+        secret={"expected": whole, "max_bytes": NESTED_MAX_BYTES},
     )
 
 
@@ -116,8 +137,59 @@ def _deep(rng: random.Random) -> Probe:
             "Your final answer must be the whole JSON and nothing else."
         ),
         reference=Answer(_dump(value)),
+        also=_other_notations(value),
+        wrong=[
+            _changed(value, lambda v: v["regions"][-1]["sites"][-1]["devices"].pop()),
+            _changed(value, lambda v: v["regions"][-1]["sites"][1]["devices"][0].update(enabled=False)),
+            _changed(value, lambda v: v["regions"][1]["sites"][0]["devices"][2].update(port=base)),
+            _changed(value, lambda v: v["regions"].pop(1)),
+            Answer(_dump(value)[:-20]),
+        ],
         secret={"expected": value, "min_bytes": DEEP_MIN_BYTES},
     )
+
+
+def _other_notations(value: Any) -> list[Answer]:
+    """The same value laid out over lines, without blanks, and with its keys in another order."""
+    return [
+        Answer(json.dumps(value, indent=2)),
+        Answer(_compact(value).decode()),
+        Answer(_dump(_turned(value))),
+    ]
+
+
+def _turned(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _turned(value[key]) for key in reversed(value)}
+    return [_turned(item) for item in value] if isinstance(value, list) else value
+
+
+def _changed(value: Any, change: Callable[[Any], object]) -> Answer:
+    """A copy with one slip in it."""
+    other = copy.deepcopy(value)
+    change(other)
+    return Answer(_dump(other))
+
+
+def _guess(probe: Probe, rng: random.Random) -> Answer:
+    """The right shape, with each value drawn from the values of its kind in the whole document."""
+    expected = probe.secret["expected"]
+    pools: dict[type, list[Any]] = {}
+
+    def collect(value: Any) -> None:
+        if isinstance(value, dict | list):
+            for item in value.values() if isinstance(value, dict) else value:
+                collect(item)
+        else:
+            pools.setdefault(type(value), []).append(value)
+
+    def draw(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {key: draw(item) for key, item in value.items()}
+        return [draw(item) for item in value] if isinstance(value, list) else rng.choice(pools[type(value)])
+
+    collect(expected)
+    return Answer(_dump(draw(expected)))
 
 
 def _dump(value: Any) -> str:
@@ -158,21 +230,25 @@ GEN_TEXT_STRUCTURED = primitive(
     Primitive(
         id="gen.text.structured",
         description="Write structured data as text that parses.",
+        revision=2,
         levels={
             Level.L1: LevelSpec(
                 claim="Flat JSON objects below 500 bytes with the right keys, values and types.",
                 generate=_flat,
                 grade=_grade,
+                guess=_guess,
             ),
             Level.L2: LevelSpec(
                 claim="Nested JSON with lists of objects, below 5 KB.",
                 generate=_nested,
                 grade=_grade,
+                guess=_guess,
             ),
             Level.L3: LevelSpec(
                 claim="Deeply nested JSON of more than 5 KB, consistent throughout.",
                 generate=_deep,
                 grade=_grade,
+                guess=_guess,
             ),
         },
         degradations=Degradations(
