@@ -164,6 +164,14 @@ def test_a_package_that_cannot_be_used_is_a_warning_that_names_it(
     assert "bad-things" in asked.stderr
 
 
+def test_profiling_goes_on_without_a_package_that_cannot_be_used(tmp_path: Path) -> None:
+    plug(tmp_path, "bad-things", "reason.backwards", "1 / 0")
+    done = skvm(tmp_path, "profile", "--model", "local/smollm2-135m", "--estimate")
+    assert done.returncode == 0
+    assert "'reason.backwards' of bad-things cannot be imported" in done.stderr
+    assert "primitives" in done.stdout
+
+
 def test_a_name_that_is_taken_is_told(tmp_path: Path) -> None:
     plug(tmp_path, "thieves", "reason.logic", "thing = made('reason.logic')")
     plug(tmp_path, "twins-one", "reason.backwards")
