@@ -61,6 +61,11 @@ def _judged(judge: Judge) -> Callable[[Probe, Work], Any]:
     return grade
 
 
+def _one(thing: str) -> str:
+    # Every noun with a vowel first is also said with one.
+    return f"an {thing}" if thing[0] in "aeiou" else f"a {thing}"
+
+
 def _marked_fault(text: str, least: int, offered: Sequence[str], banned: Sequence[str]) -> str:
     count = len(offered) - len(missing_words(text, offered))
     if count < least:
@@ -109,7 +114,7 @@ def _short(rng: random.Random) -> Probe:
 
     return Probe(
         prompt=(
-            f"Recommend a {thing} to a customer, in a {style} style.\n"
+            f"Recommend {_one(thing)} to a customer, in a {style} style.\n"
             f"- Write one paragraph of at least {size} sentences. The first sentence contains the word "
             f"{thing}.\n{register_lines(register)}"
             f"- Use at least {least} of these words: {', '.join(used)}.\n"
@@ -170,7 +175,7 @@ def _persona(rng: random.Random) -> Probe:
 
     return Probe(
         prompt=(
-            f"You are {who}. Tell {listener} about a {thing} that you found.\n"
+            f"You are {who}. Tell {listener} about {_one(thing)} that you found.\n"
             f"- Write at least {_PERSONA_SENTENCES} sentences and at most {_MAX_WORDS} words.\n"
             f"- The first sentence contains the name {listener}. The word {thing} stands somewhere.\n"
             f"- Speak of yourself as I, and use at least {least} of these words: {', '.join(offered)}.\n"
@@ -260,7 +265,7 @@ def _voices(rng: random.Random) -> Probe:
 
     return Probe(
         prompt=(
-            f"Tell three times how {name} lost a {thing}, in three sections with another speaker each. Each "
+            f"Tell three times how {name} lost {_one(thing)}, in three sections with another speaker each. Each "
             f"section stands under its heading line; leave out the bracket:\n{outline}"
             f"- Each section has at least {_SECTION_WORDS} words and is told in its speaker's voice: it uses "
             f"at least {least} of the words in its own bracket, and none of those in the other two.\n"
