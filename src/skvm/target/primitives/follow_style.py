@@ -265,8 +265,8 @@ def _voices(rng: random.Random) -> Probe:
 
     return Probe(
         prompt=(
-            f"Tell three times how {name} lost {_one(thing)}, in three sections with another speaker each. Each "
-            f"section stands under its heading line; leave out the bracket:\n{outline}"
+            f"Tell three times how {name} lost {_one(thing)}, in three sections with another speaker each. "
+            f"Each section stands under its heading line; leave out the bracket:\n{outline}"
             f"- Each section has at least {_SECTION_WORDS} words and is told in its speaker's voice: it uses "
             f"at least {least} of the words in its own bracket, and none of those in the other two.\n"
             f"- Each section ends with this sentence: {demands['refrain']}\n"
