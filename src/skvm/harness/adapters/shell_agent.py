@@ -30,9 +30,12 @@ EOF
 ```
 It is run in the work directory and you are shown its output.
 Only what stands in such a block is run; only commands create files.
-When the task is done, answer with one short sentence and no block."""
+When the task is done, answer without a block: what the task asks you to say, or one short sentence."""
 
-GO_ON = "If the task is done and checked, say so without a block. Else send the next ```bash block."
+GO_ON = (
+    "If the task is done and checked, give your final answer without a block, in the form the task asks for. "
+    "Else send the next ```bash block."
+)
 PUSH_BACK = (
     "Only ```bash blocks are run, so nothing was saved and no file exists. If the task asks for no file, "
     "say DONE. Else write the files now with one ```bash block."
