@@ -139,6 +139,8 @@ async def test_no_wrong_answer_is_a_right_one(primitive: Primitive, level: Level
 
 @pytest.mark.parametrize(("primitive", "level"), ALL)
 async def test_what_an_agent_is_shown_does_not_state_the_answer(primitive: Primitive, level: Level) -> None:
+    if primitive.id == "tool.file.write":
+        pytest.skip("to write down what is shown is the capability")
     for seed in range(50):
         probe = primitive.probe(level, seed)
         said = [text.strip() for text in (*probe.reference.files.values(), probe.reference.response)]

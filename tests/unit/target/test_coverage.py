@@ -61,7 +61,7 @@ def test_foreign_profiles_answer_for_what_they_hold_if_complete() -> None:
 def test_the_digest_follows_the_claims_and_the_revision() -> None:
     assert probe_digest(LOGIC) == probe_digest(LOGIC)
     assert probe_digest(LOGIC) != probe_digest(FORMAT)
-    assert probe_digest(replace(LOGIC, revision=2)) != probe_digest(LOGIC)
+    assert probe_digest(replace(LOGIC, revision=LOGIC.revision + 1)) != probe_digest(LOGIC)
     changed = replace(LOGIC.levels[Level.L1], claim="something else")
     assert probe_digest(replace(LOGIC, levels={**LOGIC.levels, Level.L1: changed})) != probe_digest(LOGIC)
 
