@@ -75,7 +75,9 @@ def _path(text: str) -> Path | None:
     try:
         if path.is_dir() and (path / "latest.json").exists():
             return path / "latest.json"
-        is_path = path.is_file() or text.endswith(".json") or text.startswith(("/", "./", "../", "~"))
+        # ``sim/dials.json`` is the model id of a simulated processor.
+        is_named = text.endswith(".json") and not text.startswith("sim/")
+        is_path = path.is_file() or is_named or text.startswith(("/", "./", "../", "~"))
     except (OSError, ValueError):  # a name too long for a file, or one with a null byte
         return None
     return path if is_path else None

@@ -61,10 +61,10 @@ def _announcement(request: Request, todo: Plan, bench: Bench, store: ProfileStor
 
     found = estimate_of(request, store, todo)
     text = f"{request.model} in {request.harness}: {estimate_line(found, bench.settings, request.model)}"
-    if todo.resumed or todo.unfinished:
+    if todo.resumed:
         text += f"; {len(todo.resumed)} more taken from an unfinished measurement"
     if todo.unfinished:
-        text += f", {len(todo.unfinished)} gone on with"
+        text += f"; {len(todo.unfinished)} of them begun before"
     old = [name for name in todo.reasons if todo.base is not None and todo.base.level_of(name) is not None]
     if old:
         more = f" and {len(old) - 1} more" if old[1:] else ""

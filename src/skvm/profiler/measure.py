@@ -100,30 +100,42 @@ async def measure(
         UsageError: The harness is unknown, nothing is asked for, or a stored profile is broken.
         ConfigError: The model has no route or credential; what was measured before is in the checkpoint.
         BudgetExceededError: The spend ceiling is reached; likewise.
-        InfrastructureError: The profile cannot be written.
+        InfrastructureError: The profile cannot be written, or another process measures the same target.
     """
     if not request.primitives:
         raise UsageError(
             "no primitive to measure", help="skvm profile --primitives takes ids, --skip removes them"
         )
     began = perf_counter()
-    todo = plan(request, store)
-    job = _Job(request, todo, bench, store, on_progress)
-    await job.prepare()
-    if not job.tallies and not todo.resumed and todo.base is not None and todo.path is not None:
-        profile = todo.base.model_copy(
-            update={"unmeasured": {**(todo.base.unmeasured or {}), **todo.leave, **job.unmeasured} or None}
-        )
-        return Measurement(profile, todo.path, is_reused=True)
-    await job.run()
-    profile = job.profile()
-    path = store.save(profile, job.failures())
+    if (known := await _prepared(request, plan(request, store), bench, store, on_progress)).is_known:
+        return known.reused()
+    with store.claim(request.model, request.harness):
+        # Looked at again: another process may have measured it until now.
+        todo = plan(request, store)
+        job = await _prepared(request, todo, bench, store, on_progress)
+        if job.is_known:
+            return job.reused()
+        await job.run()
+        profile = job.profile()
+        path = store.save(profile, job.failures())
     remeasured = {
         name: why
         for name, why in todo.reasons.items()
         if todo.base is not None and todo.base.level_of(name) is not None
     }
     return Measurement(profile, path, False, remeasured, job.runs, job.usage, perf_counter() - began)
+
+
+async def _prepared(
+    request: Request,
+    todo: Plan,
+    bench: Bench,
+    store: ProfileStore,
+    on_progress: Callable[[Progress], None],
+) -> _Job:
+    job = _Job(request, todo, bench, store, on_progress)
+    await job.prepare()
+    return job
 
 
 class _Job:
@@ -171,6 +183,19 @@ class _Job:
             if begun := self.todo.unfinished.get(primitive.id):
                 tally.resume(begun)
             self.tallies[primitive.id] = tally
+
+    @property
+    def is_known(self) -> bool:
+        """Whether nothing has to be asked or written."""
+        return not self.tallies and not self.todo.resumed and self.todo.base is not None
+
+    def reused(self) -> Measurement:
+        """What is stored, as the answer."""
+        base, path = self.todo.base, self.todo.path
+        if base is None or path is None:
+            raise ValueError("nothing is stored")
+        unmeasured = {**(base.unmeasured or {}), **self.todo.leave, **self.unmeasured}
+        return Measurement(base.model_copy(update={"unmeasured": unmeasured or None}), path, is_reused=True)
 
     async def run(self) -> None:
         """Measure every primitive, so many at once; keep what is done whatever happens."""

@@ -7,9 +7,12 @@ the newest one failed.
 
 from __future__ import annotations
 
+import fcntl
 import json
+import os
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -261,6 +264,37 @@ class ProfileStore:
             if (profile.model, profile.harness) not in seen:
                 yield StoredProfile(profile, path, is_prebuilt=True)
 
+    @contextmanager
+    def claim(self, model: str, harness: str) -> Iterator[None]:
+        """Hold a target while it is measured; ends with the process, however that ends.
+
+        Raises:
+            InfrastructureError: Another process measures it, or nothing can be written here.
+        """
+        path = self.folder(model, harness) / "measuring.lock"
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            lock = path.open("a+", encoding="utf-8")
+        except OSError as error:
+            raise _unwritable(path, error) from error
+        with lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError as error:
+                lock.seek(0)
+                holder = lock.read().strip() or "another process"
+                raise InfrastructureError(
+                    f"{model} in {harness} is being measured by {holder}",
+                    help="let it end; what it measures is then known here, too",
+                ) from error
+            try:
+                lock.truncate(0)
+                lock.write(f"process {os.getpid()}")
+                lock.flush()
+            except OSError as error:
+                raise _unwritable(path, error) from error
+            yield
+
     def checkpoint(self, profile: Profile, failures: Mapping[str, Sequence[Mapping[str, Any]]]) -> Path:
         """Keep what has been measured so far, and its failure reports, beside the last complete profile."""
         folder = self.folder(profile.model, profile.harness)
@@ -341,7 +375,11 @@ def write_whole(path: Path, data: bytes) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         replace_file(path, data, mode=0o644)
     except OSError as error:
-        raise InfrastructureError(
-            f"{path}: cannot be written: {error.strerror}",
-            help="choose another place with --skvm-cache or SKVM_PROFILES_DIR",
-        ) from error
+        raise _unwritable(path, error) from error
+
+
+def _unwritable(path: Path, error: OSError) -> InfrastructureError:
+    return InfrastructureError(
+        f"{path}: cannot be written: {error.strerror}",
+        help="choose another place with --skvm-cache or SKVM_PROFILES_DIR",
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -10,7 +11,7 @@ from pathlib import Path
 import anyio
 import pytest
 
-from skvm.errors import ConfigError, UsageError
+from skvm.errors import ConfigError, InfrastructureError, UsageError
 from skvm.harness.contract import Facility
 from skvm.profiler.ladder import FixedDesign, SequentialDesign
 from skvm.profiler.measure import Measurement, Progress, measure
@@ -273,3 +274,27 @@ async def test_a_missing_credential_ends_it_at_once_and_keeps_what_is_done(tmp_p
 async def test_nothing_to_measure_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(UsageError):
         await run(tmp_path, Solver())
+
+
+async def test_two_at_once_lose_nothing_and_the_second_is_told(tmp_path: Path) -> None:
+    store = ProfileStore(tmp_path / "profiles")
+    told = pytest.raises(InfrastructureError, match=f"being measured by process {os.getpid()}")
+    with store.claim("local/m", "solver"), told:
+        await run(tmp_path, Solver({FORMAT: Level.L1}), FORMAT)
+    found, _ = await run(tmp_path, Solver({FORMAT: Level.L1}), FORMAT)
+    assert found.profile.capabilities == {FORMAT: Level.L1}
+
+
+async def test_what_is_known_needs_no_claim(tmp_path: Path) -> None:
+    await run(tmp_path, Solver({FORMAT: Level.L1}), FORMAT)
+    with ProfileStore(tmp_path / "profiles").claim("local/m", "solver"):
+        found, _ = await run(tmp_path, Solver(), FORMAT)
+    assert found.is_reused
+
+
+async def test_an_unwritable_store_is_told_before_anything_is_asked(tmp_path: Path) -> None:
+    (tmp_path / "profiles").write_text("a file")
+    solver = Solver({FORMAT: Level.L1})
+    with pytest.raises(InfrastructureError, match="cannot be written"):
+        await run(tmp_path, solver, FORMAT)
+    assert solver.asked == []
