@@ -20,10 +20,12 @@ def solve(level: Level, probe: Probe) -> list[Answer]:
     path = re.search(r"\w+/\w+\.(?:txt|log)", probe.prompt)[0]
     lines = probe.files[path].splitlines()
     questions = re.findall(r"^(\d): (.+)$", probe.prompt, re.MULTILINE)
+    if level is Level.L1:
+        questions = [("Code", re.search(r"What is the code of \w+\?", probe.prompt)[0])]
     found = [_matching(question, lines) for _, question in questions]
     if any(len(places) != 1 for places in found):
         return [Answer("")] * 2
-    codes = [re.findall(r"\b[0-9a-f]{12}\b", lines[places[0]]) for places in found]
+    codes = [re.findall(r"\b[0-9a-f]{8}\b", lines[places[0]]) for places in found]
     if any(len(each) != 1 for each in codes):
         return []
     return [Answer("\n".join(f"{n}: {each[0]}" for (n, _), each in zip(questions, codes, strict=True)))]

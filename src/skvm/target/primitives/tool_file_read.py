@@ -25,11 +25,11 @@ from skvm.target.contract import (
 )
 from skvm.target.vocabulary import CITIES, COLOURS, NOUNS, TEAMS
 
-_CODE_DIGITS = 12
-_SMALL_LINES = 10
-_SMALL_ASKED = 2
+_CODE_DIGITS = 8
+_SMALL_LINES = 6
 _SEVERAL_FILES = 4
 _ABSENT = "MISSING"
+_CODE = "Code"
 _SAID = re.compile(rf"\b(?:[0-9a-f]{{{_CODE_DIGITS}}}|{_ABSENT})\b", re.IGNORECASE)
 LARGE_MIN_BYTES = 30_000
 """About three times what one observation shows a model (``skvm.harness.tools.OBSERVATION_CHARS``)."""
@@ -77,18 +77,17 @@ def _mistyped(code: str) -> str:
 def _one(rng: random.Random) -> Probe:
     path = f"{rng.choice(TEAMS)}/{rng.choice(NOUNS)}.txt"
     names, codes = rng.sample(NOUNS, _SMALL_LINES), _codes(rng, _SMALL_LINES)
-    first, second = rng.sample(range(_SMALL_LINES), _SMALL_ASKED)
-    right, neighbour = codes[second], codes[(second + 1) % _SMALL_LINES]
+    place = rng.randrange(_SMALL_LINES)
+    right, neighbour = codes[place], codes[place - 1]
     return _probe(
         (
-            f"Read the file {path} in the work directory. Each of its lines is a name and a code.\n"
-            f"1: What is the code of {names[first]}?\n2: What is the code of {names[second]}?\n"
-            "Answer with one line each, like `1: code`."
+            f"Read the file {path} in the work directory. Each of its lines is a name and a code. "
+            f"What is the code of {names[place]}? Answer with one line, `Code: <the code>`."
         ),
         {path: _lines(names, codes, " ") + "\n"},
-        ("1", "2"),
-        (codes[first], right),
-        ((codes[first], neighbour), (right, codes[first]), (codes[first], _mistyped(right))),
+        (_CODE,),
+        (right,),
+        ((neighbour,), (_mistyped(right),)),
     )
 
 
@@ -110,8 +109,8 @@ def _several(rng: random.Random) -> Probe:
             "Read these files in the work directory; one of them does not exist:\n"
             + "\n".join(paths)
             + "\nEach of the others has a line `code: ...`. Answer with one line for each of the "
-            f"{_SEVERAL_FILES} files, its path and its code, like `{paths[0]}: code`. For the file that "
-            f"does not exist, write {_ABSENT} instead of the code."
+            f"{_SEVERAL_FILES} files, its path and its code, like `{paths[0]}: <its code>`. For the file "
+            f"that does not exist, write {_ABSENT} instead of the code."
         ),
         files,
         # Made up, taken for another one, and passed on under the wrong name.
@@ -144,7 +143,7 @@ def _large(rng: random.Random) -> Probe:
             f"1: What is the code on line {line} (the first line is line 1)?\n"
             f"2: What is the code of the entry {keys[found]}?\n"
             f"3: What is the code on the line directly after the entry {keys[before]}?\n"
-            "Answer with one line each, like `1: code`."
+            "Answer with one line each, like `1: <the code>`."
         ),
         {path: text},
         ("1", "2", "3"),
@@ -163,7 +162,8 @@ async def _grade(probe: Probe, work: Work) -> Verdict:
     answers = read_labelled(work.response, list(expected))
     for label, value in expected.items():
         # "the code is ..." around it is no harm, a second code is.
-        said = {found.lower() for found in _SAID.findall(answers.get(label, ""))}
+        answer = answers.get(label, work.response if label == _CODE else "")
+        said = {found.lower() for found in _SAID.findall(answer)}
         if said != {value.lower()}:
             return Verdict(False, f"{label}: expected {value}, said {', '.join(sorted(said)) or 'no code'}")
     return Verdict(True, "every answer is what the files hold")
