@@ -22,7 +22,7 @@ def solve(level: Level, probe: Probe) -> list[Answer]:
 def _value(prompt: str, path: str, text: str) -> list[dict[str, str]]:
     if "SHA-256" in prompt:
         value = hashlib.new("sha256", text.encode()).hexdigest()
-    elif "size in bytes" in prompt:
+    elif "how many bytes" in prompt:
         value = str(sum(1 for _ in text.encode()))
     elif word := re.search(r"contain the word (\w+)", prompt):
         # As a word and as a part of one: where these differ, the prompt has two answers.

@@ -58,28 +58,28 @@ def _one_command(rng: random.Random) -> Probe:
         (
             (
                 "digest",
-                "the SHA-256 digest of it in hexadecimal",
+                f"what is the SHA-256 digest of the file {path}, in hexadecimal?",
                 digest,
                 hashlib.sha256(text.rstrip().encode()).hexdigest(),
                 f"sha256sum {path} > result.txt",
             ),
             (
                 "count",
-                "the number of lines in it",
+                f"how many lines does the file {path} have?",
                 str(len(rows)),
                 str(len(text)),
                 f"wc -l {path} > result.txt",
             ),
             (
                 "size",
-                "its size in bytes",
+                f"how many bytes does the file {path} have?",
                 str(len(text)),
                 str(len(text.split())),
                 f"wc -c < {path} > result.txt",
             ),
             (
                 "count",
-                f"the number of lines that contain the word {word}",
+                f"how many lines of the file {path} contain the word {word}?",
                 str(matching),
                 str(len(rows) - matching),
                 f"grep -c {word} {path} > result.txt",
@@ -90,8 +90,8 @@ def _one_command(rng: random.Random) -> Probe:
     wrong = (_near(value), slip) if slip != value else (_near(value),)
     return Probe(
         prompt=(
-            f"Find out with a command about the file {path} in the work directory: {question}. "
-            "Write only that value to the file result.txt."
+            f"Find out with a command: {question} Write only the answer, without any words, to the file "
+            "result.txt."
         ),
         files={path: text},
         reference=Answer(f"Answer: {value}", {"result.txt": value + "\n"}, turns),
@@ -115,7 +115,7 @@ async def _grade_one(probe: Probe, work: Work) -> Verdict:
     first, *rest = said.split() or [""]
     if rest and (len(rest) > 1 or rest[0].lstrip("*").removeprefix("./") not in {probe.secret["path"], "-"}):
         return Verdict(False, f"result.txt should hold one value, holds {said[:100]!r}")
-    return Verdict(same_text(first, expected), f"expected {expected}, result.txt says {said[:100]!r}")
+    return Verdict(same_text(first.lower(), expected), f"expected {expected}, result.txt says {said[:100]!r}")
 
 
 def _guess_one(probe: Probe, rng: random.Random) -> Answer:
@@ -123,7 +123,7 @@ def _guess_one(probe: Probe, rng: random.Random) -> Answer:
     lines = rng.choice(_LINES)
     guesses = {
         "digest": f"{rng.getrandbits(256):064x}",
-        "count": str(lines if "lines in it" in probe.prompt else round(lines * rng.uniform(0.1, 0.9))),
+        "count": str(lines if "lines does" in probe.prompt else round(lines * rng.uniform(0.1, 0.9))),
         "size": str(round(lines * rng.uniform(14, 18))),
     }
     return Answer("Done.", {"result.txt": guesses[kind] + "\n"}, probe.reference.turns)
