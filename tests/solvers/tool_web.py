@@ -35,11 +35,10 @@ def solve(level: Level, probe: Probe) -> list[Answer]:
 
 
 def _field(probe: Probe) -> list[Answer]:
-    folder, example = re.search(r"is at \S+?:\d+(/\w+/)(\w+)\.", probe.prompt).groups()  # type: ignore[union-attr]
-    field, name = re.search(r"the field (\w+) of (\w+) and", probe.prompt).groups()  # type: ignore[union-attr]
-    assert name != example
+    address = re.search(r"http://\S+", probe.prompt)[0]  # type: ignore[index]
+    field = re.search(r"the field (\w+),", probe.prompt)[1]  # type: ignore[index]
     client = Client(probe)
-    values = re.findall(rf'(?:"{field}": "|<th>{field}</th><td>)([^"<]*)', client.get(folder + name))
+    values = re.findall(rf'(?:"{field}": "|<th>{field}</th><td>)([^"<]*)', client.get(address))
     return [Answer("", {"result.txt": value}, client.acts) for value in set(values)]
 
 

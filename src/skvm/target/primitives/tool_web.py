@@ -51,22 +51,20 @@ def _one_field(rng: random.Random) -> Probe:
     names = rng.sample(NOUNS, _L1_DOCUMENTS)
     fields = rng.sample(PROPERTIES, rng.randint(*_L1_FIELDS))
     documents = {name: {field: code(rng) for field in fields} for name in names}
-    name, field, example = names[0], rng.choice(fields), names[1]
+    name, field, neighbour = names[0], rng.choice(fields), names[1]
     if kind == "json":
         what = "a JSON object"
         pages = [json_page(f"/{thing}/{each}", documents[each]) for each in sorted(names)]
     else:
-        what = "a web page with a table, in each row the name of a field and its value,"
+        what = "a web page with a table of fields"
         pages = [_table_page(f"/{thing}/{each}", each, documents[each]) for each in sorted(names)]
     expected = documents[name][field]
-    others = [documents[example][field], documents[name][next(f for f in fields if f != field)], field]
+    others = [documents[neighbour][field], documents[name][next(f for f in fields if f != field)], field]
     turns = ([asked(f"/{thing}/{name}")],)
     return Probe(
         prompt=(
-            f"The web server {SITE_ORIGIN} describes {thing}. For each of them it has {what} at the address "
-            f"/{thing}/ followed by its name; for example, that of {example} is at "
-            f"{SITE_ORIGIN}/{thing}/{example}. Find out the value of the field {field} of {name} and write "
-            "only that value to the file result.txt."
+            f"Get {SITE_ORIGIN}/{thing}/{name} from the web server that runs there. It is {what}. Write the "
+            f"value of the field {field}, and nothing else, to the file result.txt."
         ),
         reference=Answer(_SAY, {"result.txt": expected + "\n"}, turns),
         secret={"expected": expected, "wanted": [f"GET /{thing}/{name}"]},
