@@ -10,22 +10,10 @@ from skvm.harness.trajectory import ToolKind
 from skvm.target.contract import Act, Answer, Level, Probe
 
 _FLAT = {
-    "send_parcel": (
-        r"Send a parcel: (?P<sender>\w+) in (?P<origin>\w+) sends it to (?P<recipient>\w+) in "
-        r"(?P<destination>\w+)\. Its content is (?P<content>\w+), its wrapping is (?P<wrapping>\w+)\."
-    ),
-    "assign_task": (
-        r"the title (?P<title>\w+): the owner is (?P<owner>\w+), the reviewer is (?P<reviewer>\w+), "
-        r"the team is (?P<team>\w+), the place is (?P<place>\w+), the label is (?P<label>\w+)\."
-    ),
-    "book_room": (
-        r"guest is (?P<guest>\w+), the host is (?P<host>\w+), the city is (?P<city>\w+), the "
-        r"team is (?P<team>\w+), the room is (?P<room>\w+) and the key is (?P<key>\w+)\."
-    ),
-    "lend_item": (
-        r"the (?P<item>\w+), its colour is (?P<colour>\w+), (?P<lender>\w+) lends it to (?P<borrower>\w+), "
-        r"its new team is (?P<team>\w+), and it is brought back in (?P<place>\w+)\."
-    ),
+    "send_parcel": "Send a parcel: ",
+    "assign_task": "Assign a task: ",
+    "book_room": "Book a room: ",
+    "lend_item": "Lend an item: ",
 }
 _ROW = r"^- (?:\w+ )(\w+), (?:quantity )?(\d+)(?: \w+)?, (?:unit price|budget|weight) ([\d.]+)(?: kg)?$"
 _HEADS = {
@@ -48,10 +36,11 @@ def solve(level: Level, probe: Probe) -> list[Answer]:
 
 
 def _strings(name: str, schema: Any, prompt: str) -> list[dict[str, Any]]:
-    match = re.search(_FLAT[name], prompt)
-    if match is None:
+    if not prompt.startswith(_FLAT[name]):
         return []
-    return [match.groupdict()] if set(match.groupdict()) == set(schema["required"]) else []
+    said = re.findall(r"the (\w+) is (\w+)[,.]", prompt)
+    arguments = dict(said)
+    return [arguments] if len(said) == len(arguments) and set(arguments) == set(schema["required"]) else []
 
 
 def _structured(name: str, schema: Any, prompt: str) -> list[dict[str, Any]]:

@@ -57,8 +57,8 @@ FLAT_THEMES: tuple[Flat, ...] = (
     Flat(
         "send_parcel",
         "Send a parcel from one person to another.",
-        "Send a parcel: {sender} in {origin} sends it to {recipient} in {destination}. "
-        "Its content is {content}, its wrapping is {wrapping}.",
+        "Send a parcel: the sender is {sender}, the recipient is {recipient}, the origin is {origin}, the "
+        "destination is {destination}, the content is {content}, the wrapping is {wrapping}.",
         {
             "sender": NAMES,
             "recipient": NAMES,
@@ -71,22 +71,22 @@ FLAT_THEMES: tuple[Flat, ...] = (
     Flat(
         "assign_task",
         "Give a task to a person and name who reviews it.",
-        "Assign a task with the title {title}: the owner is {owner}, the reviewer is {reviewer}, the team is "
-        "{team}, the place is {place}, the label is {label}.",
+        "Assign a task: the owner is {owner}, the reviewer is {reviewer}, the team is {team}, the title is "
+        "{title}, the place is {place}, the label is {label}.",
         {"owner": NAMES, "reviewer": NAMES, "team": TEAMS, "title": NOUNS, "place": CITIES, "label": COLOURS},
     ),
     Flat(
         "book_room",
         "Book a room for a guest.",
         "Book a room: the guest is {guest}, the host is {host}, the city is {city}, the team is {team}, the "
-        "room is {room} and the key is {key}.",
+        "room is {room}, the key is {key}.",
         {"guest": NAMES, "host": NAMES, "city": CITIES, "team": TEAMS, "room": NOUNS, "key": COLOURS},
     ),
     Flat(
         "lend_item",
         "Lend a thing to a person until it is brought back.",
-        "Lend an item: it is the {item}, its colour is {colour}, {lender} lends it to {borrower}, its new "
-        "team is {team}, and it is brought back in {place}.",
+        "Lend an item: the item is {item}, the colour is {colour}, the lender is {lender}, the "
+        "borrower is {borrower}, the team is {team}, the place is {place}.",
         {
             "item": NOUNS,
             "colour": COLOURS,
