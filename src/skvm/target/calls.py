@@ -6,7 +6,8 @@ A harness calls its tools as it likes; only what a call is about and what came b
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from itertools import combinations
 
 from skvm.harness.trajectory import Observation, ToolCall, ToolKind, Trajectory, Turn
 
@@ -50,9 +51,18 @@ def is_batched(trajectory: Trajectory, wanted: Mapping[str, str], *, since: int 
             {path for path, text in wanted.items() if _is_about(call, observation, path, text)}
             for call, observation in _pairs(turn)
         ]
-        if set().union(*about) == set(wanted) and sum(map(bool, about)) >= len(wanted):
+        if _has_one_each(set(wanted), about):
             return place
     return None
+
+
+def _has_one_each(wanted: Collection[str], about: Sequence[Collection[str]]) -> bool:
+    """Whether every file can be given a call of its own (Hall: any n files have n calls about them)."""
+    return all(
+        sum(not files.isdisjoint(each) for each in about) >= size
+        for size in range(1, len(wanted) + 1)
+        for files in map(set, combinations(wanted, size))
+    )
 
 
 def _is_about(call: ToolCall, observation: Observation | None, path: str, text: str) -> bool:

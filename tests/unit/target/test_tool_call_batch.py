@@ -38,6 +38,27 @@ async def test_one_command_that_reads_everything_is_one_call() -> None:
         assert not verdict.passed
 
 
+async def test_calls_beside_one_that_reads_everything_give_no_file_a_call_of_its_own() -> None:
+    probe = BATCH.probe(Level.L2, 0)
+    whole = Act(
+        ToolKind.RUN, {"command": "cat " + " ".join(probe.files)}, output="".join(probe.files.values())
+    )
+    first = probe.reference.turns[0][0]
+    lumped = replace(probe.reference, turns=((whole, *[first] * 4),))
+    overlapping = replace(probe.reference, turns=((whole, *probe.reference.turns[0][1:]),))
+    assert not (await works.graded(BATCH, Level.L2, probe, lumped)).passed
+    assert (await works.graded(BATCH, Level.L2, probe, overlapping)).passed
+
+
+async def test_a_word_beside_a_code_is_no_harm() -> None:
+    probe = BATCH.probe(Level.L1, 0)
+    said = {path: text.strip() for path, text in probe.files.items()}
+    for form, passes in (("{0}: code {1}", True), ("{0}: <{1}>", True), ("{0}: {1} or 00000000", False)):
+        response = "\n".join(form.format(*pair) for pair in said.items())
+        verdict = await works.graded(BATCH, Level.L1, probe, replace(probe.reference, response=response))
+        assert verdict.passed is passes, form
+
+
 async def test_a_batch_that_failed_is_none() -> None:
     probe = BATCH.probe(Level.L1, 0)
     turns = [[replace(act, is_error=True, output="no such tool") for act in probe.reference.turns[0]]]

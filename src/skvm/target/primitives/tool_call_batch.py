@@ -7,6 +7,7 @@ a call is about a file if it names it or shows what only that file holds.
 from __future__ import annotations
 
 import random
+import re
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 
@@ -31,6 +32,7 @@ from skvm.target.vocabulary import CITIES, NOUNS, TEAMS
 _TWO, _FIVE, _WAVE = 2, 5, 3
 _DECOYS = 3
 _CODE_DIGITS = 8
+_CODE = re.compile(rf"\b[0-9a-f]{{{_CODE_DIGITS}}}\b", re.IGNORECASE)
 _AT_ONCE = "with separate tool calls that you make at once, all in the same turn"
 _RESULT = "Result"
 
@@ -106,7 +108,7 @@ async def _grade(probe: Probe, work: Work) -> Verdict:
     answers = read_labelled(work.response, list(expected))
     for label, right in expected.items():
         said = answers.get(label, work.response if label == _RESULT else "").strip(" .\"'|")
-        is_right = read_number(said) == Decimal(right) if label == _RESULT else said.lower() == right
+        is_right = read_number(said) == Decimal(right) if label == _RESULT else _codes(said) == {right}
         if not is_right:
             return Verdict(False, f"{label}: expected {right}, said {said[:60] or 'nothing'}")
     return Verdict(True, "read at once, and the answer is right")
@@ -117,6 +119,11 @@ async def _grade(probe: Probe, work: Work) -> Verdict:
 
 def _code(rng: random.Random) -> str:
     return f"{rng.getrandbits(4 * _CODE_DIGITS):0{_CODE_DIGITS}x}"
+
+
+def _codes(said: str) -> set[str]:
+    """The codes somebody states; a word beside a code is no harm, a second code is."""
+    return {found.lower() for found in _CODE.findall(said)}
 
 
 def _two(rng: random.Random) -> Probe:
@@ -131,7 +138,7 @@ def _two(rng: random.Random) -> Probe:
     return _probe(
         f"Each of the files {paths[0]} and {paths[1]} in the work directory holds one code. Read both of "
         f"them {_AT_ONCE}: two calls, one for each file. Then answer with two lines:\n"
-        f"{paths[0]}: code\n{paths[1]}: code",
+        f"{paths[0]}: <its code>\n{paths[1]}: <its code>",
         files={path: code + "\n" for path, code in zip(paths, codes, strict=True)},
         waves=[paths],
         response=lines(codes),
@@ -167,8 +174,8 @@ def _five(rng: random.Random) -> Probe:
     return _probe(
         "Each of these files in the work directory holds one whole number:\n"
         + "\n".join(paths)
-        + f"\nRead all five {_AT_ONCE}: five calls, one for each file. Then end with one line, "
-        f"`{_RESULT}: <number>`, where the number is {what}.",
+        + f"\nRead all five {_AT_ONCE}: five calls, one for each file. Then end your answer with one "
+        f"line, `{_RESULT}: <number>`, where the number is {what}.",
         files={path: f"{number}\n" for path, number in zip(paths, numbers, strict=True)},
         waves=[paths],
         response=f"{_RESULT}: {value}",
@@ -207,7 +214,7 @@ def _waves(rng: random.Random) -> Probe:
         "factor. The file at that path holds a number.\n"
         f"First read these {_WAVE} files {_AT_ONCE}. Then read the {_WAVE} files they name {_AT_ONCE} again. "
         "Multiply each of the three numbers by the factor that stands beside the path of its file, and add "
-        f"the three products. End with one line, `{_RESULT}: <number>`.",
+        f"the three products. End your answer with one line, `{_RESULT}: <number>`.",
         files={path: files[path] for path in (*first, *stores)},
         waves=[first, second],
         response=f"{_RESULT}: {value}",
