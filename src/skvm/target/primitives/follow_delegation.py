@@ -80,7 +80,8 @@ def _given(rng: random.Random) -> Probe:
     )
     return _probe(
         f"The work directory holds the Python script {script}. Run it with python3 and the two arguments "
-        f"{start} and {rounds}, in this order. End with one line, `{_RESULT}: <what it prints>`.",
+        f"{start} and {rounds}, in this order. End your answer with one line, `{_RESULT}: <what it "
+        "prints>`.",
         files={script: source},
         command=f"python3 {script} {start} {rounds}",
         value=value,
@@ -213,7 +214,7 @@ def _hard(rng: random.Random, make: Callable[[random.Random], _Question]) -> _Qu
 def _chosen(rng: random.Random) -> Probe:
     question = _hard(rng, rng.choice(_QUESTIONS))
     return _probe(
-        f"{_RULE}\n\n{question.text}\nEnd with one line, `{_RESULT}: <number>`.",
+        f"{_RULE}\n\n{question.text}\nEnd your answer with one line, `{_RESULT}: <number>`.",
         command=_program(question.program),
         value=question.value,
         others=question.slips,
@@ -268,8 +269,8 @@ def _consistent(rng: random.Random) -> Probe:
         prompt=(
             f"{_STRICT_RULE}\n\n{facts}\n\n"
             + "\n".join(f"{n}: {text}" for n, (text, _) in enumerate(asked, start=1))
-            + "\nEnd with one line for each question, like `1: answer`, the answer being only a number or "
-            "a name."
+            + "\nEnd your answer with one line for each question, like `1: <answer>`, where the answer is "
+            "only a number or a name."
         ),
         reference=Answer(response, turns=each_alone),
         also=(Answer(response, turns=at_once), Answer(f"Here you are.\n\n{response}", turns=at_once)),
