@@ -29,6 +29,7 @@ __all__ = [
 
 _MAX_CHARS = 400_000
 _MAX_JSON_STARTS = 500
+_MAX_NESTED = 3
 _THINKING = re.compile(r"<think(?:ing)?>.*?</think(?:ing)?>", re.DOTALL | re.IGNORECASE)
 _BOXED = re.compile(r"\\boxed\{([^{}]*)\}")
 _FENCE = re.compile(r"^[ \t]*(`{3,}|~{3,})[^\n]*\n(.*?)^[ \t]*\1[ \t]*$", re.DOTALL | re.MULTILINE)
@@ -38,6 +39,13 @@ _NUMBER = re.compile(
     r"(?<![\w.])(?:(?<!\d)[-+])?\d{1,3}(?:[,_]\d{3})+(?:\.\d+)?(?!\d)"
     r"|(?<![\w.])[-+]?(?:\d+(?:\.\d+)?|\.\d+)(?:[eE][-+]?\d+)?"
 )
+_GIVEN = re.compile(
+    r"^(?:about|approximately|roughly)?([^\w=≈]*\d(?:[.,_]?\d)*+[^\w=≈]*(?:[^\W\d]++[²³]?\s*+){0,3}?)"
+    r"(?:[,;]\s*[^\W\d]\w?\s*[=≈]|(?:[,;]\s*)?\b(?:where|since|because|using)\b)"
+)
+"""A number with its unit, before the values it was found from."""
+_UNIT_POWER = re.compile(r"(?<=[A-Za-z])\^(?:[23]\b|\{[23]\})")
+_TEX_COMMA = re.compile(r"\{,\}")
 _THOUSANDS = re.compile(r"(?<=\d)[\u00a0\u202f\u2009](?=\d{3}(?!\d))")
 _SPACES = str.maketrans({"\u00a0": " ", "\u202f": " ", "\u2009": " ", "\u2212": "-", "\ufeff": None})
 
@@ -80,19 +88,31 @@ def has_block(text: str, expected: Sequence[str]) -> bool:
 def read_number(text: str) -> Decimal | None:
     """The number an answer to one question states, ``None`` without one.
 
-    After a last ``=`` with a single number behind it, that number; else a number the answer begins with;
-    else its last number. Currency signs, units, thousands separators and a full stop do not matter.
+    A number and its unit before ``where c = 2`` or the like; else, after a last ``=`` or ``≈`` with a single
+    number behind it, that number; else a number the answer begins with; else its last number. Remarks in
+    brackets, currency signs, units, thousands separators and a full stop do not matter.
     """
-    text = " ".join(read_lines(text))
-    head, equals, tail = text.rpartition("=")
-    behind = _NUMBER.findall(tail) if equals else []
+    text = _UNIT_POWER.sub("", _TEX_COMMA.sub(",", " ".join(read_lines(text))).replace("\\approx", "≈"))
+    text = _without_remarks(text)
+    if given := _GIVEN.match(text):
+        text = given[1]
+    *_, tail = parts = re.split(r"[=≈]", text)
+    behind = _NUMBER.findall(tail) if len(parts) > 1 else []
     if len(behind) == 1:
         return _decimal(behind[0])
-    found = _NUMBER.findall(text)
+    head, found = text[: -len(tail)].rstrip("=≈") if len(parts) > 1 else "", _NUMBER.findall(text)
     if not found:
         return None
     begins = re.match(r"^[^\w-]*[-+]?[^\w-]*[\d.]", head or text)
     return _decimal(found[0] if begins else found[-1])
+
+
+def _without_remarks(text: str) -> str:
+    """The text without what stands in brackets, where a number is left then."""
+    short = text
+    for _ in range(_MAX_NESTED):
+        short = re.sub(r"\([^()]*\)", " ", short)
+    return short if _NUMBER.search(short) else text
 
 
 def _decimal(text: str) -> Decimal | None:

@@ -40,6 +40,16 @@ from skvm.target.answers import (
         "<think>maybe 41</think>42",
         "4.2e1",
         "42.00",
+        "42 km (c = 1.668)",
+        "42 km (c = 1.668 rad, cos(c) = -0.097)",
+        "about 42 km, c = 1.668",
+        "42 km, where c ≈ 1.668 and cos = -0.1",
+        "**42** since 6 * 7 = 42 and 5 * 7 = 35",
+        "√(6² + 7²) = √1764 ≈ 42 m",
+        "(5 + 9) / 2 × 6 = 42",
+        "(42)",
+        "Area = 42 m^2",
+        "\\(6 \\times 7 \\approx 42\\)",
     ],
 )
 def test_a_number_is_read_in_any_coat(text: str) -> None:
@@ -58,6 +68,11 @@ def test_a_number_is_read_in_any_coat(text: str) -> None:
         ("0.07", "0.07"),
         (".5", "0.5"),
         ("€1,000", "1000"),
+        ("10275 km (c = 1.668)", "10275"),
+        ("c = 1.668, so 6160 × 1.668 = 10275 km", "10275"),
+        ("8 boxes, 25 in each = 200", "200"),
+        ("8 × $302 = $2,416.00, minus 10% = $2,174.40", "2174.40"),
+        ("$2{,}174.40$", "2174.40"),
     ],
 )
 def test_signs_separators_and_decimals(text: str, value: str) -> None:
@@ -187,3 +202,8 @@ def test_json_alone_is_read(text: str) -> None:
 )
 def test_json_beside_anything_else_is_not_alone(text: str) -> None:
     assert read_only_json(text) is None
+
+
+@pytest.mark.parametrize("text", ["1" + "a" * 20_000, "1" + "." * 3_000, "(" * 20_000 + "7" + ")" * 20_000])
+def test_long_nonsense_is_read_to_its_end(text: str) -> None:
+    assert read_number(text) in {Decimal(1), Decimal(7), None}
