@@ -14,17 +14,19 @@ def solve(level: Level, probe: Probe) -> list[Answer]:
 
 
 def _named(prompt: str) -> list[Answer]:
-    words = re.split(r", | and ", prompt.partition("\n")[0].rpartition(": ")[2].rstrip("."))
+    words = prompt.partition("\n")[0].rpartition(": ")[2].split(", ")
     numbers = range(1, len(words) + 1)
     text = {
         "as a JSON array": lambda: "[" + ",".join(f'"{word}"' for word in words) + "]",
-        "on one line, with ` | `": lambda: " | ".join(words),
+        "on one line, with a bar": lambda: " | ".join(words),
         "on one line, with a semicolon": lambda: ";".join(words),
         "on one line, each in double": lambda: '"' + '","'.join(words) + '"',
-        "one a line, each as number=word": lambda: "\n".join(map("{}={}".format, numbers, words)),
-        "one a line, each after a hyphen": lambda: "- " + "\n- ".join(words),
-        "one a line, each after its number": lambda: "\n".join(map("{}. {}".format, numbers, words)),
-        "one a line, each between the tags": lambda: "<w>" + "</w>\n<w>".join(words) + "</w>",
+        "one per line, each after its number and =": lambda: "\n".join(map("{}={}".format, numbers, words)),
+        "one per line, each after a hyphen": lambda: "- " + "\n- ".join(words),
+        "one per line, each after its number, a full": lambda: "\n".join(
+            map("{}. {}".format, numbers, words)
+        ),
+        "one per line, each between the tags": lambda: "<w>" + "</w>\n<w>".join(words) + "</w>",
     }
     return [Answer(make()) for asked, make in text.items() if f"in this order {asked}" in prompt]
 
@@ -59,8 +61,8 @@ def _filled(form: str, said: str) -> Any:
         name, city = said.split(" from ")
         return {"city": city, "name": name}
     if form.startswith("object"):
-        return {"room": numbers[0], "team": said[len("team ") : said.index(",")]}
-    if form.startswith("array of two"):
+        return {"room": numbers[1], "floor": numbers[0]}
+    if form.startswith("array of exactly two"):
         return [min(numbers), max(numbers)]
     if form.startswith("array"):
         return re.split(r", | and ", said)

@@ -18,21 +18,15 @@ def _steps(prompt: str) -> list[str]:
 
 
 def _straight(prompt: str) -> list[str]:
-    def numbers(count: str, low: str, high: str) -> list[str]:
-        found = [str(n) for n in range(int(low), int(high) + 1)]
-        return found if len(found) == int(count) else []
-
-    def evens(count: str, low: str) -> list[str]:
-        return [str(n) for n in range(int(low), int(low) + 2 * int(count)) if n % 2 == 0]
+    def numbers(low: str, high: str) -> list[str]:
+        return [str(n) for n in range(int(low), int(high) + 1)]
 
     kinds: list[tuple[str, Callable[..., list[str]]]] = [
-        (r"Write the (\d+) whole numbers from (\d+) to (\d+), one a line\.", numbers),
-        (r"Write (\d+) even numbers in a row, one a line, beginning with (\d+)\.", evens),
+        (r"Write the numbers from (\d+) to (\d+), one per line\.", numbers),
         (
-            r"Write the word (\w+) on (\d+) lines, once a line\.",
+            r"Write the word (\w+) (\d+) times, once per line\.",
             lambda word, n: [word for _ in range(int(n))],
         ),
-        (r"Write the letters of the word (\w+) in order, one a line\.", list),
         (r"Write the word (\w+)\.", lambda word: [word]),
     ]
     lines = []

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from skvm.target.vocabulary import CITIES, COLOURS, NAMES, NOUNS, TEAMS
+from skvm.target.vocabulary import CITIES, COLOURS, NAMES, NOUNS
 
 __all__ = ["Field", "draw_fields", "guess_like"]
 
@@ -39,7 +39,13 @@ def _code(key: str, digits: int) -> Maker:
         # It begins with a zero, which a number would lose.
         number = rng.randint(1, 10 ** (digits - 1) - 1)
         text = f"{number:0{digits}d}"
-        return Field(key, f"string, all {digits} digits kept", f"{key}: {text}", text, [number, str(number)])
+        return Field(
+            key,
+            f"string of all {digits} digits, leading zeros too",
+            f"{key}: {text}",
+            text,
+            [number, str(number)],
+        )
 
     return make
 
@@ -86,10 +92,11 @@ def _person(key: str) -> Maker:
 
 def _place(key: str) -> Maker:
     def make(rng: random.Random) -> Field:
-        team, room = rng.choice(TEAMS), rng.randint(2, 89)
-        slips = [{"team": team, "room": str(room)}, [team, room], {"team": team, "room": room, "floor": None}]
-        form = "object with exactly the keys team (string) and room (number)"
-        return Field(key, form, f"{key}: team {team}, room {room}", {"team": team, "room": room}, slips)
+        floor, room = rng.sample(range(2, 90), 2)
+        value = {"floor": floor, "room": room}
+        slips = [{**value, "room": str(room)}, [floor, room], {**value, "house": None}]
+        form = "object with exactly the keys floor and room, both numbers"
+        return Field(key, form, f"{key}: floor {floor}, room {room}", value, slips)
 
     return make
 
@@ -98,7 +105,7 @@ def _pair(key: str) -> Maker:
     def make(rng: random.Random) -> Field:
         low, high = sorted(rng.sample(range(2, 99), 2))
         slips = [f"{low}-{high}", [str(low), str(high)], [high, low]]
-        form = "array of two numbers, the smaller one first"
+        form = "array of exactly two numbers, the first and the last"
         return Field(key, form, f"{key}: from {low} to {high}", [low, high], slips)
 
     return make
@@ -117,7 +124,7 @@ def _words(key: str) -> Maker:
 def _maybe(key: str, unit: str) -> Maker:
     def make(rng: random.Random) -> Field:
         number = rng.randint(2, 40)
-        form = "number, or null where there is none"
+        form = "number, without the unit, or null where there is none"
         if rng.random() < 0.5:
             return Field(key, form, f"{key}: none", None, [0, "null", ""])
         return Field(key, form, f"{key}: {number} {unit}", number, [None, f"{number} {unit}"])
@@ -139,7 +146,7 @@ _FLAGS = (
     _flag("in_stock", "true if there are any in stock", "12 are in stock", "there are 0 in stock"),
     _flag("paid", "true if it is paid", "it is paid", "it is not yet paid"),
     _flag("fragile", "true if it can break", "it can break", "it cannot break"),
-    _flag("sealed", "true if it is closed with a seal", "there is a seal on it", "there is no seal on it"),
+    _flag("sealed", "true if there is a seal on it", "there is a seal on it", "there is no seal on it"),
 )
 _OPTIONS = (
     _option("size", {"small": "S", "medium": "M", "large": "L"}),
@@ -149,7 +156,7 @@ _OPTIONS = (
 )
 _OBJECTS = (_person("maker"), _person("owner"), _place("desk"), _place("contact"))
 _LISTS = (_pair("pages"), _pair("days"), _words("colours"), _words("labels"))
-_MORE = (_maybe("discount", "percent"), _maybe("delay", "days"), _plain("item"), _plain("brand"))
+_MORE = (_maybe("deposit", "dollars"), _maybe("delay", "days"), _plain("item"), _plain("brand"))
 
 
 def draw_fields(rng: random.Random) -> list[Field]:

@@ -31,13 +31,13 @@ _BARE_COATS = frozenset({Coat.FENCED, Coat.CRLF, Coat.BLANK_LINES})
 
 _ASKED = {
     "json": "as a JSON array of strings",
-    "pipes": "on one line, with ` | ` (space, bar, space) between two words",
-    "semicolons": "on one line, with a semicolon and no space between two words",
-    "quoted": 'on one line, each in double quotes, with a comma and no space between two (like "x","y")',
-    "pairs": "one a line, each as number=word, counting from 1 (so the first line starts with 1=)",
-    "dashes": "one a line, each after a hyphen and a space (like `- x`)",
-    "numbered": "one a line, each after its number, a full stop and a space (like `1. x`)",
-    "tagged": "one a line, each between the tags <w> and </w> (like <w>x</w>)",
+    "pipes": "on one line, with a bar between two words (like `x | y`)",
+    "semicolons": "on one line, with a semicolon and no space between two words (like `x;y`)",
+    "quoted": 'on one line, each in double quotes, with a comma and no space between two (like `"x","y"`)',
+    "pairs": "one per line, each after its number and = (like `1=x`)",
+    "dashes": "one per line, each after a hyphen and a space (like `- x`)",
+    "numbered": "one per line, each after its number, a full stop and a space (like `1. x`)",
+    "tagged": "one per line, each between the tags <w> and </w> (like <w>x</w>)",
 }
 
 
@@ -55,10 +55,6 @@ def _in_form(kind: str, words: Sequence[str]) -> str:
     }[kind]
 
 
-def _listed(words: Sequence[str]) -> str:
-    return ", ".join(words[:-1]) + f" and {words[-1]}"
-
-
 def _named(rng: random.Random) -> Probe:
     words = rng.sample(NOUNS, rng.randint(_MIN_WORDS, _MAX_WORDS))
     kind = rng.choice(list(_ASKED))
@@ -68,7 +64,7 @@ def _named(rng: random.Random) -> Probe:
     wrong = [_in_form(other, words), _in_form(kind, words[:-1]), _in_form(kind, swapped), f"Words:\n{answer}"]
     compact = [Answer(json.dumps(words, separators=(",", ":")))] if kind == "json" else []
     return Probe(
-        prompt=f"Write these words in this order {_ASKED[kind]}: {_listed(words)}.\nAnswer with that only.",
+        prompt=f"Write these words in this order {_ASKED[kind]}: {', '.join(words)}\nAnswer with that only.",
         reference=Answer(answer),
         also=compact,
         wrong=[Answer(text) for text in wrong],
@@ -83,6 +79,9 @@ async def _grade_named(probe: Probe, work: Work) -> Verdict:
         is_right = found is not None and same_value(found[0], words)
     else:
         said = [line.rstrip() for line in bare(work.response).split("\n") if line.strip()]
+        # Around a single line, backticks are the fence.
+        if len(said) == 1 and (inner := re.fullmatch(r"(`{1,2})([^`]+)\1", said[0])):
+            said = [inner[2]]
         is_right = said == expected.split("\n")
     told = "" if is_right else f", said {work.response.strip()[:200]!r}"
     return Verdict(is_right, f"expected {expected!r}{told}")

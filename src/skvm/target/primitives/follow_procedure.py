@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 from collections.abc import Sequence
 
 from skvm.target.answers import read_lines
@@ -33,8 +34,12 @@ def _probe(
     slips: Sequence[Sequence[str]],
     *,
     is_only: bool = True,
+    is_numbered: bool = False,
 ) -> Probe:
-    """A probe; ``choices`` are what each line might be to somebody who does not know."""
+    """A probe; ``choices`` are what each line might be to somebody who does not know.
+
+    ``is_only`` says that nothing but the lines is asked for, ``is_numbered`` that each step writes one.
+    """
     right, seen = list(lines), []
     for slip in slips:
         if list(slip) != right and slip not in seen:
@@ -43,25 +48,29 @@ def _probe(
         prompt=prompt,
         reference=Answer("\n".join(right)),
         wrong=[Answer("\n".join(slip)) for slip in seen],
-        secret={"expected": right, "choices": [list(each) for each in choices], "is_only": is_only},
+        also=[Answer(_numbered(right))] if is_numbered else [],
+        secret={
+            "expected": right,
+            "choices": [list(each) for each in choices],
+            "is_only": is_only,
+            "is_numbered": is_numbered,
+        },
     )
+
+
+def _numbered(lines: Sequence[str]) -> str:
+    return "\n".join(f"{n}. {line}" for n, line in enumerate(lines, start=1))
 
 
 def _step(rng: random.Random, word: str) -> tuple[str, list[str]]:
     """A step without a decision, and what it writes."""
-    kind = rng.choice(("word", "numbers", "times", "letters", "evens"))
-    start, count = rng.randint(2, 60), rng.randint(3, 6)
+    kind = rng.choice(("word", "numbers", "times"))
+    start, count = rng.randint(2, 60), rng.randint(3, 4)
     if kind == "numbers":
-        text = f"Write the {count} whole numbers from {start} to {start + count - 1}, one a line."
+        text = f"Write the numbers from {start} to {start + count - 1}, one per line."
         return text, [str(start + i) for i in range(count)]
-    if kind == "evens":
-        start += start % 2
-        text = f"Write {count} even numbers in a row, one a line, beginning with {start}."
-        return text, [str(start + 2 * i) for i in range(count)]
     if kind == "times":
-        return f"Write the word {word} on {count} lines, once a line.", [word] * count
-    if kind == "letters":
-        return f"Write the letters of the word {word} in order, one a line.", list(word)
+        return f"Write the word {word} {count} times, once per line.", [word] * count
     return f"Write the word {word}.", [word]
 
 
@@ -82,8 +91,7 @@ def _straight(rng: random.Random) -> Probe:
         [text for text, _ in steps],
     ]
     return _probe(
-        f"Do these steps in order; each one writes lines of your answer.\n{asked}\n"
-        "Answer with these lines only.",
+        f"Do these steps in order.\n{asked}\nAnswer with these lines only.",
         lines,
         [list(dict.fromkeys(lines))] * len(lines),
         slips,
@@ -177,6 +185,7 @@ def _branching(rng: random.Random) -> Probe:
         walk.lines,
         walk.choices,
         [*rng.sample(slips, 3), walk.lines[:-1]],
+        is_numbered=True,
     )
 
 
@@ -195,6 +204,9 @@ def _loop(rng: random.Random) -> Probe:
 
 async def _grade(probe: Probe, work: Work) -> Verdict:
     expected, lines = probe.secret["expected"], list(read_lines(work.response))
+    if probe.secret["is_only"] and len(lines) == len(expected) and probe.secret["is_numbered"]:
+        # One line a step: the number of the step before it is no other line.
+        lines = [re.sub(rf"^{n}[.):]\s+(?=\S)", "", line) for n, line in enumerate(lines, start=1)]
     if lines == expected or (not probe.secret["is_only"] and lines[-len(expected) :] == expected):
         return Verdict(True, f"all {len(expected)} lines in order")
     said = " / ".join(lines[-len(expected) - 1 :])[:300]

@@ -25,7 +25,7 @@ from skvm.target.vocabulary import NAMES, NOUNS
 _PLACES = 2
 _CENT = Fraction(1, 100)
 _COMPOUNDED = {2: "twice a year", 4: "four times a year"}
-_MAX_PERIODS = 12
+_MAX_PERIODS = 8
 
 
 def _one_operation(rng: random.Random) -> Probe:
@@ -130,7 +130,7 @@ def _discount_then_tax(rng: random.Random) -> Probe:
 def _compound(rng: random.Random) -> Probe:
     name = rng.choice(NAMES)
     while True:
-        principal, rate = rng.randint(8, 180) * 50, Fraction(rng.randint(4, 30), 2)
+        principal, rate = rng.randint(8, 180) * 50, Fraction(rng.randint(4, 16))
         periods = rng.choice(tuple(_COMPOUNDED))
         years = rng.randint(2, _MAX_PERIODS // periods)
         growth = 1 + rate / 100 / periods

@@ -25,7 +25,7 @@ from skvm.target.contract import (
 from skvm.target.vocabulary import COLOURS, NAMES, NOUNS
 
 _QUESTIONS = 3
-_RULES = 7
+_RULES = 6
 _PEOPLE = 6
 _WORKERS = 5
 _COSTS = (11, 99)
@@ -39,7 +39,7 @@ def _rules(rng: random.Random) -> Probe:
     buttons = rng.sample(NOUNS, _RULES + 1)
     known, strangers = colours[:_RULES], colours[_RULES:]
     table = dict(zip(known, buttons, strict=False))
-    # Seven buttons with a rule and one for every other colour; a guess is right once in 8 ** 3.
+    # Six buttons with a rule and one for every other colour; a guess is right once in 7 ** 3.
     asked = [*rng.sample(known, _QUESTIONS - 1), rng.choice(strangers)]
     rng.shuffle(asked)
     expected = [table.get(colour, buttons[-1]) for colour in asked]

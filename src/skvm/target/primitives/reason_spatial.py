@@ -20,11 +20,13 @@ from skvm.target.contract import (
     Work,
     primitive,
 )
-from skvm.target.rounding import check_numbers, exact_text, rounded_text, rounds_clearly
+from skvm.target.rounding import check_numbers, exact_text, rounded_text
 from skvm.target.shapes import composed, polygon, polygon_area
 from skvm.target.vocabulary import NAMES, NOUNS
 
-_REACH = 20
+_REACH = 12
+_LEGS = tuple(legs for a, b in ((3, 4), (6, 8), (5, 12), (9, 12), (8, 15)) for legs in ((a, b), (b, a)))
+"""Across and up, where the straight line is a whole number too: squares are asked for, not roots by hand."""
 _MIN_STEP = 3
 _PLACES = 1
 _EARTH_KM = 6371
@@ -50,11 +52,13 @@ def _distances(rng: random.Random) -> Probe:
     names = rng.sample(NOUNS, 3)
     while True:
         places = [(rng.randint(-_REACH, _REACH), rng.randint(-_REACH, _REACH)) for _ in names]
-        across, up = (abs(places[0][i] - places[1][i]) for i in (0, 1))
+        across, up = rng.choice(_LEGS)
+        places[1] = (places[0][0] + rng.choice((-1, 1)) * across, places[0][1] + rng.choice((-1, 1)) * up)
         grid = sum(abs(places[1][i] - places[2][i]) for i in (0, 1))
         straight = math.hypot(across, up)
         apart = min(across, up, *(abs(places[1][i] - places[2][i]) for i in (0, 1))) >= _MIN_STEP
-        if apart and rounds_clearly(straight, _PLACES) and abs(places[0][0]) != abs(places[1][0]):
+        on_map = all(abs(value) <= _REACH for value in places[1])
+        if apart and on_map and abs(places[0][0]) != abs(places[1][0]):
             break
     where = "\n".join(f"{name}: ({x}, {y})" for name, (x, y) in zip(names, places, strict=True))
     a, b, c = names
@@ -65,10 +69,10 @@ def _distances(rng: random.Random) -> Probe:
     return Probe(
         prompt=(
             f"Places on a flat map, as (x, y) in metres:\n{where}\n\n"
-            f"1: How long is the straight line from the {a} to the {b}, in metres, rounded to one decimal?\n"
+            f"1: How long is the straight line from the {a} to the {b}, in metres?\n"
             f"2: How long is the shortest way from the {b} to the {c} if every step must be parallel to the "
             "x axis or to the y axis, in metres?\n"
-            "Answer with one line each, like `1: 12.3`."
+            "Both are whole numbers. Answer with one line each, like `1: 12`."
         ),
         reference=right,
         secret=_secret(straight, grid),
