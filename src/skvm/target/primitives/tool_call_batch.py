@@ -136,8 +136,8 @@ def _two(rng: random.Random) -> Probe:
         return "\n".join(f"{path}: {value}" for path, value in zip(paths, values, strict=True))
 
     return _probe(
-        f"Each of the files {paths[0]} and {paths[1]} in the work directory holds one code. Read both of "
-        f"them {_AT_ONCE}: two calls, one for each file. Then answer with two lines:\n"
+        f"Read the files {paths[0]} and {paths[1]} with two tool calls, one for each file, both in the same "
+        "turn. Each file holds one code. Then answer with two lines:\n"
         f"{paths[0]}: <its code>\n{paths[1]}: <its code>",
         files={path: code + "\n" for path, code in zip(paths, codes, strict=True)},
         waves=[paths],

@@ -40,8 +40,8 @@ from skvm.target.vocabulary import CITIES, COLOURS, NAMES, NOUNS, TEAMS
 _OFFERED = 3
 _ROWS = 3
 _ONCE = (
-    "Call the tool that is made for this once, with exactly these values. It answers with a receipt. When "
-    "you have it, say the receipt as your final answer."
+    "Call the tool that is made for this, exactly once and with exactly these values. It answers with a "
+    "receipt. Give that receipt as your final answer."
 )
 _LETTERS = "bcdfghkmnprtvwxz"
 

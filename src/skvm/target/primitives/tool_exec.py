@@ -194,8 +194,8 @@ def _script(rng: random.Random) -> Probe:
     return Probe(
         prompt=(
             f"The work directory holds {path}, with one whole number a line. Save a Python script "
-            f"{script} that reads {path} and prints only one number: {aggregate.what}. Then run it with "
-            "python3 and save what it prints in result.txt."
+            f"{script} that reads {path} from the current directory and prints only one number: "
+            f"{aggregate.what}. Then run it with python3 and save what it prints in result.txt."
         ),
         files={path: text},
         reference=answer(program, value),
