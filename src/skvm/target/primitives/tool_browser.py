@@ -31,9 +31,9 @@ from skvm.target.vocabulary import CITIES, NAMES, NOUNS
 
 _L1_LINKS = 5
 _L1_FIELDS = (3, 5)
-_L3_LISTS = (2, 3)
+_L3_LISTS = 2
 _L3_PER_LIST = 3
-_L3_MATCHES = (2, 3)
+_L3_MATCHES = 2
 _PLACES = ("window", "aisle", "middle")
 _SAY = "The result is saved."
 _LOG_IN = "/login"
@@ -199,12 +199,11 @@ async def _grade_form(probe: Probe, work: Work) -> Verdict:
 def _session(rng: random.Random) -> Probe:
     user, password, session = rng.choice(NAMES).lower(), code(rng), code(rng)
     customer, *others = rng.sample(NAMES, 4)
-    field, count = rng.choice(PROPERTIES), rng.randint(*_L3_LISTS) * _L3_PER_LIST
+    field, count = rng.choice(PROPERTIES), _L3_LISTS * _L3_PER_LIST
     numbers = [str(number) for number in rng.sample(range(1000, 10_000), count)]
     # The last list holds one of them, so that nobody is right who stops early.
     matching = {count - 1 - rng.randrange(_L3_PER_LIST)}
-    size = rng.randint(*_L3_MATCHES)
-    while len(matching) < size:
+    while len(matching) < _L3_MATCHES:
         matching.add(rng.randrange(count))
     owner = {number: customer if at in matching else rng.choice(others) for at, number in enumerate(numbers)}
     value = {number: code(rng) for number in numbers}
@@ -305,7 +304,7 @@ async def _grade_session(probe: Probe, work: Work) -> Verdict:
 
 
 def _guess_session(probe: Probe, rng: random.Random) -> Answer:
-    numbers = [str(rng.randrange(1000, 10_000)) for _ in range(rng.randint(*_L3_MATCHES))]
+    numbers = [str(rng.randrange(1000, 10_000)) for _ in range(_L3_MATCHES)]
     result = {number: code(rng) for number in numbers}
     return Answer(_SAY, {"result.json": _json_text(result)}, probe.reference.turns)
 
