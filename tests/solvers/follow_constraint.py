@@ -20,18 +20,17 @@ def _found(pattern: str, prompt: str) -> tuple[str, ...]:
 
 
 def _spare(prompt: str) -> str | None:
-    banned = _found(r"the letter (\w) nowhere", prompt)
+    banned = _found(r"do not use the letter (\w),", prompt)
     return next((word for word in SPARE if not banned or banned[0] not in word), None)
 
 
 def _sentence(prompt: str) -> str | None:
-    spare, middle = _spare(prompt), list(_found(r"uses the words (\w+), (\w+) and (\w+)\.", prompt))
-    head = list(_found(r"the first words are (\w+) (\w+),", prompt))
-    tail = list(_found(r"the last words are (\w+) (\w+),", prompt))
-    middle += _found(r"the words (\w+) (\w+) (\w+) stand in it", prompt)
+    spare, middle = _spare(prompt), list(_found(r"with the words (\w+), (\w+) and (\w+)\.", prompt))
+    head = list(_found(r"the first word is (\w+)\.", prompt))
+    tail = list(_found(r"the last word is (\w+)\.", prompt))
     if times := _found(r"the word (\w+) exactly (\d+) times", prompt):
         middle += [times[0]] * int(times[1])
-    size = _found(r"exactly (\d+) words in all", prompt) or _found(r"of (\d+) to \d+ words", prompt)
+    size = _found(r"exactly (\d+) words in all", prompt) or _found(r"at least (\d+) words", prompt)
     spares = int(size[0]) - len(head + middle + tail)
     if spare is None or ("exactly" in prompt and "words in all" in prompt and spares < 0):
         return None

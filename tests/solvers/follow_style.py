@@ -19,18 +19,17 @@ def _lists(prompt: str) -> tuple[int, list[str], list[str]]:
 
 
 def _short(prompt: str) -> list[Answer]:
-    (count, thing) = re.findall(
-        r"at least (\d) sentences\. The first sentence contains the word (\w+)\.", prompt
-    )[0]
-    least, offered, banned = _lists(prompt)
-    text = Text()
-    said = [text.sentence(thing), *(text.sentence(word) for word in offered[-least:])]
+    (count,) = re.findall(r"at least (\d) sentences\.", prompt)
+    (asked,) = re.findall(r"Use the words (.+)\.", prompt)
+    (banned,) = re.findall(r"Do not use any of these words: (.+)\.", prompt)
+    offered, text = re.split(r", | and ", asked), Text()
+    said = [text.sentence(word) for word in offered]
     said += [text.sentence() for _ in range(max(0, int(count) - len(said)))]
     if "- At least one contraction" in prompt:
         said.append("That isn't the whole of it for your house, by the way!")
     if "- At least one exclamation mark" in prompt and not said[-1].endswith("!"):
         return []
-    return [] if set(offered) & set(banned) else [Answer(" ".join(said))]
+    return [] if set(offered) & set(banned.split(", ")) else [Answer(" ".join(said))]
 
 
 def _persona(prompt: str) -> list[Answer]:

@@ -18,14 +18,11 @@ def _split(named: str) -> list[str]:
 
 def _paragraph(prompt: str) -> list[Answer]:
     (count,) = re.findall(r"at least (\d) sentences", prompt)
-    (name, last) = re.findall(
-        r"contains the name (\w+), and the last sentence contains the word (\w+)\.", prompt
-    )[0]
-    (asked,) = re.findall(r"also contains the words (.+)\.", prompt)
+    (asked,) = re.findall(r"It contains the words (.+)\.", prompt)
     (banned,) = re.findall(r"does not contain the words (.+)\.", prompt)
     text = Text()
-    said = [text.sentence(name), text.sentence(*_split(asked))]
-    said += [text.sentence() for _ in range(int(count) - 3)] + [text.sentence(last)]
+    said = [text.sentence(word) for word in _split(asked)]
+    said += [text.sentence() for _ in range(int(count) - len(said))]
     whole = " ".join(said)
     if any(re.search(rf"\b{word}\b", whole) for word in _split(banned)):
         return []
@@ -47,7 +44,8 @@ def _long(prompt: str) -> list[Answer]:
     (name,) = re.findall(r"contains the name (\w+)\.", prompt)
     outline = re.findall(r"^## (.+) \(words: (.+)\)$", prompt, re.MULTILINE)
     (parts, least, all_words) = re.findall(
-        r"at least (\d) paragraphs, .* at least (\d+) words; all together have at least (\d+) words", prompt
+        r"at least (\d) paragraphs, .* at least (\d+) words\.[^#]+all together have at least (\d+) words",
+        prompt,
     )[0]
     extra = ""
     for some, sentence in (

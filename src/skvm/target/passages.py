@@ -51,11 +51,12 @@ _NEVER_AFTER_ARTICLE_TEXT = (
     "their he she his him into if when while must would should does did then"
 )
 _NEVER_AFTER_ARTICLE = frozenset(_NEVER_AFTER_ARTICLE_TEXT.split())
-_MIN_WORDS = 4
+_MIN_WORDS, _MIN_TWICE_WORDS = 3, 4
 _MIN_GLUED = 0.6
 _MIN_GLUE, _MAX_GLUE = 0.12, 0.8
 _MAX_REPEATED = 0.35
-_MIN_WHOLE = 0.7
+# Casual writing has many a sentence of one or two words.
+_MIN_WHOLE = 0.3
 _MAX_ODD = 0.1
 _LONGEST = 24
 _FEW = 20
@@ -220,6 +221,11 @@ def fault_of(text: str) -> str:
     return next(_faults([sentence for sentence in said if sentence]), "")
 
 
+def _is_glue(word: str) -> bool:
+    # Also the pronoun of a contraction.
+    return word.partition("'")[0] in _GLUE
+
+
 def _faults(said: Sequence[tuple[str, ...]]) -> Iterator[str]:
     whole = [sentence for sentence in said if len(sentence) >= _MIN_WORDS]
     flat = list(itertools.chain(*said))
@@ -227,10 +233,10 @@ def _faults(said: Sequence[tuple[str, ...]]) -> Iterator[str]:
         yield f"only {len(whole)} of {len(said)} sentences have {_MIN_WORDS} words or more"
         return
     for sentence, count in Counter(whole).items():
-        if count > 1:
+        if count > 1 and len(sentence) >= _MIN_TWICE_WORDS:
             yield f"a sentence stands twice: {' '.join(sentence)[:60]!r}"
-    glued = sum(any(word in _GLUE for word in sentence) for sentence in whole)
-    share = sum(word in _GLUE for word in flat) / len(flat)
+    glued = sum(any(map(_is_glue, sentence)) for sentence in whole)
+    share = sum(map(_is_glue, flat)) / len(flat)
     if glued < _MIN_GLUED * len(whole) or not _MIN_GLUE <= share <= _MAX_GLUE:
         yield "a list of words, not sentences"
     after = [second for first, second in itertools.pairwise(flat) if first in _ARTICLES]

@@ -8,7 +8,7 @@ __all__ = ["CASUAL_WORDS", "FORMAL_WORDS", "MODERN_WORDS", "VOICES"]
 
 FORMAL_WORDS = (
     *("furthermore", "moreover", "consequently", "therefore", "nevertheless", "accordingly", "thus", "hence"),
-    *("nonetheless", "notwithstanding"),
+    "nonetheless",
 )
 CASUAL_WORDS = (
     *("gonna", "wanna", "kinda", "awesome", "yeah", "folks", "gotta", "totally", "super", "wow"),

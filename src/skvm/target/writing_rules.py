@@ -60,11 +60,6 @@ def _stands_at(edge: int, values: Values, lines: Lines) -> bool:
     return bool(runs) and runs[edge] == wanted
 
 
-def _stands_in(values: Values, lines: Lines) -> bool:
-    wanted = words_of(values["word"])
-    return any(wanted in _runs(line, len(wanted)) for line in lines)
-
-
 def _end_says(which: str, values: Values) -> str:
     line = f" of line {values['line']}" if "line" in values else ""
     if " " in values["word"]:
@@ -112,18 +107,13 @@ RULES: Mapping[str, Rule] = {
         lambda v, lines: _stands_at(-1, v, lines),
         lambda v, lines: [_swapped(line, v["word"], "too") for line in lines],
     ),
-    "phrase": Rule(
-        lambda v: f"the words {v['word']} stand in it, one right after another, in this order",
-        _stands_in,
-        lambda v, lines: [_swapped(line, v["word"], " ".join(v["word"].split()[::-1])) for line in lines],
-    ),
     "times": Rule(
         lambda v: f"the word {v['word']} exactly {_plural(v['count'], 'time')} in all",
         lambda v, lines: _count(v["word"], lines) == v["count"],
         lambda v, lines: [_swapped(line, v["word"], "thing") for line in lines],
     ),
     "without": Rule(
-        lambda v: f"the letter {v['letter']} nowhere, neither small nor capital",
+        lambda v: f"do not use the letter {v['letter']}, neither small nor capital",
         lambda v, lines: v["letter"] not in text_of(lines).lower(),
         lambda v, lines: [lines[0].replace(words_of(lines[0])[-1], v["letter"] * 2), *lines[1:]],
     ),
@@ -135,7 +125,7 @@ RULES: Mapping[str, Rule] = {
         lambda v, lines: [_swapped(line, str(v["number"]), str(v["number"] + 1)) for line in lines],
     ),
     "small": Rule(
-        lambda v: "no capital letter",
+        lambda v: "small letters only, no capital letter",
         lambda v, lines: text_of(lines) == text_of(lines).lower(),
         lambda v, lines: [line[:1].upper() + line[1:] for line in lines],
     ),

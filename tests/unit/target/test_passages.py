@@ -127,3 +127,18 @@ def test_plain_prose_is_text() -> None:
 def test_reference_sentences_are_text_over_many_pages() -> None:
     for seed in range(20):
         assert fault_of(Writer(random.Random(seed)).sentences(90)) == ""
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Hey! Wow! You've gotta try this saddle. It's super comfy. Trust me!",
+        "Wow, folks! Check out this ladder! It's awesome. Totally worth it! You'll love it.",
+        "The town is nice. The town has a big market. The market has many stalls. The people are nice.",
+        "She went to the market. She bought a candle. She bought a basket. She was happy. She went home.",
+        "This ladder is great. This ladder is strong. This ladder is safe. This ladder is easy to use.",
+        "Welcome to Harlan! What a place! Fresh bread. Warm soup. You will love it here!",
+    ],
+)
+def test_plain_casual_and_repetitive_writing_is_text(text: str) -> None:
+    assert fault_of(text) == ""

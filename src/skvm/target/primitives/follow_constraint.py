@@ -22,14 +22,18 @@ from skvm.target.contract import (
     primitive,
 )
 from skvm.target.redefinitions import draw_quiz
+from skvm.target.registers import missing_words
 from skvm.target.vocabulary import NOUNS
 from skvm.target.writing_rules import broken, fault_of, said, text_of, words_of
 
-_MIN_WORDS, _MAX_WORDS = 10, 25
+_LEAST_WORDS = 6
+_MIN_WORDS, _MAX_WORDS = 10, 20
 _MIN_LINES, _MAX_LINES = 3, 5
-_COMMON_LETTERS = "eaiot"
-# A number of words is the one rule that is often kept by chance, so that it is asked for least.
-_SINGLE_KINDS = (*("phrase", "starts", "ends", "times", "without", "small", "capitals") * 2, "words")
+# Common enough to be written by whoever does not think of it, and not so common that little is left.
+_LETTERS = "umlcp"
+_OPENERS = ("when", "after", "before", "yesterday", "today", "every", "while", "because", "if", "under")
+# Rules that are often kept by chance are asked for least.
+_SINGLE_KINDS = (*("starts", "ends", "times", "small", "capitals") * 2, "words", "without")
 _MARKED = frozenset({Coat.FENCED, Coat.BOLD, Coat.CRLF, Coat.BLANK_LINES})
 """A fence and bold are no words; a sentence beside the answer is what the prompt forbids."""
 _REFUSAL = "I will not write that, because it is not true."
@@ -69,7 +73,6 @@ def _fill(rng: random.Random, rules: Sequence[_Rule], lines: int, needed: Sequen
         first = words_of(own["starts"]["word"]) if "starts" in own else []
         last = words_of(own["ends"]["word"]) if "ends" in own else []
         middle = [[word] for word in needed] if place == 1 else []
-        middle += [words_of(own["phrase"]["word"])] if "phrase" in own else []
         middle += [[str(own["number"]["number"])]] if "number" in own else []
         if "times" in by_kind:
             # One in each line as long as they last; a single line takes them all.
@@ -91,31 +94,31 @@ def _cased(line: str, by_kind: Mapping[str, _Rule]) -> str:
 
 
 def _single(rng: random.Random) -> Probe:
-    nouns = rng.sample(NOUNS, 7)
+    nouns = rng.sample(NOUNS, 5)
     kind = rng.choice(_SINGLE_KINDS)
     rule: _Rule = {"kind": kind}
-    if kind in ("phrase", "starts", "ends"):
-        rule["word"] = " ".join(nouns[3:6] if kind == "phrase" else nouns[3:5])
+    if kind in ("starts", "ends"):
+        rule["word"] = rng.choice(_OPENERS) if kind == "starts" else nouns[3]
     elif kind == "times":
-        rule |= {"word": nouns[3], "count": rng.randint(3, 4)}
+        rule |= {"word": nouns[3], "count": 2}
     elif kind == "words":
-        rule |= {"count": rng.randint(_MIN_WORDS, 18), "many": False}
+        rule |= {"count": rng.randint(8, 12), "many": False}
     elif kind == "without":
-        free = [letter for letter in _COMMON_LETTERS if letter not in "".join(nouns[:3])]
+        free = [letter for letter in _LETTERS if letter not in "".join(nouns[:3])]
         if not free:
             return _single(rng)
         rule["letter"] = rng.choice(free)
     needed = nouns[:3]
     line = _fill(rng, [rule], 1, needed)
-    other = _fill(rng, [rule], 1, [nouns[6], *nouns[:2]])
+    other = _fill(rng, [rule], 1, [nouns[4], *nouns[:2]])
     wrong = [broken(rule, line), [*line, "Done."], [_REFUSAL]]
     if nouns[2] not in words_of(other[0].lower()):
         wrong.append(other)
-    size = "" if kind == "words" else f"of {_MIN_WORDS} to {_MAX_WORDS} words "
+    size = "" if kind == "words" else f" It has at least {_LEAST_WORDS} words."
     return Probe(
         prompt=(
-            f"Write one sentence {size}on one line that uses the words {', '.join(needed[:2])} "
-            f"and {needed[2]}. It must keep this rule: {said(rule)}.\nAnswer with the sentence only."
+            f"Write one sentence with the words {', '.join(needed[:2])} and {needed[2]}.{size}\n"
+            f"One rule for the sentence: {said(rule)}.\nAnswer with the sentence only."
         ),
         reference=Answer(text_of(line)),
         also=[Answer(text_of(_fill(rng, [rule], 1, needed)))],
@@ -128,12 +131,12 @@ async def _grade_single(probe: Probe, work: Work) -> Verdict:
     rule, lines = probe.secret["rule"], read_lines(work.response)
     if len(lines) != 1 or re.search(r"[.!?]\s+\S", lines[0]):
         return Verdict(False, f"expected one sentence only, said {text_of(lines)[:200]!r}")
-    count, words = len(words_of(lines[0])), set(words_of(lines[0].lower()))
-    missing = [word for word in probe.secret["needed"] if not {word, f"{word}s"} & words]
+    count = len(words_of(lines[0]))
+    missing = missing_words(lines[0], probe.secret["needed"])
     if missing:
         return Verdict(False, f"the word {missing[0]} is missing in {lines[0][:200]!r}")
-    if rule["kind"] != "words" and not _MIN_WORDS <= count <= _MAX_WORDS:
-        return Verdict(False, f"{count} words, not {_MIN_WORDS} to {_MAX_WORDS}")
+    if rule["kind"] != "words" and count < _LEAST_WORDS:
+        return Verdict(False, f"{count} words, fewer than {_LEAST_WORDS}")
     fault = fault_of([rule], lines)
     return Verdict(
         fault is None, f"not kept: {fault}, in {lines[0][:200]!r}" if fault else "the rule is kept"
@@ -141,11 +144,9 @@ async def _grade_single(probe: Probe, work: Work) -> Verdict:
 
 
 def _guess_single(probe: Probe, rng: random.Random) -> Answer:
-    """A sentence with the words in it, made from the words of the prompt, at random."""
+    """A sentence made from the words of the prompt, at random."""
     offered = [word for word in dict.fromkeys(words_of(probe.prompt.lower())) if not word.isdecimal()]
-    words = [rng.choice(offered) for _ in range(rng.randint(_MIN_WORDS, _MAX_WORDS) - 3)]
-    for word in probe.secret["needed"]:
-        words.insert(rng.randint(0, len(words)), word)
+    words = [rng.choice(offered) for _ in range(rng.randint(_MIN_WORDS, _MAX_WORDS))]
     return Answer(_cased(" ".join(words), {}))
 
 
@@ -161,7 +162,7 @@ def _several(rng: random.Random) -> Probe:
     ]
     rules = [{"kind": "lines", "count": lines}, size, *rng.sample(own, 1 if exact else 2)]
     taken = "".join(str(rule.get("word", "")) for rule in rules)
-    free = [letter for letter in _COMMON_LETTERS + "nsrldcumhgpb" if letter not in taken]
+    free = [letter for letter in _LETTERS + "dgwf" if letter not in taken]
     form: list[_Rule] = [
         {"kind": "without", "letter": rng.choice(free)},
         {"kind": rng.choice(("small", "capitals"))},
@@ -253,7 +254,10 @@ FOLLOW_CONSTRAINT = primitive(
         description="Keep rules on what is written and how, also where they go against habit.",
         levels={
             Level.L1: LevelSpec(
-                claim="Keep one rule (MUST): words to use, a letter to avoid, a number of words, its case.",
+                claim=(
+                    "Keep one rule (MUST): the first or last word, how often a word stands, a letter to "
+                    "avoid, a number of words, its case."
+                ),
                 generate=_single,
                 grade=_grade_single,
                 guess=_guess_single,

@@ -27,25 +27,33 @@ from skvm.target.registers import (
     register_lines,
 )
 from skvm.target.sentences import Writer, listed
-from skvm.target.vocabulary import NAMES, NOUNS
+from skvm.target.vocabulary import NAMES
 from skvm.target.voices import CASUAL_WORDS, FORMAL_WORDS, MODERN_WORDS, VOICES
 
 _STYLES: Mapping[str, tuple[Register, tuple[str, ...], tuple[str, ...]]] = {
     "formal": (
-        {"contractions": "never", "first": "never", "exclamations": "never"},
+        {"contractions": "never", "exclamations": "never"},
         FORMAL_WORDS,
         CASUAL_WORDS,
     ),
     "casual": (
-        {"contractions": "some", "second": "some", "exclamations": "some"},
+        {"contractions": "some", "exclamations": "some"},
         CASUAL_WORDS,
         FORMAL_WORDS,
     ),
 }
+_SHORT_WORDS, _SHORT_BANNED = 2, 5
 _OFFERED, _BANNED = 5, 4
-_MARKERS = {"short": 2, "persona": 3, "long": 3}
+_MARKERS = {"persona": 3, "long": 3}
 _MAX_WORDS = 150
 _SECTION_WORDS = 60
+# What can be sold, found and lost.
+_THINGS = (
+    *("anchor", "basket", "candle", "dagger", "engine", "feather", "hammer", "jacket", "kettle", "ladder"),
+    *("magnet", "needle", "orchid", "ribbon", "saddle", "umbrella", "violin", "barrel", "carpet", "emerald"),
+    *("helmet", "lantern", "marble", "parcel", "quiver", "scarf", "teapot", "walnut", "bucket", "drawer"),
+    *("goblet", "inkpot", "jigsaw", "lemon"),
+)
 _PERSONA_SENTENCES = 4
 
 Demands = Mapping[str, Any]
@@ -92,21 +100,21 @@ def _write(
 def _short(rng: random.Random) -> Probe:
     style = rng.choice(list(_STYLES))
     register, own, other = _STYLES[style]
-    thing, opposite = rng.choice(NOUNS), _STYLES["casual" if style == "formal" else "formal"][0]
+    thing, opposite = rng.choice(_THINGS), _STYLES["casual" if style == "formal" else "formal"][0]
     demands: Demands = {
         "style": style,
         "thing": thing,
         "count": rng.randint(3, 5),
         "register": dict(register),
-        "words": rng.sample(own, _OFFERED),
-        "banned": rng.sample(other, _BANNED),
+        "words": rng.sample(own, _SHORT_WORDS),
+        "banned": rng.sample(other, _SHORT_BANNED),
     }
-    used, least = demands["words"], _MARKERS["short"]
+    used = demands["words"]
     size = demands["count"]
     about: list[list[str]] = [
         [thing],
-        *([word] for word in used[:least]),
-        *([] for _ in range(size - least - 1)),
+        *([word] for word in used),
+        *([] for _ in range(size - len(used) - 1)),
     ]
 
     def write(about: Sequence[Sequence[str]], register: Register) -> Answer:
@@ -114,20 +122,18 @@ def _short(rng: random.Random) -> Probe:
 
     return Probe(
         prompt=(
-            f"Recommend {_one(thing)} to a customer, in a {style} style.\n"
-            f"- Write one paragraph of at least {size} sentences. The first sentence contains the word "
-            f"{thing}.\n{register_lines(register)}"
-            f"- Use at least {least} of these words: {', '.join(used)}.\n"
+            f"Recommend {_one(thing)} to a customer, in a {style} style. Write at least {size} sentences.\n"
+            f"- Use the words {listed([thing, *used])}.\n{register_lines(register)}"
             f"- Do not use any of these words: {', '.join(demands['banned'])}.\n"
-            "Answer with the paragraph only."
+            "Answer with the text only."
         ),
         reference=write(about, register),
-        also=[write([[thing], *([word] for word in used)], register)],
+        also=[write([*about[1:], about[0]], register)],
         wrong=[
             write([*about, [demands["banned"][0]]], register),
             write([about[0], about[1], *([] for _ in range(size))], register),
             write(about, opposite),
-            write(about[1:], register),
+            write([*about[1:], []], register),
         ],
         secret=demands,
     )
@@ -137,17 +143,17 @@ def _short_fault(demands: Demands, text: str) -> str:
     said = sentences(text)
     if len(said) < demands["count"]:
         return f"{len(said)} sentences, fewer than {demands['count']}"
-    if not has_word(said[0], demands["thing"]):
-        return f"{demands['thing']} is not in the first sentence"
-    fault = _marked_fault(text, _MARKERS["short"], demands["words"], demands["banned"])
+    asked = [demands["thing"], *demands["words"]]
+    fault = _marked_fault(text, len(asked), asked, demands["banned"])
     return fault or register_fault(demands["register"], [text]) or fault_of(text)
 
 
 def _guess_short(probe: Probe, rng: random.Random) -> Answer:
     demands = probe.secret
     register = rng.choice([style[0] for style in _STYLES.values()])
-    offered = rng.sample([*demands["words"], *demands["banned"]], 4)
+    offered = [word for word in (*demands["words"], *demands["banned"]) if rng.random() < 0.5]
     about: list[list[str]] = [[word] for word in (*offered, demands["thing"])]
+    about += [[] for _ in range(demands["count"] - len(about))]
     return Answer(_write(rng.sample(about, len(about)), endings(register), rng))
 
 
@@ -156,7 +162,7 @@ def _guess_short(probe: Probe, rng: random.Random) -> Answer:
 
 def _persona(rng: random.Random) -> Probe:
     who = rng.choice(list(VOICES))
-    thing, listener = rng.choice(NOUNS), rng.choice(NAMES)
+    thing, listener = rng.choice(_THINGS), rng.choice(NAMES)
     closing = rng.choice(["a question", "an exclamation"])
     demands: Demands = {
         "thing": thing,
@@ -244,7 +250,7 @@ def _heading(who: str) -> str:
 
 def _voices(rng: random.Random) -> Probe:
     voices = rng.sample(list(VOICES), 3)
-    name, thing = rng.choice(NAMES), rng.choice(NOUNS)
+    name, thing = rng.choice(NAMES), rng.choice(_THINGS)
     demands: Demands = {
         "voices": voices,
         "name": name,

@@ -40,7 +40,8 @@ _REPORT_SECTIONS = 4
 _PARAGRAPHS = 2
 _PARAGRAPH_SENTENCES = 3
 _PART_WORDS = 70
-_AIM_WORDS = 130
+_AIM_WORDS = 160
+_AIM_PARAGRAPH_WORDS = 45
 _SUMMARY_SENTENCES = 2
 
 _SECTIONS = (
@@ -74,7 +75,7 @@ def _write_list(demands: Demands, order: Sequence[str], rng: random.Random) -> s
 
 def _list(rng: random.Random) -> Probe:
     begin, end = _markers(rng)
-    asked = rng.sample(NOUNS, rng.randint(6, 8))
+    asked = rng.sample(NOUNS, rng.randint(5, 6))
     demands: Demands = {"words": asked, "begin": begin, "end": end}
     right = _write_list(demands, asked, rng)
     swapped = [asked[1], asked[0], *asked[2:]]
@@ -165,7 +166,8 @@ def _report(rng: random.Random) -> Probe:
             f"- Each section has exactly {_PARAGRAPHS} paragraphs of at least {_PARAGRAPH_SENTENCES} "
             "sentences, with an empty line between paragraphs, and no lists.\n"
             "- No sentence stands twice.\n"
-            f"- The whole text has {SMALL_CHARS} to {LARGE_CHARS} characters (about 200 to 700 words)."
+            f"- Write about {_AIM_PARAGRAPH_WORDS} words in each paragraph; the whole text has "
+            f"{SMALL_CHARS} to {LARGE_CHARS} characters."
         ),
         reference=Answer(right),
         also=[Answer(re.sub(r"^(#+) (.+)$", r"\1 **\2**", right, flags=re.MULTILINE))],

@@ -31,20 +31,10 @@ from skvm.target.registers import (
 from skvm.target.sentences import Writer, listed
 from skvm.target.vocabulary import CITIES, NAMES, NOUNS
 
+# Nobody needs these, and nobody writes them without thinking.
 _WORN = (
-    *(
-        "very",
-        "really",
-        "suddenly",
-        "always",
-        "beautiful",
-        "nice",
-        "however",
-        "perhaps",
-        "finally",
-        "quickly",
-    ),
-    *("amazing", "interesting", "wonderful", "truly", "simply", "actually"),
+    *("amazing", "interesting", "wonderful", "truly", "simply", "actually", "fantastic", "basically"),
+    *("incredible", "obviously"),
 )
 _TOPICS = (
     *("an evening", "a market day", "a winter morning", "a wedding", "a long walk", "a rainy afternoon"),
@@ -54,6 +44,7 @@ _ESSAY_SENTENCES = 3
 _TITLE_WORDS = (3, 8)
 _LONG_PARAGRAPHS = 2
 _SECTION_WORDS = 80
+_AIM_WORDS = 140
 _LONG_WORDS = 400
 _HEADINGS = (
     *(
@@ -108,34 +99,27 @@ def _write_paragraph(about: Sequence[Sequence[str]], rng: random.Random) -> str:
 def _spread(demands: Demands, also: Sequence[str] = ()) -> list[list[str]]:
     """What each sentence of a right paragraph is about."""
     about: list[list[str]] = [[] for _ in range(demands["count"])]
-    about[0].append(demands["first"])
-    about[-1].append(demands["last"])
     for place, word in enumerate([*demands["words"], *also]):
         about[place % len(about)].append(word)
     return about
 
 
 def _paragraph(rng: random.Random) -> Probe:
-    drawn = rng.sample(NOUNS, 4)
     demands: Demands = {
-        "count": rng.randint(4, 6),
-        "first": rng.choice(NAMES),
-        "last": drawn[0],
-        "words": drawn[1:],
-        "banned": rng.sample(_WORN, 4),
+        "count": rng.randint(3, 5),
+        "words": rng.sample(NOUNS, 4),
+        "banned": rng.sample(_WORN, 5),
     }
     about = _spread(demands)
     right = _write_paragraph(about, rng)
     said = sentences(right)
     return Probe(
         prompt=(
-            f"Write one paragraph about {rng.choice(_TOPICS)} in the invented town {rng.choice(CITIES)}.\n"
-            f"- It has at least {demands['count']} sentences; there is no title and no list.\n"
-            f"- The first sentence contains the name {demands['first']}, and the last sentence contains the "
-            f"word {demands['last']}.\n"
-            f"- The paragraph also contains the words {listed(demands['words'])}.\n"
+            f"Write one paragraph of at least {demands['count']} sentences about {rng.choice(_TOPICS)} in "
+            f"the invented town {rng.choice(CITIES)}.\n"
+            f"- It contains the words {listed(demands['words'])}.\n"
             f"- It does not contain the words {listed(demands['banned'])}.\n"
-            "- No sentence stands twice. Answer with the paragraph only."
+            "Answer with the paragraph only."
         ),
         reference=Answer(right),
         also=[Answer("\n".join(said)), Answer(_write_paragraph([*about[:-1], [], about[-1]], rng))],
@@ -145,9 +129,8 @@ def _paragraph(rng: random.Random) -> Probe:
             Answer(" ".join(said[1:])),
             Answer(" ".join(said[:-1])),
             Answer(" ".join([said[0], *said])),
-            Answer(
-                f"{demands['first']}, {', '.join(demands['words'])}, {demands['last']}. " * demands["count"]
-            ),
+            Answer(f"{', '.join(demands['words'])}. " * demands["count"]),
+            Answer(_write_paragraph([*about, []], rng).replace(demands["words"][0], "thing")),
         ],
         secret=demands,
     )
@@ -159,10 +142,6 @@ def _paragraph_fault(demands: Demands, text: str) -> str:
         return f"{len(paragraphs(text))} paragraphs, or a list"
     if len(said) < demands["count"]:
         return f"{len(said)} sentences, fewer than {demands['count']}"
-    if not has_word(said[0], demands["first"]):
-        return f"{demands['first']} is not in the first sentence"
-    if not has_word(said[-1], demands["last"]):
-        return f"{demands['last']} is not in the last sentence"
     return _words_fault(text, demands["words"], demands["banned"]) or fault_of(text)
 
 
@@ -177,8 +156,9 @@ def _guess_paragraph(probe: Probe, rng: random.Random) -> Answer:
     demands = probe.secret
     offered = [*demands["words"], *demands["banned"]]
     about: list[list[str]] = [[] for _ in range(demands["count"])]
-    for word in (demands["first"], demands["last"], *(word for word in offered if rng.random() < 0.5)):
-        rng.choice(about).append(word)
+    for word in offered:
+        if rng.random() < 0.5:
+            rng.choice(about).append(word)
     return Answer(_write_paragraph(about, rng))
 
 
@@ -293,8 +273,9 @@ def _long(rng: random.Random) -> Probe:
             "- Then come exactly these sections in this order, each under its heading line. The words in the "
             f"bracket must stand in the section's text; leave out the bracket itself:\n{outline}"
             f"- Each section has at least {_LONG_PARAGRAPHS} paragraphs, with an empty line between them, "
-            f"and at least {_SECTION_WORDS} words; all together have at least {_LONG_WORDS} words. "
-            "There are no lists.\n"
+            f"and at least {_SECTION_WORDS} words. There are no lists.\n"
+            f"- Write about {_AIM_WORDS} words in each section; all together have at least "
+            f"{_LONG_WORDS} words.\n"
             f"The whole text keeps to its style:\n{register_lines(register, ' in each section')}"
             "- No sentence stands twice.\nAnswer with the text only."
         ),
