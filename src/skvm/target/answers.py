@@ -133,7 +133,8 @@ def read_labelled(text: str, labels: Sequence[str]) -> dict[str, str]:
     """The answers to several labelled questions, by label; unanswered ones are absent.
 
     Understood are ``1: x``, ``1. x``, ``(1) x``, ``Q1 = x``, ``Answer 1: x``, table rows, several pairs on
-    one line, a JSON object or array, and, where no label is given, as many lines as there are questions.
+    one line, ``1:`` with x on the next line, a JSON object or array, and, where no label is given, as many
+    lines as there are questions.
     A label given twice takes its last value.
     """
     value = read_json(text)
@@ -142,14 +143,15 @@ def read_labelled(text: str, labels: Sequence[str]) -> dict[str, str]:
     if isinstance(value, list) and len(value) == len(labels) > 1:
         return {label: str(item) for label, item in zip(labels, value, strict=True)}
     either = "|".join(re.escape(label) for label in sorted(labels, key=len, reverse=True))
+    label_in = rf"^(?:(?:question|answer|number|line|q|a)\s*#?\s*)?[(\[]?({either})[)\]]?"
     pair = re.compile(
-        rf"^(?:(?:question|answer|number|line|q|a)\s*#?\s*)?[(\[]?({either})[)\]]?"
-        r"\s*(?:(?::|=+>?|->|→|\|)\s*|[.)\-–—]\s+|(?<=[)\]])\s+)(.+)$",
+        label_in + r"\s*(?:(?::|=+>?|->|→|\|)\s*|[.)\-–—]\s+|(?<=[)\]])\s+)(.+)$",
         re.IGNORECASE,
     )
     by_lower = {label.lower(): label for label in labels}
     found: dict[str, str] = {}
-    lines = read_lines(text)
+    lone = re.compile(label_in + r"\s*:$", re.IGNORECASE)
+    lines = _joined(read_lines(text), lone, pair)
     for line in lines:
         for piece in re.split(rf"[,;]\s+(?=[(\[]?(?:{either})[)\]]?\s*[:=.)])", line.strip("| ")):
             if match := pair.match(piece.strip()):
@@ -157,6 +159,20 @@ def read_labelled(text: str, labels: Sequence[str]) -> dict[str, str]:
     if not found and len(lines) == len(labels):
         return dict(zip(labels, lines, strict=True))
     return found
+
+
+def _joined(lines: Sequence[str], lone: re.Pattern[str], pair: re.Pattern[str]) -> list[str]:
+    """The lines, a label that stands alone joined to the line below it, unless that has a label itself."""
+    joined: list[str] = []
+    is_open = False
+    for line in lines:
+        is_label = lone.match(line) is not None
+        if is_open and not is_label and not pair.match(line):
+            joined[-1] += f" {line}"
+        else:
+            joined.append(line)
+        is_open = is_label
+    return joined
 
 
 def find_json(text: str) -> tuple[Any, str] | None:

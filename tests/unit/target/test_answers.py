@@ -100,6 +100,7 @@ def test_no_number_is_none(text: str) -> None:
         '["cedar", "maple", "oak"]',
         "cedar\nmaple\noak",
         "1: wrong\n1: cedar\r\n2: maple\r\n3: oak\r\n",
+        "**1:**\ncedar\n\n**2:**\nmaple\n\n**3:**\noak",
     ],
 )
 def test_labelled_answers(text: str) -> None:
@@ -207,3 +208,7 @@ def test_json_beside_anything_else_is_not_alone(text: str) -> None:
 @pytest.mark.parametrize("text", ["1" + "a" * 20_000, "1" + "." * 3_000, "(" * 20_000 + "7" + ")" * 20_000])
 def test_long_nonsense_is_read_to_its_end(text: str) -> None:
     assert read_number(text) in {Decimal(1), Decimal(7), None}
+
+
+def test_a_label_alone_takes_no_other_labels_line() -> None:
+    assert read_labelled("1:\n2: maple\n3:\n", ["1", "2", "3"]) == {"2": "maple"}
