@@ -67,3 +67,11 @@ def test_a_space_outside_of_the_strings_is_seen() -> None:
     asked = report(layout="compact")
     assert "white space" in str(judge_report(asked, asked.text.replace(",", ", ", 1)))
     assert judge_report(asked, asked.with_note("a, b, c, d: e")) is None
+
+
+async def test_backticks_around_a_single_line_are_a_fence() -> None:
+    probes = [FOLLOW_FORMAT.probe(Level.L1, seed) for seed in range(60)]
+    single = next(probe for probe in probes if probe.secret["kind"] == "semicolons")
+    line = single.reference.response
+    for said, is_right in ((f"`{line}`", True), (f"`{line}", False), (f"`{line}` is it", False)):
+        assert (await works.graded(FOLLOW_FORMAT, Level.L1, single, Answer(said))).passed is is_right

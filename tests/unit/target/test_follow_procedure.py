@@ -58,3 +58,13 @@ async def test_work_may_stand_before_the_lines_of_a_loop_but_not_after() -> None
     text = probe.reference.response
     for said, passed in ((f"First I divide.\n\n{text}", True), (f"{text}\nSo 1 is left.", False)):
         assert (await works.graded(FOLLOW_PROCEDURE, Level.L3, probe, Answer(said))).passed is passed
+
+
+async def test_each_line_of_a_step_may_have_its_number() -> None:
+    probe = FOLLOW_PROCEDURE.probe(Level.L2, 501)
+    lines = probe.secret["expected"]
+    for before in ("{}. ", "{}: ", "Step {}: "):
+        said = "\n".join(before.format(n) + line for n, line in enumerate(lines, start=1))
+        assert (await works.graded(FOLLOW_PROCEDURE, Level.L2, probe, Answer(said))).passed
+    shifted = "\n".join(f"{n}. {line}" for n, line in enumerate(lines, start=2))
+    assert not (await works.graded(FOLLOW_PROCEDURE, Level.L2, probe, Answer(shifted))).passed

@@ -206,7 +206,7 @@ async def _grade(probe: Probe, work: Work) -> Verdict:
     expected, lines = probe.secret["expected"], list(read_lines(work.response))
     if probe.secret["is_only"] and len(lines) == len(expected) and probe.secret["is_numbered"]:
         # One line a step: the number of the step before it is no other line.
-        lines = [re.sub(rf"^{n}[.):]\s+(?=\S)", "", line) for n, line in enumerate(lines, start=1)]
+        lines = [re.sub(rf"^(?:Step )?{n}[.):]\s+(?=\S)", "", line) for n, line in enumerate(lines, start=1)]
     if lines == expected or (not probe.secret["is_only"] and lines[-len(expected) :] == expected):
         return Verdict(True, f"all {len(expected)} lines in order")
     said = " / ".join(lines[-len(expected) - 1 :])[:300]
