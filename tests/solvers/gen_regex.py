@@ -88,7 +88,7 @@ def _look(prompt: str) -> str:
 
 def _password(prompt: str) -> str:
     (low, high) = re.findall(r"it has (\d+) to (\d+) characters", prompt)[0]
-    symbols = "".join(re.findall(r"one of the characters ((?:\S )+\S);", prompt)[0].split())
+    symbols = "".join(re.findall(r"`(\S)`", re.findall(r"a digit or one of the characters (.+);", prompt)[0]))
     (banned,) = re.findall(r"the word (\w+), in lowercase letters, is nowhere in it", prompt)
     some = {"digit": "0-9", "uppercase letter": "A-Z", "of the characters": symbols}
     needs = [chars for name, chars in some.items() if re.search(f"at least one {name}", prompt)]
@@ -99,7 +99,7 @@ def _password(prompt: str) -> str:
 def _guarded(prompt: str) -> str:
     (word,) = re.findall(r"every place where (\w+) stands alone", prompt)
     sides = re.findall(
-        r"directly (before|after) it there is .* none of the characters (\S) or (\S)[.;]", prompt
+        r"directly (before|after) it there is .* none of the characters `(\S)` or `(\S)`[.;]", prompt
     )
     before, after = (f"[^\\W_]|{re.escape(one)}|{re.escape(two)}" for _, one, two in sides)
     return f"(?<!{before})(?:{word})(?!{after})"

@@ -73,7 +73,7 @@ def _password(rng: random.Random) -> Job:
 
 
 def _password_rule(job: Job) -> str:
-    listed = " ".join(job["symbols"])
+    listed = " ".join(f"`{symbol}`" for symbol in job["symbols"])
     names = {
         "digit": "at least one digit (0-9)",
         "upper": "at least one uppercase letter (A-Z)",
@@ -163,7 +163,7 @@ def _guarded(rng: random.Random) -> Job:
 
 
 def _guarded_rule(job: Job) -> str:
-    before, after = ("{} or {}".format(*job[side]) for side in ("before", "after"))
+    before, after = ("`{}` or `{}`".format(*job[side]) for side in ("before", "after"))
     return (
         f"`re.finditer(pattern, text)` must find every place where {job['word']} stands alone, and "
         "no other:\n"
