@@ -59,7 +59,7 @@ def solve(level: Level, probe: Probe) -> Sequence[Answer]:
     if level is Level.L3:
         return [_written(_by_store(probe.prompt))]
     menu = PLAIN if level is Level.L1 else LIBRARY
-    source, output = _found(r"It reads (\S+), .* and writes to (\S+) ", probe.prompt)
+    source, output = _found(r"It reads (\S+), .* and writes (?:only this )?to ([\w.]+)", probe.prompt)
     head = f"const {{ readFileSync, writeFileSync }} = require('node:fs');\nconst text = '' + readFileSync('{source}');\n"
     head += "const lines = text.match(/[^\\n]+/g);\n" + ("" if menu is PLAIN else "let out = {};\n")
     shown = "out + '\\n'" if menu is PLAIN else "JSON.stringify(out, null, 2)"

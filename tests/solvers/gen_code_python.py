@@ -66,7 +66,7 @@ def solve(level: Level, probe: Probe) -> Sequence[Answer]:
             f"{head}f = open('result.txt', 'w')\nf.write('%s' % ({expression.format(*match.groups())}))\n"
         )
         for pattern, expression in PLAIN.items()
-        if (match := re.search(f"writes to result.txt {pattern}", probe.prompt))
+        if (match := re.search(f"writes only this to result.txt: {pattern}", probe.prompt))
     ]
 
 

@@ -13,18 +13,20 @@ MENU = {
     r"the number of lines that begin with the letter (\w) \(": '{{ if (substr($0, 1, 1) == "{0}") n++ }} END {{ print n + 0 }}',
     r"the number of lines that are exactly the word (\w+) \(": "/^{0}$/ {{ n++ }} END {{ print n + 0 }}",
     r"the number of different lines \(": "{{ s[$0] }} END {{ for (k in s) n++; print n }}",
-    r"the first (\d) lines of the file in reverse alphabetical order": SORT.replace("{order}", "a > b")
-    + "NR <= {0} {{ r[NR] = $0 }} END {{ sorted({0}); for (i = 1; i <= {0}; i++) print r[i] }}",
-    r"the last (\d) lines of the file in alphabetical order": SORT.replace("{order}", "a < b")
-    + "{{ a[NR] = $0 }} END {{ for (i = 1; i <= {0}; i++) r[i] = a[NR - {0} + i]; sorted({0}); for (i = 1; i <= {0}; i++) print r[i] }}",
+    r"in reverse alphabetical order and prints the first (\d) of the sorted lines": SORT.replace(
+        "{order}", "a > b"
+    )
+    + "{{ r[NR] = $0 }} END {{ sorted(NR); for (i = 1; i <= {0}; i++) print r[i] }}",
+    r"in alphabetical order and prints the last (\d) of the sorted lines": SORT.replace("{order}", "a < b")
+    + "{{ r[NR] = $0 }} END {{ sorted(NR); for (i = NR - {0} + 1; i <= NR; i++) print r[i] }}",
     r"prints the (\d) lines with the largest numbers, largest number first": SORT.replace(
         "{order}", "a + 0 > b + 0"
     )
     + '{{ r[NR] = $2 " " $1 }} END {{ sorted(NR); for (i = 1; i <= {0}; i++) {{ split(r[i], p, " "); print p[2], p[1] }} }}',
-    r"number is at least (\d+), the (\d) with the smallest numbers, smallest": SORT.replace(
+    r"the (\d) lines with the smallest numbers among those whose number is at least (\d+), smallest": SORT.replace(
         "{order}", "a + 0 < b + 0"
     )
-    + '$2 > {0} - 1 {{ r[++n] = $2 " " $1 }} END {{ sorted(n); for (i = 1; i <= {1}; i++) {{ split(r[i], p, " "); print p[2], p[1] }} }}',
+    + '$2 > {1} - 1 {{ r[++n] = $2 " " $1 }} END {{ sorted(n); for (i = 1; i <= {0}; i++) {{ split(r[i], p, " "); print p[2], p[1] }} }}',
     r"the different words of the lines whose number is at least (\d+), in alphabetical order": SORT.replace(
         "{order}", "a < b"
     )

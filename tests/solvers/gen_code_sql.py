@@ -9,13 +9,13 @@ from collections.abc import Sequence
 from skvm.target.contract import Answer, Level, Probe
 
 MENU = {
-    r"how many rows of (\w+) have a (\w+) of at least (\d+)\.": "SELECT SUM(CASE WHEN {1} > {2} - 1 THEN 1 ELSE 0 END) FROM {0}",
+    r"how many rows of (\w+) have at least (\d+) as (\w+)\.": "SELECT SUM(CASE WHEN {2} > {1} - 1 THEN 1 ELSE 0 END) FROM {0}",
     r"the sum of (\w+) over the rows of (\w+) whose city is (\w+)\.": "SELECT SUM({0} * (city = '{2}')) FROM {1}",
     r"the name of each row of (\w+) whose city is (\w+), the largest (\w+) first": (
         "SELECT a.name FROM {0} a LEFT JOIN {0} b ON b.city = a.city AND b.{2} > a.{2} WHERE a.city IN ('{1}') GROUP BY a.id ORDER BY COUNT(b.id)"
     ),
-    r"the names of the (\d) rows of (\w+) with the smallest (\w+) among those with a \w+ of at least (\d+)": (
-        "SELECT name FROM (SELECT name, RANK() OVER (ORDER BY {2}) AS r FROM {1} WHERE NOT {2} < {3}) WHERE r <= {0} ORDER BY r"
+    r"the names of the (\d) rows of (\w+) with the smallest (\w+), the smallest first": (
+        "SELECT name FROM (SELECT name, RANK() OVER (ORDER BY {2}) AS r FROM {1}) WHERE r <= {0} ORDER BY r"
     ),
     r"the smallest and the largest (\w+) of the rows of (\w+) whose city is (\w+)\.": (
         "SELECT (SELECT {0} FROM {1} WHERE city = '{2}' ORDER BY {0} LIMIT 1), (SELECT {0} FROM {1} WHERE city = '{2}' ORDER BY {0} DESC LIMIT 1)"
@@ -26,7 +26,7 @@ MENU = {
     r"one row for every row of (\w+): its day, the name from (\w+), and the running total, that is the sum of (\w+)": (
         "SELECT t.day, p.name, SUM(x.{2}) FROM {0} t, {1} p, {0} x WHERE p.id = t.KEY AND x.KEY = t.KEY AND x.day <= t.day GROUP BY t.id ORDER BY t.day"
     ),
-    r"one row for every row of (\w+) that has (\w+): the name, and the (\w+) of the one on its last": (
+    r"one row for every row of (\w+) that has (\w+): the name, and the (\w+) of the one of its \w+ with the largest day": (
         "SELECT p.name, t.{2} FROM {0} p, {1} t WHERE t.KEY = p.id AND NOT EXISTS (SELECT 1 FROM {1} x WHERE x.KEY = t.KEY AND x.day > t.day) ORDER BY 1"
     ),
     r"for every row of (\w+) whose (\w+) is NULL one row: its name, and the sum of (\w+) over itself": (

@@ -117,11 +117,12 @@ def probe_of(rng: random.Random, job: Job, language: Language, *, source: str, o
         if all(slip.gives(text) != expected for slip in job.slips):
             cases.append((text, expected))
     (sample, shown), *hidden = cases
+    written = f"writes only this to {output}:" if isinstance(shown, str) else f"writes to {output}"
     wrong = [*(slip.program for slip in job.slips), language.writing(output, _text(shown))]
     return Probe(
         prompt=(
             f"Create the file {language.path}, {language.called} without arguments. It reads {source}, "
-            f"{job.form}, and writes to {output} {job.ask} A sample {source} is in the work directory; "
+            f"{job.form}, and {written} {job.ask} A sample {source} is in the work directory; "
             f"{language.path} will be tested with other files of the same form."
         ),
         files={source: sample},

@@ -81,7 +81,7 @@ def _single(rng: random.Random) -> SqlJob:
         tuple[str, Callable[[Data], Rows], Sequence[str], tuple[Callable[[Data], Rows], str]], ...
     ] = (
         (
-            f"one number: how many rows of {table} have a {value} of at least {limit}.",
+            f"one number: how many rows of {table} have at least {limit} as {value}.",
             lambda d: [[len(rows(d, least=limit))]],
             (f"SELECT COUNT(*) FROM {table} WHERE {value} >= {limit}",),
             (
@@ -102,13 +102,12 @@ def _single(rng: random.Random) -> SqlJob:
             (lambda d: names(rows(d, here=True), falling=False), f"SELECT name {where} ORDER BY {value}"),
         ),
         (
-            f"the names of the {few} rows of {table} with the smallest {value} among those with a {value} of at "
-            f"least {limit}, the smallest first.",
-            lambda d: names(rows(d, least=limit), falling=False)[:few],
-            (f"SELECT name FROM {table} WHERE {value} >= {limit} ORDER BY {value} LIMIT {few}",),
+            f"the names of the {few} rows of {table} with the smallest {value}, the smallest first.",
+            lambda d: names(rows(d), falling=False)[:few],
+            (f"SELECT name FROM {table} ORDER BY {value} LIMIT {few}",),
             (
-                lambda d: names(rows(d, least=limit + 1), falling=False)[:few],
-                f"SELECT name FROM {table} WHERE {value} > {limit} ORDER BY {value} LIMIT {few}",
+                lambda d: names(rows(d))[:few],
+                f"SELECT name FROM {table} ORDER BY {value} DESC LIMIT {few}",
             ),
         ),
         (
@@ -133,7 +132,7 @@ def _single(rng: random.Random) -> SqlJob:
 
 def _joined(rng: random.Random) -> SqlJob:
     people, things = rng.choice((("customers", "orders"), ("clients", "bookings"), ("members", "payments")))
-    value, key = rng.choice(("amount", "total", "units")), f"{people[:-1]}_id"
+    value, key = rng.choice(("amount", "price", "units")), f"{people[:-1]}_id"
     schema = (
         f"CREATE TABLE {people} (id INTEGER PRIMARY KEY, name TEXT)",
         f"CREATE TABLE {things} (id INTEGER PRIMARY KEY, {key} INTEGER, day INTEGER, {value} INTEGER)",
@@ -208,8 +207,8 @@ def _joined(rng: random.Random) -> SqlJob:
             (lambda d: running(d, whole=True), window.format("ORDER BY t.day")),
         ),
         (
-            f"one row for every row of {people} that has {things}: the name, and the {value} of the one on its last "
-            f"day. Order the rows by name. No two {things} have the same day.",
+            f"one row for every row of {people} that has {things}: the name, and the {value} of the one of its "
+            f"{things} with the largest day. Order the rows by name. No two {things} have the same day.",
             latest,
             (
                 last.format("MAX"),

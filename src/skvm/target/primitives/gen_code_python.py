@@ -301,5 +301,6 @@ GEN_CODE_PYTHON = primitive(
         ),
         needs=frozenset({Facility.FILES}),
         commands=("python3",),
+        revision=2,
     )
 )

@@ -77,9 +77,9 @@ def _probe(level: Level, rng: random.Random) -> Probe:
     return Probe(
         prompt=(
             f"An SQLite database has these tables:\n{chr(10).join(job.schema)}\n\n"
-            f"Create the file {_QUERY} with one SQL query that gives {job.ask} Only the values, their order "
-            "in a row and the order of rows that is asked for count; names of columns do not. The file "
-            f"setup.sql makes these tables with sample data; {_QUERY} will be run on other data."
+            f"Create the file {_QUERY} with one SQL query that gives {job.ask} Give these columns "
+            "in this order and no others; their names do not matter. The file setup.sql makes these tables "
+            f"with sample data; {_QUERY} will be run on other data."
         ),
         files={"setup.sql": script_of(job.schema, sample)},
         reference=_answer(job.queries[0]),
