@@ -157,7 +157,10 @@ def _tables(rng: random.Random) -> Probe:
         ),
         reference=_table_page(title, columns, rows, fields),
         secret={"title": title, "columns": columns, "rows": rows, "fields": fields},
-        also=[_table_page(title, columns, [[f"<b>{cell}</b>" for cell in row] for row in rows], fields)],
+        also=[
+            _table_page(title, columns, [[f"<b>{cell}</b>" for cell in row] for row in rows], fields),
+            _table_page(title, [column.capitalize() for column in columns], rows, fields),
+        ],
         wrong=[
             _table_page(title, columns, rows, fields, cell="td"),
             _table_page(title, columns, rows[::-1], fields),
@@ -191,7 +194,11 @@ async def _grade_tables(probe: Probe, work: Work) -> Verdict:
         return Verdict(
             False, f"expected one table and one form in main, found {len(tables)} and {len(forms)}"
         )
-    rows = [[(cell.tag, cell.text) for cell in row.all("th", "td")] for row in tables[0].all("tr")]
+    # Columns are shown with a capital as often as without; what they hold is not.
+    rows = [
+        [(cell.tag, cell.text.lower() if cell.tag == "th" else cell.text) for cell in row.all("th", "td")]
+        for row in tables[0].all("tr")
+    ]
     wanted = [[("th", column) for column in secret["columns"]]]
     wanted += [[("td", value) for value in row] for row in secret["rows"]]
     controls = [e for e in forms[0].all("input") if e.attributes.get("type", "text").lower() != "submit"]
@@ -339,6 +346,7 @@ def _guess_chart(probe: Probe, rng: random.Random) -> Answer:
 GEN_CODE_HTML = primitive(
     Primitive(
         id="gen.code.html",
+        revision=2,
         description="Write HTML pages with the elements and the content that are asked for.",
         levels={
             Level.L1: LevelSpec(
