@@ -129,7 +129,11 @@ class RunContext:
 
 @runtime_checkable
 class Harness(Protocol):
-    """An agent program we can drive."""
+    """An agent program we can drive.
+
+    A built-in one may have a ``revision``, an integer it raises when its words to a model change: what was
+    measured in it before is then another target's.
+    """
 
     @property
     def facilities(self) -> frozenset[Facility]:

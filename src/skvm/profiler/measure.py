@@ -159,7 +159,8 @@ class _Job:
             request.timeout_s,
             f"profile-{self.began_at:%Y%m%dT%H%M%S}",
         )
-        self.probes = request.key.probes
+        self.key = request.key
+        self.probes = self.key.probes
         self.tallies: dict[str, Tally] = {}
         self.details: dict[str, PrimitiveDetail] = {d.primitive_id: d for d in todo.resumed}
         self.unmeasured: dict[str, str] = {}
@@ -179,7 +180,8 @@ class _Job:
             if (levels := found.levels.get(primitive.id)) is None:
                 continue
             digest = self.probes[primitive.id]
-            tally = Tally.begin(primitive, digest, levels, found.ceilings.get(primitive.id))
+            ceiling, revision = found.ceilings.get(primitive.id), self.key.harness_revision
+            tally = Tally.begin(primitive, digest, levels, ceiling, revision)
             if begun := self.todo.unfinished.get(primitive.id):
                 tally.resume(begun)
             self.tallies[primitive.id] = tally

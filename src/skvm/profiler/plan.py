@@ -7,7 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from skvm.harness.contract import HARNESSES
 from skvm.profiler.ladder import Design, SequentialDesign
+from skvm.profiler.simulated import is_simulated
 from skvm.target.contract import Primitive
 from skvm.target.coverage import ProfileKey, coverage
 from skvm.target.profile import PrimitiveDetail, Profile
@@ -47,7 +49,19 @@ class Request:
     @property
     def key(self) -> ProfileKey:
         """What a stored profile must have been measured with to answer this."""
-        return ProfileKey.of(self.model, self.harness, self.design.name, self.primitives)
+        revision = harness_revision(self.model, self.harness)
+        return ProfileKey.of(self.model, self.harness, self.design.name, self.primitives, revision)
+
+
+def harness_revision(model: str, harness: str) -> int:
+    """The revision a built-in harness gives itself, raised when its words to a model change; else 1.
+
+    Raises:
+        UsageError: The harness is unknown.
+    """
+    if is_simulated(model):
+        return 1
+    return int(getattr(HARNESSES.get(harness)(), "revision", 1))
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +119,7 @@ def plan(request: Request, store: ProfileStore) -> Plan:
         if detail.primitive_id in reasons
         and detail.probe_digest == key.probes[detail.primitive_id]
         and detail.design == key.design
+        and (detail.harness_revision or 1) == key.harness_revision
     }
     named = {*unfinished, *(detail.primitive_id for detail in resumed)}
     failures = {

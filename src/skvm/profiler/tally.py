@@ -33,6 +33,7 @@ class Tally:
         runs: Runs made, retries included.
         failures: Failure reports, by level.
         ceiling: Why the levels above cannot be asked, if they cannot.
+        harness_revision: Of the harness it is measured in.
     """
 
     primitive: Primitive
@@ -42,10 +43,16 @@ class Tally:
     runs: int = 0
     failures: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     ceiling: str | None = None
+    harness_revision: int = 1
 
     @classmethod
     def begin(
-        cls, primitive: Primitive, probe_digest: str, levels: Sequence[Level], ceiling: str | None = None
+        cls,
+        primitive: Primitive,
+        probe_digest: str,
+        levels: Sequence[Level],
+        ceiling: str | None = None,
+        harness_revision: int = 1,
     ) -> Tally:
         """Nothing asked yet."""
         results = {
@@ -60,7 +67,7 @@ class Tally:
             )
             for level in levels
         }
-        return cls(primitive, probe_digest, results, ceiling=ceiling)
+        return cls(primitive, probe_digest, results, ceiling=ceiling, harness_revision=harness_revision)
 
     def resume(self, detail: PrimitiveDetail) -> None:
         """Go on from a checkpoint."""
@@ -133,6 +140,7 @@ class Tally:
             probe_digest=self.probe_digest,
             design=design.name,
             measured_at=stamp(datetime.now(UTC)),
+            harness_revision=self.harness_revision if self.harness_revision > 1 else None,
             prior=_rounded(design.prior) if isinstance(design, SequentialDesign) else None,
         )
 

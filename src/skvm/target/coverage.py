@@ -46,17 +46,27 @@ class ProfileKey:
         harness: Harness name.
         design: What the ladder calls itself (``fixed-3``).
         probes: Probe digest by primitive id: what is asked for.
+        harness_revision: Of a built-in harness, whose words are part of what is measured.
     """
 
     model: str
     harness: str
     design: str
     probes: Mapping[str, str]
+    harness_revision: int = 1
 
     @classmethod
-    def of(cls, model: str, harness: str, design: str, primitives: Iterable[Primitive]) -> ProfileKey:
+    def of(
+        cls,
+        model: str,
+        harness: str,
+        design: str,
+        primitives: Iterable[Primitive],
+        harness_revision: int = 1,
+    ) -> ProfileKey:
         """The key of measuring these primitives."""
-        return cls(model, harness, design, {p.id: probe_digest(p) for p in primitives})
+        probes = {primitive.id: probe_digest(primitive) for primitive in primitives}
+        return cls(model, harness, design, probes, harness_revision)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +110,8 @@ def coverage(profile: Profile | None, key: ProfileKey, *, accept_foreign: bool =
                 usable.append(name)
         elif detail.probe_digest != digest:
             missing[name] = "measured with other probes"
+        elif (detail.harness_revision or 1) != key.harness_revision:
+            missing[name] = "measured in another revision of the harness"
         elif detail.design != key.design:
             missing[name] = f"measured with the design {detail.design}, not {key.design}"
         else:

@@ -83,6 +83,7 @@ class PrimitiveDetail(_Part):
         probe_digest: Digest of the probes it was measured with (ours).
         design: How many probes were asked and when it was stopped (ours).
         measured_at: ISO time stamp (ours).
+        harness_revision: Of a built-in harness, where it is not the first (ours).
         prior: What was expected of L0–L3 when it was decided, from the target's other primitives (ours).
     """
 
@@ -98,6 +99,7 @@ class PrimitiveDetail(_Part):
     design: str | None = None
     measured_at: str | None = None
     prior: tuple[float, float, float, float] | None = None
+    harness_revision: int | None = None
 
 
 class Profile(_Part):

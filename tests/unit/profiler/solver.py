@@ -32,6 +32,7 @@ class Solver:
         faults: How often it fails before it works, by primitive; negative for always.
         faults_at: How often it fails at one probe before it works.
         seeds: How many seeds of every level it knows.
+        revision: Of this harness.
     """
 
     levels: Mapping[str, Level] = field(default_factory=dict)
@@ -40,6 +41,7 @@ class Solver:
     faults_at: dict[tuple[str, Level, int], int] = field(default_factory=dict)
     unconfigured: str = ""
     seeds: int = 6
+    revision: int = 1
     at_once: int = 0
     most_at_once: int = 0
     facilities: frozenset[Facility] = frozenset({Facility.FILES, Facility.COMMANDS})

@@ -298,3 +298,12 @@ async def test_an_unwritable_store_is_told_before_anything_is_asked(tmp_path: Pa
     with pytest.raises(InfrastructureError, match="cannot be written"):
         await run(tmp_path, solver, FORMAT)
     assert solver.asked == []
+
+
+async def test_another_revision_of_the_harness_is_another_target(tmp_path: Path) -> None:
+    await run(tmp_path, Solver({FORMAT: Level.L2}), FORMAT)
+    found, _ = await run(tmp_path, Solver({FORMAT: Level.L1}, revision=2), FORMAT)
+    assert "another revision" in found.remeasured[FORMAT]
+    assert found.profile.details[0].harness_revision == 2
+    again, _ = await run(tmp_path, Solver(revision=2), FORMAT)
+    assert again.is_reused
