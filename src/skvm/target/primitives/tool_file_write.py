@@ -78,7 +78,7 @@ def _numbered(word: str, other: str, count: int, start: int, step: int) -> list[
 def _large(rng: random.Random) -> Probe:
     word, other = rng.sample(NOUNS, 2)
     start, step, size = rng.randint(10, 500), rng.randint(3, 19), rng.choice(_LARGE_BYTES)
-    path = f"{rng.choice(TEAMS)}/{word}.txt"
+    path = f"{rng.choice(TEAMS)}-{word}.txt"
     count = next(n for n in range(1, 200) if len("\n".join(_numbered(word, other, n, start, step))) >= size)
     lines = _numbered(word, other, count, start, step)
     text = "\n".join(lines) + "\n"
