@@ -7,7 +7,7 @@ and what still fails then is reported as such, never as a failed probe.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from skvm.evaluate.contract import Evidence
 from skvm.evaluate.grading import Oracle
@@ -166,7 +166,10 @@ def _oracle(primitive: Primitive, level: Level, probe: Probe, seen: _Seen) -> Or
         # Before grading, which writes its own files into the snapshot.
         seen.changed = await anyio.to_thread.run_sync(changes, evidence.snapshot, probe)
         work = Work(evidence.trajectory.final_text, evidence.cell, evidence.trajectory, evidence.visits)
-        seen.verdict = verdict = await primitive.grade(level, probe, work)
+        verdict = await primitive.grade(level, probe, work)
+        # Tracebacks name the place of the copy, which is another one each time.
+        verdict = replace(verdict, reason=verdict.reason.replace(str(evidence.snapshot), "."))
+        seen.verdict = verdict
         score = 1.0 if verdict.passed else 0.0
         return [CriterionResult(id=level.value, method="oracle", score=score, details=verdict.reason)]
 

@@ -12,7 +12,8 @@ import anyio
 import pytest
 
 from skvm.errors import ConfigError, InfrastructureError, UsageError
-from skvm.harness.contract import Facility
+from skvm.harness.contract import Facility, RunContext
+from skvm.harness.trajectory import Trajectory
 from skvm.profiler.ladder import FixedDesign, SequentialDesign
 from skvm.profiler.measure import Measurement, Progress, measure
 from skvm.profiler.plan import Request
@@ -307,3 +308,15 @@ async def test_another_revision_of_the_harness_is_another_target(tmp_path: Path)
     assert found.profile.details[0].harness_revision == 2
     again, _ = await run(tmp_path, Solver(revision=2), FORMAT)
     assert again.is_reused
+
+
+async def test_reasons_name_no_place_of_this_run(tmp_path: Path) -> None:
+    class Crashing(Solver):
+        async def run(self, context: RunContext) -> Trajectory:
+            await context.cell.write("solution.py", b"raise ValueError('lost')\n")
+            return await super().run(context)
+
+    found, _ = await run(tmp_path, Crashing(), PYTHON, design=FixedDesign(1))
+    (first, *_) = found.profile.details[0].level_results
+    assert "lost" in first.failure_details[0]
+    assert str(tmp_path) not in first.failure_details[0]
