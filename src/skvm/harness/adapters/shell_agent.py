@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from skvm.harness.contract import Facility, RunContext, SkillMode, harness
 from skvm.harness.delivery import injected_section, listed_section, skill_path
@@ -49,6 +49,8 @@ CUT_OFF_LIMIT = 3
 @dataclass(frozen=True, slots=True)
 class ShellAgent:
     """The agent that speaks shell."""
+
+    revision: ClassVar[int] = 2
 
     @property
     def facilities(self) -> frozenset[Facility]:
