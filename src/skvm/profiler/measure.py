@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -279,20 +279,24 @@ class _Job:
                     group.start_soon(one, place, level, self.request.first_seed + before)
         finally:
             # Also what was asked when another one ended it is paid for.
-            fault = self._count(tally, [asked[place] for place in sorted(asked)])
+            fault = self._count(tally, [asked.get(place) for place in range(len(levels))])
         return fault
 
-    def _count(self, tally: Tally, asked: list[tuple[Level, int, Asked]]) -> str | None:
-        fault = None
-        for level, seed, answer in asked:
+    def _count(self, tally: Tally, asked: Sequence[tuple[Level, int, Asked] | None]) -> str | None:
+        fault, is_whole = None, True
+        for each in asked:
+            if each is None:  # cut off before it was answered
+                is_whole = False
+                continue
+            level, seed, answer = each
             self.usage, self.runs = self.usage + answer.usage, self.runs + answer.runs
             tally.pay(answer)
             if answer.verdict is None:
                 self.faults_in_a_row += 1
-                fault = f"{level.value} seed {seed}: {answer.fault}"
+                fault, is_whole = f"{level.value} seed {seed}: {answer.fault}", False
                 self._tell(tally.primitive, level, None, answer.fault or "")
-            elif fault is None:
-                # After a fault the seeds would no longer follow on one another.
+            elif is_whole:
+                # Behind a gap the seeds would no longer follow on one another, and be asked again.
                 self.faults_in_a_row = 0
                 tally.add(level, seed, answer)
                 self._tell(tally.primitive, level, answer.verdict.passed, answer.verdict.reason)

@@ -320,3 +320,14 @@ async def test_reasons_name_no_place_of_this_run(tmp_path: Path) -> None:
     (first, *_) = found.profile.details[0].level_results
     assert "lost" in first.failure_details[0]
     assert str(tmp_path) not in first.failure_details[0]
+
+
+async def test_behind_a_gap_nothing_counts(tmp_path: Path) -> None:
+    """Asked three at a time, the second one fails for good: the third is asked again, not counted twice."""
+    first = Solver({LOGIC: Level.L1}, faults_at={(LOGIC, Level.L1, 1): 3})
+    found, _ = await run(tmp_path, first, LOGIC, design=FixedDesign(3), concurrency=3)
+    (unfinished,) = found.profile.unfinished or ()
+    assert [(r.seeds, r.outcomes) for r in unfinished.level_results] == [((0,), (True,))]
+    assert unfinished.runs == 5
+    found, _ = await run(tmp_path, Solver({LOGIC: Level.L1}), LOGIC, design=FixedDesign(3), concurrency=3)
+    assert [r.seeds for r in found.profile.details[0].level_results] == [(0, 1, 2)] * 3
