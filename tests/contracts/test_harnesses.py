@@ -165,6 +165,21 @@ async def test_the_same_action_three_times_ends_the_run(name: str, tmp_path: Pat
     assert (tmp_path / "log.txt").read_text() == "x\nx\n"
 
 
+async def test_the_same_round_of_actions_three_times_ends_the_run(name: str, tmp_path: Path) -> None:
+    script = [act(name, "echo x >> log.txt"), act(name, "echo done"), act(name, "ls")] * 8
+    trajectory = await make(name).run(context(tmp_path, script))
+    assert trajectory.outcome is Outcome.SCORED
+    assert len(trajectory.turns) == 9
+    assert "same action" in (trajectory.detail or "")
+
+
+async def test_a_round_that_gives_something_new_goes_on(name: str, tmp_path: Path) -> None:
+    script = [act(name, "echo x >> log.txt"), act(name, "wc -l < log.txt")] * 5
+    trajectory = await make(name).run(context(tmp_path, [*script, "All done."]))
+    assert len(trajectory.turns) == 11
+    assert (tmp_path / "log.txt").read_text() == "x\n" * 5
+
+
 async def test_hooks_see_everything_in_order_and_may_answer(name: str, tmp_path: Path) -> None:
     from pydantic_ai.messages import ModelResponse, TextPart
 

@@ -31,7 +31,9 @@ if TYPE_CHECKING:
 __all__ = ["Manner", "Reading", "run_loop"]
 
 REPEAT_LIMIT = 3
-"""The same action this many times in a row ends the run."""
+"""The same action this many times in a row ends the run, and so does the same round of actions."""
+LONGEST_ROUND = 6
+"""Actions of a round at most."""
 
 _TOO_LONG = re.compile(
     r"context.{0,40}(length|size|window|limit|exceed|full)"
@@ -169,7 +171,7 @@ class _Run:
             await self.do(is_stuck=is_stuck)
             observations = self.end_turn().observations
             if is_stuck:
-                self.detail = f"stopped: the same action {REPEAT_LIMIT} times in a row"
+                self.detail = f"stopped: the same actions {REPEAT_LIMIT} times in a row"
                 return
             self.messages.append(self.manner.tell(reading, observations))
         self.outcome = Outcome.STEP_LIMIT
@@ -191,11 +193,28 @@ class _Run:
         return None if last.text.strip() else "the last answer was empty"
 
     def is_stuck(self, calls: Sequence[ToolCall]) -> bool:
-        """Whether this is the same action as in the turns before."""
+        """Whether this is the same action as in the turns before, or ends the same round of actions again."""
         actions = [call.model_dump_json(include={"name", "arguments", "raw_arguments"}) for call in calls]
         self.signatures.append("\n".join(actions))
+        if not calls:
+            return False
         recent = self.signatures[-REPEAT_LIMIT:]
-        return bool(calls) and len(recent) == REPEAT_LIMIT and len(set(recent)) == 1
+        if len(recent) == REPEAT_LIMIT and len(set(recent)) == 1:
+            return True
+        return any(self.goes_round(length) for length in range(2, LONGEST_ROUND + 1))
+
+    def goes_round(self, length: int) -> bool:
+        """Whether the last turns were the same round of so many actions, each time with the same results."""
+        if len(self.signatures) < REPEAT_LIMIT * length:
+            return False
+        done = [[each.text for each in turn.observations] for turn in self.turns]
+        places = range(len(self.signatures) - REPEAT_LIMIT * length, len(self.signatures) - length)
+        # The action that is only now wanted has no result to compare yet.
+        return all(
+            self.signatures[place] == self.signatures[place + length]
+            and (place + length >= len(done) or done[place] == done[place + length])
+            for place in places
+        )
 
     async def ask(self) -> _Open:
         """Get the next answer, from a hook or from the model."""
@@ -261,7 +280,7 @@ class _Run:
         calls, observations = self.open.reading.calls, self.open.observations
         observations.extend([None] * len(calls))
         if is_stuck:
-            result = Result("[not done: the same action several times in a row]", is_error=True)
+            result = Result("[not done: the same actions several times in a row]", is_error=True)
             observations[:] = [
                 observe(call, result, duration_ms=0.0, limit=OBSERVATION_CHARS) for call in calls
             ]
