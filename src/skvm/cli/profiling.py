@@ -50,7 +50,12 @@ async def measure_with_progress(
 
 
 def spent(measured: Measurement) -> str:
-    """How many runs a measurement took, and how long."""
+    """How many runs a measurement took, and how long; where from, if none were needed."""
+    from skvm.target.store import PREBUILT_DIR
+
+    if measured.is_reused:
+        from_us = PREBUILT_DIR in measured.path.parents
+        return "known already: " + ("it came with the package" if from_us else "nothing was asked")
     took = measured.duration_s
     lasted = f"{took:.0f} s" if took < 90 else f"{took / 60:.1f} min"
     return f"{measured.runs} run{'' if measured.runs == 1 else 's'} in {lasted}"
@@ -82,7 +87,7 @@ def print_measurement(measured: Measurement) -> None:
     for name, why in measured.remeasured.items():
         out.print(f"{name} was measured again: {why}", style="dim", markup=False)
     if measured.is_reused:
-        out.print("Everything asked for was known already; --force measures again.")
+        out.print(f"{spent(measured)}; --force measures again.")
     else:
         usage = measured.usage
         out.print(f"{spent(measured)}, {usage.total_tokens:,} tokens, {money(usage.cost_usd)}")

@@ -208,7 +208,7 @@ async def _profile(settings: Settings, skill: Skill, bench: Bench, options: dict
     )
     if not options["as_json"]:
         print_profile(measured.profile, only=needed)
-        out.print("known already" if measured.is_reused else spent(measured))
+        out.print(spent(measured))
     return measured
 
 
