@@ -1,4 +1,4 @@
-"""Profiles that come with the package: readable, whole, dated, with seeds, and of no machine in particular."""
+"""Profiles that come with the package: readable, whole, dated, with seeds, and of no machine."""
 
 from __future__ import annotations
 
