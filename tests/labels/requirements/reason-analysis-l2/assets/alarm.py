@@ -3,8 +3,7 @@
 
 def should_ring(degrees, humidity):
     """Whether to ring."""
-    if degrees > 38:
-        return True
-    if degrees > 34 and humidity < 80:
-        return True
-    return False
+    limit = 38
+    if humidity < 80:
+        limit = 34
+    return degrees > limit

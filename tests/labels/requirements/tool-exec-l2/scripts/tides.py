@@ -1,3 +1,4 @@
+# ruff: noqa: T201
 """Print the tides of the seven days from a given one."""
 
 import csv
