@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from time import monotonic, sleep
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
@@ -232,7 +233,7 @@ class Journal:
                     connection = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
                     _MIGRATIONS.apply(connection, self.path)
                 elif not self._read_only:
-                    connection.execute("PRAGMA journal_mode = WAL")
+                    _use_write_ahead_log(connection)
                     connection.execute("PRAGMA synchronous = FULL")
                     connection.execute("PRAGMA foreign_keys = ON")
                     _MIGRATIONS.apply(connection, self.path)
@@ -240,6 +241,20 @@ class Journal:
                 connection.close()
                 raise
             self._connection = connection
+
+
+def _use_write_ahead_log(connection: sqlite3.Connection) -> None:
+    """Switch the file over; unlike other statements, this one does not wait for another process by itself."""
+    give_up_at = monotonic() + _BUSY_TIMEOUT_S
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error).lower() or monotonic() > give_up_at:
+                raise
+            sleep(0.02)
+        else:
+            return
 
 
 def _stamp(moment: datetime) -> str:
