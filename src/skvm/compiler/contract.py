@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar
 
+from pydantic import BaseModel
+
 from skvm.diagnostics import Diagnostic, Span
 from skvm.registry import Registry
 from skvm.skill.edit import Edit
@@ -15,7 +17,9 @@ from skvm.target.profile import Profile
 
 __all__ = [
     "PASSES",
+    "CompileOptions",
     "CompilerPass",
+    "Counsel",
     "Gap",
     "PassContext",
     "PassResult",
@@ -63,6 +67,45 @@ class Gap:
         return "missing" if self.target_level is Level.L0 else "weak"
 
 
+A = TypeVar("A", bound=BaseModel)
+
+
+class Counsel(Protocol):
+    """A model the compiler may ask. Every answer is recorded, so that no question is asked twice."""
+
+    @property
+    def model(self) -> str:
+        """Full model id."""
+
+    async def ask(self, prompt: str, answer: type[A], *, system: str = "") -> A:
+        """Ask one question and get a checked answer.
+
+        Args:
+            prompt: The question; with ``system`` and the schema of ``answer`` it is the key of the record.
+            answer: The form of the answer.
+            system: What the model is told it is.
+
+        Raises:
+            FindingsError: No usable answer after the retries; or the compile is frozen and none is recorded.
+            InfrastructureError: The model cannot be reached, or did not answer in time.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class CompileOptions:
+    """What a person decides of a compile beside the target; all of it is part of a build's key.
+
+    Args:
+        eliminate: Whether hand-holding the target does not need may be moved out of ``SKILL.md``.
+        refused: Dependencies that may not be bound, as ``type:name`` (``pip:pandas``).
+        compiler_model: Full id of the model that is asked, ``none`` for a static compile.
+    """
+
+    eliminate: bool = True
+    refused: tuple[str, ...] = ()
+    compiler_model: str = "none"
+
+
 @dataclass(frozen=True, slots=True)
 class PassContext:
     """What a pass may read.
@@ -72,12 +115,16 @@ class PassContext:
         harness: Harness name of the target.
         profile: The target's profile; ``None`` only for passes that need none.
         artifacts: What earlier passes produced, by artifact key; JSON values.
+        options: What the person decided.
+        counsel: The compiler model; ``None`` for a static compile.
     """
 
     model: str
     harness: str
     profile: Profile | None
     artifacts: Mapping[str, Any] = field(default_factory=dict)
+    options: CompileOptions = field(default_factory=CompileOptions)
+    counsel: Counsel | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,15 +133,17 @@ class PassResult:
 
     Args:
         edits: Changes to ``SKILL.md``.
-        files: Bundle files to add, by path.
+        files: Bundle files to add, by path; an agent sees them.
         artifacts: What it found out, by artifact key; JSON values.
         diagnostics: What it noticed.
+        records: Files of the variant that are ours, by path; no agent sees them (``plan.json`` …).
     """
 
     edits: tuple[Edit, ...] = ()
     files: Mapping[str, bytes] = field(default_factory=dict)
     artifacts: Mapping[str, Any] = field(default_factory=dict)
     diagnostics: tuple[Diagnostic, ...] = ()
+    records: Mapping[str, bytes] = field(default_factory=dict)
 
 
 class CompilerPass(Protocol):

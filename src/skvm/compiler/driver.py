@@ -229,6 +229,7 @@ def _records(
         records[f"_artifacts/{key}.json"] = json_bytes(value)
     for step in result.steps:
         records[f"_artifacts/_meta/{step.pass_id}.json"] = json_bytes(step.meta.record())
+        records |= step.records
     return records
 
 

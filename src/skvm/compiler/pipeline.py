@@ -50,6 +50,7 @@ class Step:
     dropped: tuple[tuple[Edit, str], ...]
     files: Mapping[str, bytes]
     meta: PassRunMeta
+    records: Mapping[str, bytes] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +141,7 @@ async def run_passes(skill: Skill, passes: Sequence[RegisteredPass], ctx: PassCo
         added = max(0, result.skill.source.count(b"\n") + 1 - lines)
         kept = enforce(result.skill, wanted, profile=ctx.profile, added_lines=added, original_lines=lines)
         meta = PassRunMeta(registered.id, "ok", (time.perf_counter() - started) * 1000)
-        step = Step(registered.id, result.skill, kept.edits, kept.dropped, kept.files, meta)
+        step = Step(registered.id, result.skill, kept.edits, kept.dropped, kept.files, meta, wanted.records)
         result = PipelineResult(
             kept.skill,
             (*result.steps, step),
