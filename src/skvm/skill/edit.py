@@ -26,6 +26,8 @@ class Edit:
         requirement: Where the lowered requirement stands, in the same bytes as ``span``.
         answers: Further requirements it lowers as well: primitive and place.
         files: Bundle files it needs although its text does not name them.
+        moved: Bundle files, each added by the same pass and named in ``new_text``, into which everything
+            replaced that is not in ``new_text`` goes verbatim, as whole lines.
     """
 
     span: Span
@@ -39,6 +41,7 @@ class Edit:
     requirement: Span | None = None
     answers: tuple[tuple[str, Span], ...] = ()
     files: tuple[str, ...] = ()
+    moved: tuple[str, ...] = ()
 
 
 class EditConflictError(ValueError):
