@@ -148,8 +148,13 @@ class SimulatedProcessor:
                 body=None if form is None else urlencode(form).encode(),
             )
 
+    @property
+    def succeeds(self) -> bool:
+        """Whether the dials have it answer this probe rightly."""
+        return self._draw("answer") < self.dials.chance(self.primitive.id, self.level)
+
     def _answer(self) -> Answer:
-        if self._draw("answer") < self.dials.chance(self.primitive.id, self.level):
+        if self.succeeds:
             return self.probe.reference
         return self.probe.wrong[0] if self.probe.wrong else _WRONG
 
