@@ -148,7 +148,8 @@ def main() -> None:
     runs = list(anyio.run(measure).values())
     print(f"\n{MODEL} in {HARNESS}, {REPETITIONS} repetitions, temperature {TEMPERATURE}; 95 % intervals")
     print(
-        "| task | original (runs) | variant (runs) | difference | tokens: original | variant | seconds: original | variant |"
+        "| task | original (runs) | variant (runs) | difference "
+        "| tokens: original | variant | seconds: original | variant |"
     )
     print("|---|--:|--:|--:|--:|--:|--:|--:|")
     for task in dict.fromkeys(run.task_id for run in runs):

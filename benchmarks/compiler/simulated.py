@@ -1,8 +1,8 @@
-"""Does lowering help? Skills with one gap before and after the compile, on a processor whose truth is dialled in.
+"""Does lowering help? Skills with one gap, before and after the compile, on a processor with dialled-in truth.
 
-``python -m benchmarks.compiler.simulated`` takes the test skills of ``tests/labels/requirements``: what a place
-needs, and what it needs once its ladder has been climbed down, was written by hand before the analyser and
-the ladders were. The processor succeeds at every level it holds with 0.97 and above it with 0.03; the
+``python -m benchmarks.compiler.simulated`` takes the test skills of ``tests/labels/requirements``: what a
+place needs, and what it needs once its ladder has been climbed down, was written by hand before the analyser
+and the ladders were. The processor succeeds at every level it holds with 0.97 and above it with 0.03; the
 analyser's own opinion of the variant is not asked. ``SKVM_BENCH_RUNS`` takes more or fewer runs a skill.
 """
 

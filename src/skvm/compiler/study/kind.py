@@ -36,7 +36,8 @@ _WORKFLOW = re.compile(
 _NUMBERED = re.compile(r"(?:\d+|[一二三四五六七八九十]+)\s*[.)、:：]\s*\S")
 _MAKES = re.compile(
     r"\b(?:writ(?:e|es|ing)|draft|compos(?:e|ing)|design(?:s|ing)?|creat(?:e|es|ing) (?:\w+ ){0,4}?"
-    r"(?:art|content|copy|posts?|stories|story|images?|posters?|gifs?|music|pages?|documents?|code|interfaces?)"
+    r"(?:art|content|copy|posts?|stories|story|images?|posters?|gifs?|music|pages?|documents?|code"
+    r"|interfaces?)"
     r"|brand(?:ing)?|style guide|guidance for|copywrit\w+|storytelling|creative|code generation|best practices"
     r"|blog|newsletter|essay|prompts? for)\b|写作|文案|创作|设计|撰写",
     re.IGNORECASE,
