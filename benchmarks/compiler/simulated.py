@@ -1,4 +1,4 @@
-"""Does lowering help? Skills with one gap, before and after the compile, on a processor with dialled-in truth.
+"""Does lowering help? Skills with one gap, before and after a compile, on a processor of known truth.
 
 ``python -m benchmarks.compiler.simulated`` takes the test skills of ``tests/labels/requirements``: what a
 place needs, and what it needs once its ladder has been climbed down, was written by hand before the analyser

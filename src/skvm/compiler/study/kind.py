@@ -38,7 +38,8 @@ _MAKES = re.compile(
     r"\b(?:writ(?:e|es|ing)|draft|compos(?:e|ing)|design(?:s|ing)?|creat(?:e|es|ing) (?:\w+ ){0,4}?"
     r"(?:art|content|copy|posts?|stories|story|images?|posters?|gifs?|music|pages?|documents?|code"
     r"|interfaces?)"
-    r"|brand(?:ing)?|style guide|guidance for|copywrit\w+|storytelling|creative|code generation|best practices"
+    r"|brand(?:ing)?|style guide|guidance for|copywrit\w+|storytelling|creative|code generation"
+    r"|best practices"
     r"|blog|newsletter|essay|prompts? for)\b|写作|文案|创作|设计|撰写",
     re.IGNORECASE,
 )
