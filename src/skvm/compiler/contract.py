@@ -164,6 +164,7 @@ class RegisteredPass:
         needs_profile: Whether it cannot run without one.
         consumes: Artifact keys it reads.
         produces: Artifact keys it gives.
+        version: Raised whenever the pass makes something else of the same inputs; part of a build's key.
     """
 
     id: str
@@ -172,6 +173,7 @@ class RegisteredPass:
     needs_profile: bool = False
     consumes: tuple[str, ...] = ()
     produces: tuple[str, ...] = ()
+    version: int = 1
 
 
 PASSES: Registry[RegisteredPass] = Registry("pass", package="skvm.compiler.passes", group="skvm.passes")
@@ -186,19 +188,20 @@ def compiler_pass(
     needs_profile: bool = False,
     consumes: tuple[str, ...] = (),
     produces: tuple[str, ...] = (),
+    version: int = 1,
 ) -> Callable[[P], P]:
     """Register a pass class.
 
     Raises:
-        ValueError: The name is taken or the number is not positive.
+        ValueError: The name is taken, or number or version is not positive.
     """
-    if number < 1:
-        raise ValueError(f"pass {name!r}: number must be positive")
+    if number < 1 or version < 1:
+        raise ValueError(f"pass {name!r}: number and version must be positive")
 
     def decorate(factory: P) -> P:
         PASSES.register(
             name,
-            RegisteredPass(name, number, factory, needs_profile, consumes, produces),
+            RegisteredPass(name, number, factory, needs_profile, consumes, produces, version),
         )
         return factory
 

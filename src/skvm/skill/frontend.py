@@ -143,6 +143,7 @@ def parse_skill(
         steps=structure.steps,
         tables=structure.tables,
         references=find_references(source, start, structure, bundle, Resolver(bundle, id)),
+        indented=structure.indented,
         resources=bundle,
         contents=dict(contents or {}),
         diagnostics=sort_diagnostics([*found, *findings.all()]),

@@ -172,6 +172,7 @@ class Skill:
     Args:
         id: Basename of the folder (or its parent's if that looks like ``v1``…).
         source: Every byte of ``SKILL.md``.
+        indented: Code blocks without a fence, marked by indentation alone.
         root: The folder it was read from; ``None`` for one made in memory. Not part of its identity.
         resources: Bundle files in order of path; ``skvm.lock`` and VCS data are never among them.
         contents: Bytes of bundle files that were made in memory, by path; others are read from ``root``.
@@ -187,6 +188,7 @@ class Skill:
     steps: tuple[Step, ...] = ()
     tables: tuple[Table, ...] = ()
     references: tuple[Reference, ...] = ()
+    indented: tuple[Span, ...] = ()
     resources: tuple[Resource, ...] = ()
     contents: Mapping[str, bytes] = field(default_factory=dict, hash=False)
     diagnostics: tuple[Diagnostic, ...] = field(default=(), compare=False)

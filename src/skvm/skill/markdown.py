@@ -52,6 +52,7 @@ class MarkdownStructure:
 
     Args:
         code_spans: Inline code, back-ticks included.
+        indented: Code blocks that have no fence.
         max_depth: Deepest nesting of list items and block quotes.
         deepest: Where that depth was first reached.
     """
@@ -64,6 +65,7 @@ class MarkdownStructure:
     code_spans: tuple[Span, ...]
     max_depth: int
     deepest: Span | None
+    indented: tuple[Span, ...] = ()
 
 
 def parse_markdown(source: bytes, start: int, text: str) -> MarkdownStructure:
@@ -109,6 +111,7 @@ class _Reader:
         self.tables: list[Table] = []
         self.links: list[Link] = []
         self.code_spans: list[Span] = []
+        self.indented: list[Span] = []
         self.max_depth = 0
         self.deepest: Span | None = None
         self._depth = 0
@@ -225,7 +228,7 @@ class _Reader:
     def _start_code(self, details: Any, start: int, end: int) -> None:
         self._end_line(start, end)
         info = details["Fenced"] if isinstance(details, dict) else None
-        # An indented block is code as well, but no fence: its text is swallowed, nothing is recorded.
+        # An indented block is code as well, but no fence: its place is all there is to record.
         self._code = (start, -1 if info is None else end, info or "", -1)
 
     def _end_code(self, start: int, end: int) -> None:
@@ -234,6 +237,8 @@ class _Reader:
         self._code = None
         if closing >= 0:
             self.fences.append(self._fence(opened, closing, info, text_end))
+        else:
+            self.indented.append(Span(opened, self._trim(opened, max(opened, text_end))))
 
     def _fence(self, start: int, end: int, info: str, text_end: int) -> CodeFence:
         end = self._trim(start, end)
@@ -369,6 +374,7 @@ class _Reader:
             code_spans=tuple(self.code_spans),
             max_depth=self.max_depth,
             deepest=self.deepest,
+            indented=tuple(self.indented),
         )
 
     def _sections(self) -> list[Heading]:
