@@ -7,15 +7,13 @@ put back one requirement at a time, in the order given.
 
 from __future__ import annotations
 
-import bisect
-import re
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from skvm.compiler.contract import PassResult, Requirement
 from skvm.compiler.findings import SKV203
-from skvm.compiler.reading.prose import Prose
+from skvm.compiler.keeping import Loss, find_losses
+from skvm.compiler.placing import Places
 from skvm.compiler.requirements import Analysis, analyse
 from skvm.diagnostics import Diagnostic, Span
 from skvm.errors import UsageError
@@ -25,24 +23,7 @@ from skvm.skill.ir import Skill
 from skvm.target.gap import shortfall
 from skvm.target.profile import Profile
 
-__all__ = ["Guarded", "budget_lines", "enforce", "is_normative", "normative_sentences"]
-
-_NORMATIVE = re.compile(
-    r"\b(?:must|never|always|only|shall|should|do not|don['’]t|does not|cannot|can['’]t|may not|required?|"
-    r"mandatory|forbidden|prohibited|not allowed|ensure|make sure|unless|except|avoid|important|warning)\b"
-    r"|必须|不要|禁止|不得|务必|严禁|不可|不能|只能|切勿|应当|除非",
-    re.IGNORECASE,
-)
-
-
-def is_normative(text: str) -> bool:
-    """Whether a sentence commands, forbids or limits, in any case of letters, in English or Chinese."""
-    return _NORMATIVE.search(text) is not None
-
-
-def normative_sentences(skill: Skill) -> list[str]:
-    """Every such sentence outside code, runs of white space made one blank."""
-    return [_plain(found.text) for found in Prose(skill).sentences if is_normative(found.text)]
+__all__ = ["Guarded", "budget_lines", "enforce"]
 
 
 def budget_lines(line_count: int) -> int:
@@ -67,14 +48,6 @@ class Guarded:
     dropped: tuple[tuple[Edit, str], ...] = ()
     files: Mapping[str, bytes] = field(default_factory=dict)
     diagnostics: tuple[Diagnostic, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class _Violation:
-    """A rule broken, and the edits at fault (indices); nobody in particular where empty."""
-
-    message: str
-    culprits: frozenset[int] = frozenset()
 
 
 def enforce(
@@ -108,7 +81,7 @@ def enforce(
         standing = [index for index in standing if index not in blamed]
     edits = tuple(result.edits[index] for index in standing)
     files = court.files_for(edits)
-    made = rewrite_skill(skill, edits, files) if edits or files else skill
+    made = court.made(edits, files)
     lost = tuple((result.edits[index], dropped[index]) for index in sorted(dropped))
     findings = tuple(
         SKV203.at(
@@ -131,9 +104,20 @@ class _Court:
         self.profile = profile
         self.budget = max(0, budget)
         self.analysis: Analysis = analyse(skill) if profile and result.edits else Analysis((), ())
-        self.normative = [
-            (found.span, _plain(found.text)) for found in Prose(skill).sentences if is_normative(found.text)
-        ]
+        self._made: tuple[tuple[Edit, ...], frozenset[str], Skill] = ((), frozenset(), skill)
+
+    def made(self, edits: Sequence[Edit], files: Mapping[str, bytes]) -> Skill:
+        """The skill with some edits and files; what was asked for last is remembered.
+
+        Raises:
+            EditConflictError: The edits overlap or lie outside.
+            UsageError: A file cannot lie in a bundle.
+        """
+        known_edits, known_files, skill = self._made
+        if known_edits != tuple(edits) or known_files != frozenset(files):
+            skill = rewrite_skill(self.skill, edits, files)
+            self._made = (tuple(edits), frozenset(files), skill)
+        return skill
 
     def files_for(self, edits: Sequence[Edit]) -> dict[str, bytes]:
         """The pass's files, without those only dropped edits speak of."""
@@ -162,7 +146,7 @@ class _Court:
                 kept = sorted(kept + members)
         return kept, dropped
 
-    def violations(self, standing: Sequence[int]) -> list[_Violation]:
+    def violations(self, standing: Sequence[int]) -> list[Loss]:
         """What a selection of edits breaks."""
         edits = {index: self.result.edits[index] for index in standing}
         files = self.files_for(list(edits.values()))
@@ -173,93 +157,35 @@ class _Court:
             blamed = frozenset(
                 index for index, edit in edits.items() if any(path in _speaks(edit) for path in taken)
             )
-            return [_Violation(f"the bundle already has {taken[0]}", blamed)] if blamed else []
+            return [Loss(f"the bundle already has {taken[0]}", blamed)] if blamed else []
         if conflict := _conflict(edits, len(self.skill.source)):
             return [conflict]
         try:
-            made = rewrite_skill(self.skill, list(edits.values()), files)
+            made = self.made(list(edits.values()), files)
         except (EditConflictError, UsageError) as error:
-            return [_Violation(str(error))]
+            return [Loss(str(error))]
         return (
             self._over_budget(edits)
-            or self._kept(made, edits)
-            or self._references(made, edits)
+            or find_losses(self.skill, made, edits, files)
             or self._lowered(made, edits)
         )
 
-    def _over_budget(self, edits: Mapping[int, Edit]) -> list[_Violation]:
+    def _over_budget(self, edits: Mapping[int, Edit]) -> list[Loss]:
         total = 0
         for index, edit in edits.items():
             replaced = self.skill.source[edit.span.start : edit.span.end].count(b"\n")
             total += max(0, edit.new_text.count("\n") - replaced)
             if total > self.budget:
-                return [_Violation(f"more than {self.budget} lines would be added", frozenset({index}))]
+                return [Loss(f"more than {self.budget} lines would be added", frozenset({index}))]
         return []
 
-    def _kept(self, made: Skill, edits: Mapping[int, Edit]) -> list[_Violation]:
-        found: list[_Violation] = []
-        released = {_plain(text) for edit in edits.values() for text in edit.releases}
-        front = self.skill.source[: self.skill.body.start]
-        if front != made.source[: made.body.start] or (self.skill.frontmatter is None) != (
-            made.frontmatter is None
-        ):
-            found.append(_Violation("the frontmatter would change", _touching(edits, Span(0, len(front)))))
-        before = [(heading.level, heading.title) for heading in self.skill.headings]
-        before = [entry for entry in before if entry[1] not in released]
-        after = [(heading.level, heading.title) for heading in made.headings]
-        if before != [entry for entry in after if entry[1] not in released]:
-            blamed = frozenset(i for heading in self.skill.headings for i in _touching(edits, heading.span))
-            found.append(_Violation("a heading would change", blamed))
-        found += self._code(made, edits, released)
-        words = "\0".join(_plain(made.text(block.span)) for block in Prose(made).blocks)
-        for span, text in self.normative:
-            if text not in words and text not in released:
-                found.append(
-                    _Violation(f"a normative sentence would be lost: {text[:80]!r}", _touching(edits, span))
-                )
-        return found
-
-    def _code(self, made: Skill, edits: Mapping[int, Edit], released: set[str]) -> list[_Violation]:
-        after = Counter((fence.language, made.text(fence.content).strip()) for fence in made.fences)
-        found: list[_Violation] = []
-        for fence in self.skill.fences:
-            code = (fence.language, self.skill.text(fence.content).strip())
-            if after[code] > 0:
-                after[code] -= 1
-            elif _plain(code[1]) not in released:
-                found.append(_Violation("a code block would change or go", _touching(edits, fence.span)))
-        return found
-
-    def _references(self, made: Skill, edits: Mapping[int, Edit]) -> list[_Violation]:
-        broken = {ref.target for ref in self.skill.references if ref.resource is None}
-        missing = {ref.target for ref in made.references if ref.resource is None} - broken
-        local = sorted(
-            target for target in missing if not re.match(r"[a-z][a-z0-9+.-]*:|#|//", target, re.IGNORECASE)
-        )
-        speaks = {index: edit.new_text for index, edit in edits.items()}
-        found = [
-            _Violation(
-                f"{target} would lead nowhere",
-                frozenset(index for index, text in speaks.items() if target in text),
-            )
-            for target in local
-            if any(target in text for text in speaks.values())
-        ]
-        resolved = {ref.target for ref in made.references if ref.resource is not None}
-        found += [
-            _Violation(f"the reference to {ref.target} would go", _touching(edits, ref.span))
-            for ref in self.skill.references
-            if ref.resource is not None and ref.target not in resolved
-        ]
-        return found
-
-    def _lowered(self, made: Skill, edits: Mapping[int, Edit]) -> list[_Violation]:
+    def _lowered(self, made: Skill, edits: Mapping[int, Edit]) -> list[Loss]:
         """Whether every requirement an edit was made for is lower now, and no new gap was made."""
         if self.profile is None:
             return []
         after = analyse(made)
-        places = _Places(list(edits.values()))
-        found: list[_Violation] = []
+        places = Places(list(edits.values()))
+        found: list[Loss] = []
         groups: dict[tuple[str, Span], list[int]] = {}
         for index, edit in edits.items():
             lowered = [(edit.primitive_id, edit.requirement)] if edit.requirement is not None else []
@@ -270,14 +196,14 @@ class _Court:
             now = _highest(after, primitive_id, places.after(span))
             if now >= was:
                 message = f"{primitive_id} would still need L{now} there"
-                found.append(_Violation(message, frozenset(members)))
+                found.append(Loss(message, frozenset(members)))
         for index, edit in edits.items():
             region = places.after(edit.span)
             for needed in after.requirements:
                 lacks = shortfall(self.profile, needed.primitive_id, needed.level) is not None
                 if lacks and needed.span.overlaps(region) and not self._needed_before(needed, edit):
                     message = f"it would need {needed.primitive_id} {needed.level}, which the target lacks"
-                    found.append(_Violation(message, frozenset({index})))
+                    found.append(Loss(message, frozenset({index})))
         return found
 
     def _needed_before(self, needed: Requirement, edit: Edit) -> bool:
@@ -289,12 +215,12 @@ class _Court:
         )
 
 
-def _conflict(edits: Mapping[int, Edit], size: int) -> _Violation | None:
+def _conflict(edits: Mapping[int, Edit], size: int) -> Loss | None:
     """The later one of two edits that claim the same bytes."""
     taken: list[Span] = []
     for index, edit in edits.items():
         if edit.span.end > size:
-            return _Violation("it lies outside the skill", frozenset({index}))
+            return Loss("it lies outside the skill", frozenset({index}))
         inside = any(
             span.overlaps(edit.span)
             or span.start < edit.span.start < span.end
@@ -302,17 +228,9 @@ def _conflict(edits: Mapping[int, Edit], size: int) -> _Violation | None:
             for span in taken
         )
         if inside:
-            return _Violation("another edit changes the same place", frozenset({index}))
+            return Loss("another edit changes the same place", frozenset({index}))
         taken.append(edit.span)
     return None
-
-
-def _touching(edits: Mapping[int, Edit], span: Span) -> frozenset[int]:
-    return frozenset(
-        index
-        for index, edit in edits.items()
-        if edit.span.overlaps(span) or (not len(edit.span) and span.start < edit.span.start < span.end)
-    )
 
 
 def _speaks(edit: Edit) -> str:
@@ -330,26 +248,3 @@ def _highest(analysis: Analysis, primitive_id: str, span: Span) -> int:
         ),
         default=0,
     )
-
-
-def _plain(text: str) -> str:
-    return " ".join(text.split())
-
-
-class _Places:
-    """Where bytes lie after edits have been applied."""
-
-    def __init__(self, edits: Sequence[Edit]) -> None:
-        ordered = sorted(edits, key=lambda edit: edit.span)
-        self._starts = [edit.span.start for edit in ordered]
-        self._ends = [edit.span.end for edit in ordered]
-        self._shifts = [0]
-        for edit in ordered:
-            grown = len(edit.new_text.encode()) - len(edit.span)
-            self._shifts.append(self._shifts[-1] + grown)
-
-    def after(self, span: Span) -> Span:
-        """The span with everything that was put into it or at its end."""
-        start = span.start + self._shifts[bisect.bisect_left(self._starts, span.start)]
-        end = span.end + self._shifts[bisect.bisect_right(self._starts, span.end)]
-        return Span(min(start, end), max(start, end))

@@ -45,12 +45,6 @@ class Analysis:
     requirements: tuple[Requirement, ...]
 
 
-def read(skill: Skill) -> Reading:
-    """A skill as detectors and ladders read it."""
-    prose = Prose(skill)
-    return Reading(prose, read_names(prose))
-
-
 @dataclass(frozen=True, slots=True)
 class _Key:
     """What an analysis depends on; the skill itself is only carried along."""
@@ -61,6 +55,11 @@ class _Key:
     skill: Skill = field(compare=False)
 
 
+def read(skill: Skill) -> Reading:
+    """A skill as detectors, ladders and guard read it; the last few are remembered."""
+    return _read(_Key(skill.id, skill.source, skill.resources, skill))
+
+
 def analyse(skill: Skill) -> Analysis:
     """Find purposes and requirements; what was found for the last few skills is remembered."""
     return _analyse(_Key(skill.id, skill.source, skill.resources, skill))
@@ -69,6 +68,12 @@ def analyse(skill: Skill) -> Analysis:
 def primitives_for(skill: Skill) -> tuple[str, ...]:
     """What a profile must hold to compile this skill: what it needs, and what rewrites lean on instead."""
     return tuple(sorted({found.primitive_id for found in analyse(skill).requirements} | {"tool.exec"}))
+
+
+@lru_cache(maxsize=16)
+def _read(key: _Key) -> Reading:
+    prose = Prose(key.skill)
+    return Reading(prose, read_names(prose))
 
 
 @lru_cache(maxsize=16)

@@ -14,10 +14,12 @@ import pytest
 from skvm.compiler.assembly import assemble
 from skvm.compiler.contract import PassContext, PassResult
 from skvm.compiler.gaps import find_gaps
-from skvm.compiler.guard import enforce, normative_sentences
+from skvm.compiler.guard import enforce
 from skvm.compiler.ladder import Ground
 from skvm.compiler.pipeline import PipelineResult, resolve_passes, run_passes
 from skvm.compiler.proof import proof_of, remaining_gaps
+from skvm.compiler.reading.norms import normative_sentences
+from skvm.compiler.reading.prose import Prose
 from skvm.compiler.requirements import analyse, read
 from skvm.skill.emit import emit_skill, rewrite_skill, skill_digest
 from skvm.skill.frontend import load_skill
@@ -194,9 +196,8 @@ def test_the_gaps_are_closed_and_the_proof_says_so(body: str, tmp_path: Path) ->
     assert not result.steps[0].dropped
     left = {gap.requirement.primitive_id for gap in remaining_gaps(result.skill, weak())}
     assert not left & {"reason.arithmetic", "reason.logic", "follow.format", "tool.file.write"}
-    assert normative_sentences(skill) == [
-        text for text in normative_sentences(result.skill) if text in normative_sentences(skill)
-    ]
+    before = normative_sentences(Prose(skill))
+    assert before == [text for text in normative_sentences(Prose(result.skill)) if text in before]
     main = result.steps[0].edits[0]
     assert main.rule == "assemble"
     assert set(main.files) <= set(result.steps[0].files)

@@ -11,8 +11,8 @@ import pytest
 
 from skvm.compiler.contract import PassContext
 from skvm.compiler.gaps import find_gaps
-from skvm.compiler.guard import normative_sentences
 from skvm.compiler.pipeline import resolve_passes, run_passes
+from skvm.compiler.reading.norms import normative_sentences
 from skvm.compiler.reading.prose import Prose
 from skvm.compiler.requirements import analyse
 from skvm.skill.frontend import load_skill
@@ -42,7 +42,7 @@ def _loses(before: Skill, after: Skill, released: set[str]) -> list[str]:
     codes = Counter(after.text(fence.content).strip() for fence in after.fences)
     lost = list((Counter(before.text(fence.content).strip() for fence in before.fences) - codes).elements())
     words = "\0".join(" ".join(after.text(block.span).split()) for block in Prose(after).blocks)
-    return lost + [text for text in normative_sentences(before) if text not in words and text not in released]
+    return lost + [text for text in normative_sentences(Prose(before)) if text not in words and text not in released]
 
 
 def test_every_skill_against_every_profile(public_data: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from skvm.compiler.contract import PassResult
-from skvm.compiler.guard import budget_lines, enforce, is_normative, normative_sentences
+from skvm.compiler.guard import budget_lines, enforce
+from skvm.compiler.reading.norms import is_normative, normative_sentences
 from skvm.compiler.reading.prose import Prose
 from skvm.diagnostics import Span
 from skvm.skill.edit import Edit
@@ -191,7 +192,7 @@ def test_whatever_passes_keeps_what_must_be_kept(data: st.DataObject) -> None:
         codes = Counter(made.text(fence.content).strip() for fence in made.fences)
         assert not Counter(skill.text(fence.content).strip() for fence in skill.fences) - codes
         prose = " ".join(" ".join(made.text(block.span).split()) for block in Prose(made).blocks)
-        assert all(sentence in prose for sentence in normative_sentences(skill))
+        assert all(sentence in prose for sentence in normative_sentences(Prose(skill)))
         assert [(item.level, item.title) for item in made.headings] == [
             (item.level, item.title) for item in skill.headings
         ]
