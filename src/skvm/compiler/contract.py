@@ -38,7 +38,7 @@ class Requirement:
         level: At least this level (L1–L3).
         evidence: The words of the skill that say so.
         span: Where they stand in ``SKILL.md``.
-        path: The bundle file they stand in instead, if they do.
+        path: The bundle file those words are about, where its content decides the level.
     """
 
     purpose_id: str

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
+from skvm.compiler.reading.bundle import Bundle
 from skvm.compiler.reading.names import Names
 from skvm.compiler.reading.prose import Prose
 from skvm.diagnostics import Span
@@ -20,19 +21,26 @@ class Need:
 
     Args:
         level: At least this level, L1–L3.
-        span: The words that say so.
+        span: The words of ``SKILL.md`` that say so.
+        path: The bundle file those words are about, where its content decides the level.
     """
 
     level: Level
     span: Span
+    path: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """A skill as detectors and ladders read it: its prose and the names it uses."""
+    """A skill as detectors and ladders read it: its prose, the names it uses, the scripts of its bundle."""
 
     prose: Prose
     names: Names
+
+    @property
+    def bundle(self) -> Bundle:
+        """The scripts of the skill's bundle, read when asked for."""
+        return Bundle(self.prose.skill)
 
 
 @dataclass(frozen=True, slots=True)

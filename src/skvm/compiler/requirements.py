@@ -86,7 +86,9 @@ def _analyse(key: _Key) -> Analysis:
         for need in detector.find(reading):
             purpose = _purpose_at(purposes, need.span.start)
             requirements.append(
-                Requirement(purpose.id, primitive_id, need.level, _evidence(skill, need.span), need.span)
+                Requirement(
+                    purpose.id, primitive_id, need.level, _evidence(skill, need.span), need.span, need.path
+                )
             )
     requirements.sort(key=lambda found: (found.span, found.primitive_id))
     return Analysis(purposes, tuple(requirements))
