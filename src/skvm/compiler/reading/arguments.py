@@ -15,10 +15,7 @@ _POSITION = re.compile(r"\$(?:\{([1-9])(:?[-=?+][^}]*)?\}|([1-9])\b)")
 _NAMED = re.compile(r"^\s*(?:local\s+|readonly\s+)?([A-Za-z_]\w*)=[\"']?\$\{?([1-9])(?!\d)", re.MULTILINE)
 _FUNCTION = re.compile(r"^(?:function[ \t]+)?[\w-]+[ \t]*\(\)[ \t]*\{[ \t]*\n(?:(?!\}).*\n)*\}", re.MULTILINE)
 _WHOLE = re.compile(r"\bgetopts?\b|\$[@*#]|\"\$\{?@|\bshift\b|\bcase\b")
-_NODE_FUNCTION = re.compile(
-    r"^(?:function[ \t]+)?[\w-]+[ \t]*\(\)[ \t]*\{[ \t]*\n(?:(?!\}).*\n)*\}", re.MULTILINE
-)
-_WHOLE = re.compile(r"process\.argv(?!\s*\[\s*[2-9]\s*\])|\b(?:commander|yargs|minimist|parseArgs)\b")
+_NODE_WHOLE = re.compile(r"process\.argv(?!\s*\[\s*[2-9]\s*\])|\b(?:commander|yargs|minimist|parseArgs)\b")
 _NODE_POSITION = re.compile(
     r"(?:(?:const|let|var)\s+(\w+)\s*=[^;\n]{0,40})?process\.argv\s*\[\s*([2-9])\s*\]"
 )
