@@ -42,10 +42,13 @@ _PRIVATE = re.compile(r"skvm-(?:run|grade)-(?P<pid>\d+)-(?P<started>\d+)-\w+")
 _VARIANT_FILES = (
     "meta.json",
     "compilation-plan.json",
+    "env-lock.json",
+    "env-manifest.json",
     "env-setup.sh",
-    "workflow-dag.md",
+    "permissions.json",
     "plan.json",
     "proof.json",
+    "workflow-dag.md",
 )
 
 
