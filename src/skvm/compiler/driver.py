@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -10,23 +9,53 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import skvm
-from skvm.compiler.contract import PassContext
-from skvm.compiler.findings import SKV204, SKV205
+from skvm.compiler.admission import admit_partial, admit_skill, admit_target
+from skvm.compiler.build import build_key, inputs_of, json_digest
+from skvm.compiler.contract import CompileOptions, Counsel, PassContext
+from skvm.compiler.faults import SKV236
+from skvm.compiler.findings import SKV205
+from skvm.compiler.lockfile import (
+    LOCK_NAME,
+    LockedBuild,
+    check_frozen,
+    check_outcome,
+    read_lock,
+    record_build,
+    target_name,
+)
 from skvm.compiler.pipeline import PipelineResult, pass_tag, resolve_passes, run_passes
-from skvm.compiler.proof import proof_of, remaining_gaps
-from skvm.compiler.requirements import analyse
-from skvm.compiler.variant import RESERVED, is_complete, json_bytes, variant_dir, variant_lock, write_variant
+from skvm.compiler.proof import proof_of, remaining_gaps, seal
+from skvm.compiler.records import meta_record, variant_records
+from skvm.compiler.standing import standing_build
+from skvm.compiler.variant import is_complete, json_bytes, variant_dir, variant_lock, write_variant
 from skvm.diagnostics import Diagnostic, Severity
-from skvm.errors import FindingsError, UsageError
+from skvm.errors import UsageError
 from skvm.settings import Settings
 from skvm.skill.emit import skill_digest
 from skvm.skill.frontend import load_skill
 from skvm.skill.ir import Skill
-from skvm.target.gap import is_measured
 from skvm.target.profile import Profile
 
-__all__ = ["CompileResult", "compile_skill", "is_complete"]
+__all__ = ["BuildMode", "CompileResult", "compile_skill", "is_complete", "remaining_gaps"]
+
+
+@dataclass(frozen=True, slots=True)
+class BuildMode:
+    """How a build treats what was built before.
+
+    Args:
+        force: Build even if the same build lies there complete.
+        frozen: The build must be the one the lock describes.
+        lock: Whether ``skvm.lock`` beside the skill is read and written.
+    """
+
+    force: bool = False
+    frozen: bool = False
+    lock: bool = False
+
+
+_DEFAULT_OPTIONS = CompileOptions()
+_DEFAULT_MODE = BuildMode()
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,10 +68,11 @@ class CompileResult:
         model: Full model id of the target.
         harness: Harness name of the target.
         variant: Where the variant lies; ``None`` after a dry run.
-        pipeline: Passes, edits, artifacts.
+        pipeline: Passes, edits, artifacts; of a build that stood already only skill and artifacts.
         proof: What ``proof.json`` holds.
         diagnostics: Everything noticed.
         duration_ms: Wall time.
+        is_reused: Whether the same build lay there already, and nothing was done.
     """
 
     original: Skill
@@ -55,11 +85,17 @@ class CompileResult:
     diagnostics: tuple[Diagnostic, ...] = ()
     duration_ms: float = 0.0
     records: Mapping[str, bytes] = field(default_factory=dict, repr=False)
+    is_reused: bool = False
 
     @property
     def is_unchanged(self) -> bool:
         """Whether the variant is the original."""
         return self.skill.source == self.original.source and self.skill.resources == self.original.resources
+
+    @property
+    def build_key(self) -> str:
+        """The key of the build."""
+        return str(self.proof["build"]["key"])
 
 
 async def compile_skill(
@@ -71,6 +107,10 @@ async def compile_skill(
     settings: Settings,
     passes: Sequence[str] = ("1",),
     dry_run: bool = False,
+    options: CompileOptions = _DEFAULT_OPTIONS,
+    counsel: Counsel | None = None,
+    mode: BuildMode = _DEFAULT_MODE,
+    failures: Mapping[str, Sequence[Mapping[str, Any]]] | None = None,
 ) -> CompileResult:
     """Compile one skill for one target and write the variant.
 
@@ -82,100 +122,129 @@ async def compile_skill(
         settings: Where variants lie.
         passes: Pass numbers or names.
         dry_run: Do everything except write.
+        options: What the person decided.
+        counsel: The compiler model; ``None`` for a static compile.
+        mode: What to do with earlier builds and the lock.
+        failures: Failure reports that belong to the profile, by ``primitive/level``.
 
     Raises:
         UsageError: The skill cannot be read, a pass is unknown, or the profile is missing.
-        FindingsError: The profile is another target's, or lacks what the skill needs because it is partial.
+        FindingsError: The profile is another target's, or lacks what the skill needs because it is partial;
+            or the build is frozen and not the one the lock describes.
         InfrastructureError: The disk refuses, or another process compiles this variant.
     """
     started, started_at = time.perf_counter(), datetime.now(UTC)
     chosen = resolve_passes(passes)
     if profile is not None:
-        _check_target(profile, model, harness)
+        admit_target(profile, model, harness)
     loaded = load_skill(skill) if isinstance(skill, Path) else skill
-    _check_skill(loaded)
-    partial = _check_partial(loaded, profile) if profile is not None else ()
+    admit_skill(loaded)
+    partial = admit_partial(loaded, profile) if profile is not None else ()
     tag = pass_tag(chosen)
     place = variant_dir(settings.proposals_dir, harness=harness, model=model, skill_id=loaded.id, tag=tag)
-    result = await run_passes(loaded, chosen, PassContext(model, harness, profile))
-    findings = (*partial, *result.diagnostics, *_narrowed(result, profile))
-    proof = proof_of(loaded, result, profile)
-    numbers = {registered.id: registered.number for registered in chosen}
-    duration_ms = (time.perf_counter() - started) * 1000
-    records = _records(loaded, result, proof, model=model, harness=harness, profile=profile, tag=tag)
-    records["meta.json"] = json_bytes(
-        _meta(
-            loaded,
-            result,
-            model=model,
-            harness=harness,
-            profile=profile,
-            tag=tag,
-            numbers=numbers,
-            started_at=started_at,
-            duration_ms=duration_ms,
-        )
+    inputs = inputs_of(
+        loaded,
+        model=model,
+        harness=harness,
+        profile=profile,
+        passes=chosen,
+        options=options,
+        failures=failures,
+    ).record()
+    lock = _lock_path(loaded, mode)
+    name = target_name(harness, model, tag)
+    locked = check_frozen(name, inputs, read_lock(lock), lock) if mode.frozen and lock else None
+    done = _Done(loaded, model, harness, None if dry_run else place, started)
+    if not mode.force and not dry_run and (found := standing_build(place, loaded, inputs)):
+        if locked is not None and lock is not None:
+            check_outcome(locked, str(found.proof["build"]["key"]), str(found.proof["variant"]), lock)
+        return done.result(found.pipeline, found.proof, partial, {}, is_reused=True)
+    result = await run_passes(
+        loaded, chosen, PassContext(model, harness, profile, options=options, counsel=counsel)
     )
+    answers = counsel.answers if counsel is not None else {}
+    digests = {key: json_digest(answers[key]) for key in sorted(answers)}
+    if locked is not None and lock is not None:
+        check_outcome(locked, build_key(inputs, digests), skill_digest(result.skill), lock)
+    records = variant_records(
+        loaded, result, model=model, harness=harness, inputs=inputs, tag=tag, failures=failures or {}
+    )
+    proof = seal(proof_of(loaded, result, profile, inputs=inputs, answers=digests), records, result.skill)
+    records["proof.json"] = json_bytes(proof)
+    records["meta.json"] = meta_record(
+        result,
+        proof,
+        records["proof.json"],
+        passes=chosen,
+        started_at=started_at,
+        duration_ms=(time.perf_counter() - started) * 1000,
+    )
+    findings = (*partial, *result.diagnostics, *_narrowed(result, profile))
     if not dry_run:
         with variant_lock(place):
             write_variant(place, result.skill, records)
-    return CompileResult(
-        original=loaded,
-        skill=result.skill,
-        model=model,
-        harness=harness,
-        variant=None if dry_run else place,
-        pipeline=result,
-        proof=proof,
-        diagnostics=findings,
-        duration_ms=duration_ms,
-        records=records,
+        if lock is not None and not mode.frozen:
+            findings += _write_lock(lock, name, proof, answers)
+    return done.result(result, proof, findings, records)
+
+
+@dataclass(frozen=True, slots=True)
+class _Done:
+    """What of a result is known before the passes run."""
+
+    original: Skill
+    model: str
+    harness: str
+    variant: Path | None
+    started: float
+
+    def result(
+        self,
+        pipeline: PipelineResult,
+        proof: Mapping[str, Any],
+        findings: tuple[Diagnostic, ...],
+        records: Mapping[str, bytes],
+        *,
+        is_reused: bool = False,
+    ) -> CompileResult:
+        return CompileResult(
+            original=self.original,
+            skill=pipeline.skill,
+            model=self.model,
+            harness=self.harness,
+            variant=self.variant,
+            pipeline=pipeline,
+            proof=proof,
+            diagnostics=findings,
+            duration_ms=(time.perf_counter() - self.started) * 1000,
+            records=records,
+            is_reused=is_reused,
+        )
+
+
+def _lock_path(skill: Skill, mode: BuildMode) -> Path | None:
+    """The lock beside the skill, where it is wanted."""
+    if skill.root is not None and (mode.lock or mode.frozen):
+        return skill.root / LOCK_NAME
+    if mode.frozen:
+        raise UsageError(f"skill {skill.id!r} lies in no folder, so it has no {LOCK_NAME}")
+    return None
+
+
+def _write_lock(
+    path: Path, name: str, proof: Mapping[str, Any], answers: Mapping[str, Any]
+) -> tuple[Diagnostic, ...]:
+    """The variant stands whether or not the lock can be written."""
+    build = proof["build"]
+    locked = LockedBuild(
+        build_key=build["key"], inputs=build["inputs"], answers=build["answers"], variant=proof["variant"]
     )
-
-
-def _check_target(profile: Profile, model: str, harness: str) -> None:
-    """The profile must be this target's; the provider segment may differ, the model may not."""
-    same_model = (
-        profile.model == model or profile.model.endswith(f"/{model}") or model.endswith(f"/{profile.model}")
-    )
-    if profile.harness != harness or not same_model:
-        raise FindingsError(
-            f"the profile is of {profile.model} in {profile.harness}, not of {model} in {harness}",
-            help=f"skvm profile --model={model} --adapter={harness}",
-        )
-
-
-def _check_skill(skill: Skill) -> None:
-    """A skill that is not text, or already a variant of ours, is not compiled."""
-    if not skill.source.strip() or b"\0" in skill.source:
-        what = "empty" if not skill.source.strip() else "binary"
-        raise FindingsError(
-            f"skill {skill.id!r}: SKILL.md is {what}", help="skvm lint shows what is wrong with it"
-        )
-    ours = sorted(found.path for found in skill.resources if found.path in RESERVED)
-    if len(ours) == len(RESERVED):
-        raise FindingsError(
-            f"skill {skill.id!r} is a compiled variant already", help="compile the original skill"
-        )
-
-
-def _check_partial(skill: Skill, profile: Profile) -> tuple[Diagnostic, ...]:
-    if not profile.is_partial:
-        return ()
-    needed = {found.primitive_id for found in analyse(skill).requirements}
-    lacking = sorted(primitive_id for primitive_id in needed if not is_measured(profile, primitive_id))
-    target = f"--model={profile.model} --adapter={profile.harness}"
-    if lacking:
-        raise FindingsError(
-            f"SKV204: the profile of {profile.model} in {profile.harness} is partial and lacks "
-            f"{', '.join(lacking)}, which skill {skill.id!r} needs",
-            help=f"skvm profile {target} --primitives={','.join(lacking)}",
-        )
-    return (
-        SKV204.at(
-            f"the profile of {profile.model} in {profile.harness} is partial", help=f"skvm profile {target}"
-        ),
-    )
+    try:
+        record_build(path, name, locked, answers)
+    except (OSError, UsageError) as error:
+        why = error.message if isinstance(error, UsageError) else f"{path}: {error.strerror}"
+        return (SKV236.at(why, path=path, help="--no-lock leaves the lock out"),)
+    return ()
 
 
 def _narrowed(result: PipelineResult, profile: Profile | None) -> tuple[Diagnostic, ...]:
@@ -199,93 +268,3 @@ def _narrowed(result: PipelineResult, profile: Profile | None) -> tuple[Diagnost
                     ),
                 )
     return tuple(found.values())
-
-
-def _records(
-    skill: Skill,
-    result: PipelineResult,
-    proof: Mapping[str, Any],
-    *,
-    model: str,
-    harness: str,
-    profile: Profile | None,
-    tag: str,
-) -> dict[str, bytes]:
-    """Everything of ours in a variant but ``meta.json``: a function of skill, profile and passes."""
-    dropped = [(edit, why) for step in result.steps for edit, why in step.dropped]
-    plan = {
-        "skillName": skill.name,
-        "model": model,
-        "harness": harness,
-        "compiledAt": _stamp(profile),
-        "artifacts": {key: result.artifacts[key] for key in sorted(result.artifacts)},
-        "passRuns": [step.meta.record() for step in result.steps],
-        "guardPassed": not dropped,
-        "guardViolations": [f"{edit.primitive_id or edit.rule}: {why}; rolled back" for edit, why in dropped],
-        "passTag": tag,
-    }
-    records = {"compilation-plan.json": json_bytes(plan), "proof.json": json_bytes(proof)}
-    for key, value in result.artifacts.items():
-        records[f"_artifacts/{key}.json"] = json_bytes(value)
-    for step in result.steps:
-        records[f"_artifacts/_meta/{step.pass_id}.json"] = json_bytes(step.meta.record())
-        records |= step.records
-    return records
-
-
-def _stamp(profile: Profile | None) -> str:
-    """A time that depends on the inputs only: ``SOURCE_DATE_EPOCH``, else the profile's."""
-    epoch = os.environ.get("SOURCE_DATE_EPOCH")
-    if epoch is not None:
-        if not epoch.isdecimal() or int(epoch) > 253_402_300_799:
-            raise UsageError(f"SOURCE_DATE_EPOCH is not a count of seconds: {epoch!r}")
-        return datetime.fromtimestamp(int(epoch), UTC).isoformat().replace("+00:00", "Z")
-    return profile.profiled_at if profile else "1970-01-01T00:00:00Z"
-
-
-def _meta(
-    skill: Skill,
-    result: PipelineResult,
-    *,
-    model: str,
-    harness: str,
-    profile: Profile | None,
-    tag: str,
-    numbers: Mapping[str, int],
-    started_at: datetime,
-    duration_ms: float,
-) -> dict[str, Any]:
-    dropped = any(step.dropped for step in result.steps)
-    return {
-        "schema": 1,
-        "compiledAt": started_at.isoformat(timespec="seconds").replace("+00:00", "Z"),
-        "model": model,
-        "harness": harness,
-        "passes": [step.pass_id for step in result.steps],
-        "passTag": tag,
-        "costUsd": 0,
-        "durationMs": round(duration_ms, 3),
-        "guardPassed": not dropped,
-        "provenance": {
-            "skvmVersion": skvm.__version__,
-            "skillId": skill.id,
-            "skillDigest": skill_digest(skill),
-            "variantDigest": skill_digest(result.skill),
-            "profileDigest": _digest(profile),
-            "compilerModel": "none",
-            "passes": [{"id": step.pass_id, "number": numbers[step.pass_id]} for step in result.steps],
-            "passDurationsMs": {step.pass_id: round(step.meta.duration_ms, 3) for step in result.steps},
-        },
-    }
-
-
-def _digest(profile: Profile | None) -> str | None:
-    """Digest of what a profile says, whatever file it came from."""
-    import hashlib
-
-    if profile is None:
-        return None
-    return f"sha256:{hashlib.sha256(profile.model_dump_json(by_alias=True).encode()).hexdigest()}"
-
-
-__all__ += ["remaining_gaps"]

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from skvm.compiler.faults import SKV232, SKV233
 from skvm.errors import InfrastructureError, UsageError
 from skvm.skill.emit import emit_skill
 from skvm.skill.ir import Skill
@@ -61,7 +62,7 @@ def variant_lock(variant: Path) -> Iterator[None]:
         path.parent.mkdir(parents=True, exist_ok=True)
         _take(path)
     except OSError as error:
-        raise InfrastructureError(f"{path}: cannot be written: {error.strerror}") from error
+        raise _unwritable(path, error) from error
     try:
         yield
     finally:
@@ -81,13 +82,15 @@ def _take(path: Path) -> None:
                 holder = _holder(path)
                 if holder is not None:
                     raise InfrastructureError(
-                        f"{path.parent}: process {holder} compiles this variant now",
+                        f"{SKV232.code}: {path.parent}: process {holder} compiles this variant now",
                         help="wait for it to end, then run the command again",
                     ) from None
                 path.unlink(missing_ok=True)
             else:
                 return
-        raise InfrastructureError(f"{path}: others keep taking this lock", help="run the command again")
+        raise InfrastructureError(
+            f"{SKV232.code}: {path}: others keep taking this lock", help="run the command again"
+        )
     finally:
         Path(made).unlink(missing_ok=True)
 
@@ -132,10 +135,20 @@ def write_variant(variant: Path, skill: Skill, records: Mapping[str, bytes]) -> 
                 old.rename(variant)
             raise
     except OSError as error:
-        raise InfrastructureError(f"{variant}: cannot be written: {error.strerror or error}") from error
+        raise _unwritable(variant, error) from error
+    except InfrastructureError as error:
+        # The bundle is written by others, who know nothing of variants.
+        raise InfrastructureError(f"{SKV233.code}: {error.message}", help=error.help) from error
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
         shutil.rmtree(old, ignore_errors=True)
+
+
+def _unwritable(path: Path, error: OSError) -> InfrastructureError:
+    return InfrastructureError(
+        f"{SKV233.code}: {path}: cannot be written: {error.strerror or error}",
+        help="free some space, or choose another place with --skvm-cache",
+    )
 
 
 def _reap(variant: Path) -> None:

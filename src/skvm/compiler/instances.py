@@ -1,0 +1,53 @@
+"""What failed probes of the target looked like, copied into the variant for whoever reads the compile."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from skvm.target.contract import Level
+
+__all__ = ["MAX_BYTES", "MAX_PER_LEVEL", "instance_records"]
+
+MAX_PER_LEVEL = 3
+"""Failed probes kept of one level of one primitive."""
+MAX_BYTES = 16_384
+"""The largest record; of a larger one only its head is kept."""
+_HEAD = ("primitiveId", "level", "instance", "evalDetails")
+_MAX_TEXT = 2_000
+
+
+def instance_records(
+    gaps: Sequence[Mapping[str, Any]], failures: Mapping[str, Sequence[Mapping[str, Any]]]
+) -> dict[str, bytes]:
+    """``_profiling/<primitive>/<level>/<n>.json`` for the levels that gaps stand on.
+
+    Args:
+        gaps: What the target lacks of what the skill needs, as the artifact ``gaps`` holds it.
+        failures: Failure reports by ``primitive/level``, as stored beside the profile.
+    """
+    found: dict[str, bytes] = {}
+    wanted = {
+        f"{gap['primitiveId']}/L{rank}"
+        for gap in gaps
+        for rank in range(Level(gap["modelLevel"]).rank + 1, Level(gap["requiredLevel"]).rank + 1)
+    }
+    for place in sorted(wanted & set(failures)):
+        for number, report in enumerate(failures[place][:MAX_PER_LEVEL], 1):
+            found[f"_profiling/{place}/{number}.json"] = _capped(report)
+    return found
+
+
+def _capped(report: Mapping[str, Any]) -> bytes:
+    # How long a probe took is not part of how it failed, and no input a compile may depend on twice.
+    kept = {key: value for key, value in report.items() if key != "durationMs"}
+    data = _bytes(kept)
+    if len(data) > MAX_BYTES:
+        head = {key: str(kept[key])[:_MAX_TEXT] for key in _HEAD if key in kept}
+        data = _bytes({**head, "shortened": True})
+    return data
+
+
+def _bytes(value: Any) -> bytes:
+    return (json.dumps(value, ensure_ascii=False, indent=2) + "\n").encode("utf-8", "replace")
