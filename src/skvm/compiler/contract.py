@@ -77,6 +77,10 @@ class Counsel(Protocol):
     def model(self) -> str:
         """Full model id."""
 
+    @property
+    def answers(self) -> Mapping[str, Any]:
+        """The record of every answer given so far, by the key of its question; JSON values."""
+
     async def ask(self, prompt: str, answer: type[A], *, system: str = "") -> A:
         """Ask one question and get a checked answer.
 
