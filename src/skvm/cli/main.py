@@ -28,6 +28,7 @@ COMMANDS: dict[str, str] = {
     "profile": "Measure what a model in a harness can do.",
     "primitives": "List, show, grade and check the capabilities a profile is made of.",
     "aot-compile": "Compile skills for a target.",
+    "verify": "Check the proof of a variant, or a lock, without a model.",
     "pipeline": "Profile if needed, then compile.",
     "run": "Run one task once, grade it, record it.",
     "logs": "List and export recorded runs.",

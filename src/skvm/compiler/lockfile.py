@@ -51,11 +51,13 @@ class Lock(_Record):
         schema_version: The form of the file.
         targets: Builds by target and passes.
         answers: The recorded answers, by key; JSON values.
+        digest: Of all the rest.
     """
 
     schema_version: int = Field(default=1, alias="schema", ge=1, le=1)
     targets: dict[str, LockedBuild] = Field(default_factory=dict)
     answers: dict[str, Any] = Field(default_factory=dict)
+    digest: str = ""
 
 
 def target_name(harness: str, model: str, tag: str) -> str:
@@ -120,9 +122,10 @@ def record_build(path: Path, name: str, build: LockedBuild, answers: Mapping[str
 
 
 def lock_bytes(lock: Lock) -> bytes:
-    """The bytes of a lock: keys sorted, the same for the same builds."""
-    value = lock.model_dump(mode="json", by_alias=True)
-    return json_bytes(json.loads(json.dumps(value, sort_keys=True)))
+    """The bytes of a lock: keys sorted, the same for the same builds; it vouches for itself."""
+    value = lock.model_dump(mode="json", by_alias=True, exclude={"digest"})
+    bare = json.loads(json.dumps(value, sort_keys=True))
+    return json_bytes({**bare, "digest": json_digest(bare)})
 
 
 def disagreements(name: str, build: LockedBuild, lock: Lock) -> list[str]:
