@@ -4,7 +4,21 @@ from __future__ import annotations
 
 from skvm.diagnostics import Severity, rule
 
-__all__ = ["SKV201", "SKV202", "SKV203", "SKV204", "SKV205", "SKV206"]
+__all__ = [
+    "SKV201",
+    "SKV202",
+    "SKV203",
+    "SKV204",
+    "SKV205",
+    "SKV206",
+    "SKV230",
+    "SKV231",
+    "SKV232",
+    "SKV251",
+    "SKV252",
+    "SKV253",
+    "SKV254",
+]
 
 SKV201 = rule(
     "SKV201",
@@ -43,4 +57,55 @@ SKV206 = rule(
     "no exact command possible",
     "The usual way to lower this requirement is to hand it to a command, but the profile says the target "
     "cannot run commands (tool.exec L0). The text stays as it is.",
+)
+SKV251 = rule(
+    "SKV251",
+    "answer not recorded",
+    "A frozen compile asks no model, and the record holds no answer to one of its questions: the skill, the "
+    "profile, the compiler model or this program has changed since the answers were recorded. Compile once "
+    "without --frozen, or with --compiler-model=none.",
+    Severity.ERROR,
+)
+SKV252 = rule(
+    "SKV252",
+    "no usable answer",
+    "The compiler model gave no answer of the form asked for, although each further try told it what was "
+    "wrong with the last one. Nothing is compiled by half. Use a stronger compiler model, or "
+    "--compiler-model=none.",
+    Severity.ERROR,
+)
+SKV253 = rule(
+    "SKV253",
+    "part of an answer left out",
+    "The compiler model quoted words that do not stand in SKILL.md, proposed an edit that fits no single "
+    "place, or brought in a tool or an address the skill does not know. That part is left out; the rest of "
+    "its answer stands.",
+    Severity.NOTE,
+)
+SKV254 = rule(
+    "SKV254",
+    "gap left without a question",
+    "The skill has more gaps than a compile asks its model about. The worst ones were asked first; these "
+    "stay open. Split the skill, or choose a stronger target.",
+    Severity.NOTE,
+)
+SKV230 = rule(
+    "SKV230",
+    "a step needs a later one",
+    "A step speaks of the result of a step that comes after it, so no order satisfies both. The plan keeps the "
+    "order of the text. Move the step, or correct the number it names.",
+)
+SKV231 = rule(
+    "SKV231",
+    "steps said to be independent are not",
+    "The skill says that some steps may go at once, but one of them writes what another reads or writes, or a "
+    "third one must come between them. They are planned one after the other. Give each its own output, or "
+    "take the sentence out.",
+)
+SKV232 = rule(
+    "SKV232",
+    "proposal for the plan rejected",
+    "The compiler model proposed a dependency or a group that names a step that is not there, makes a circle, or "
+    "joins steps that touch the same thing. It was left out; the rest of the plan stands.",
+    Severity.NOTE,
 )

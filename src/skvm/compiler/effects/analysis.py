@@ -1,0 +1,385 @@
+"""Everything a skill's steps touch, from the skill alone; what was found for the last few skills is kept."""
+
+from __future__ import annotations
+
+import bisect
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property, lru_cache
+
+from skvm.compiler.effects.model import (
+    ANYTHING,
+    PERSON,
+    PROGRAM,
+    Action,
+    Effects,
+    Evidence,
+    Repetition,
+    SkillEffects,
+    SkillStep,
+    StepKind,
+    Workflow,
+    merged,
+)
+from skvm.compiler.effects.python_effects import python_effects
+from skvm.compiler.effects.repeats import python_repetitions, said_repetition, shell_repetitions
+from skvm.compiler.effects.resources import hosts_in
+from skvm.compiler.effects.scripts import Scripts
+from skvm.compiler.effects.shell_effects import shell_effects
+from skvm.compiler.effects.steps import Outline, OutlineStep, outlines
+from skvm.compiler.effects.words import AT_ONCE, IN_TURN, SentenceKind, ask_of, leans, needs_steps, refers_to
+from skvm.compiler.reading.commands import PLACEHOLDER, SHELLS
+from skvm.compiler.reading.names import CODE
+from skvm.compiler.reading.prose import Prose, Sentence
+from skvm.compiler.reading.python_code import is_python
+from skvm.compiler.reading.shell import read_shell
+from skvm.diagnostics import Span
+from skvm.skill.ir import CodeFence, Resource, Skill
+
+__all__ = ["effects_of"]
+
+_QUOTE_CHARS = 120
+_DATA = frozenset(
+    {"json", "yaml", "yml", "toml", "csv", "text", "txt", "markdown", "md", "ini", "xml", "html", "css"}
+)
+_SHELLS = SHELLS | {"powershell", "cmd"}
+_COMMAND = re.compile(r"(?:\./)?[a-zA-Z][\w.+-]*(?:/[\w.+-]+)*(?: [^\n]+)?\Z")
+_TREE = re.compile("[├└]")
+
+
+@dataclass(frozen=True, slots=True)
+class _Key:
+    """What the answer depends on; the skill itself is only carried along."""
+
+    id: str
+    source: bytes
+    resources: tuple[Resource, ...]
+    skill: Skill = field(compare=False)
+
+
+def effects_of(skill: Skill) -> SkillEffects:
+    """What the steps of a skill read, write, call and reach.
+
+    Nothing is run. What cannot be understood is ``open``: it may touch everything.
+    """
+    return _effects_of(_Key(skill.id, skill.source, skill.resources, skill))
+
+
+@lru_cache(maxsize=8)
+def _effects_of(key: _Key) -> SkillEffects:
+    return _Reader(key.skill).read()
+
+
+@dataclass
+class _Reader:
+    """Reads one skill."""
+
+    skill: Skill
+
+    @cached_property
+    def prose(self) -> Prose:
+        return Prose(self.skill)
+
+    @cached_property
+    def scripts(self) -> Scripts:
+        return Scripts(self.skill)
+
+    @cached_property
+    def _fence_starts(self) -> list[int]:
+        return [fence.span.start for fence in self.skill.fences]
+
+    @cached_property
+    def _fences(self) -> list[tuple[tuple[Action, ...], tuple[Repetition, ...]]]:
+        """What each fence does, in order."""
+        return [self._fence(fence) for fence in self.skill.fences]
+
+    def read(self) -> SkillEffects:
+        """Everything of the skill."""
+        workflows = tuple(
+            self._workflow(str(number), outline) for number, outline in enumerate(outlines(self.prose), 1)
+        )
+        inside = {
+            repetition.span
+            for workflow in workflows
+            for step in workflow.steps
+            for repetition in step.repetitions
+        }
+        loose = [
+            repetition
+            for _, repetitions in self._fences
+            for repetition in repetitions
+            if repetition.span not in inside
+        ]
+        loose += self._said_elsewhere(workflows)
+        loose.sort(key=lambda found: found.span)
+        return SkillEffects(workflows, tuple(loose), tuple(self._evidence()))
+
+    # --- code
+
+    def _fence(self, fence: CodeFence) -> tuple[tuple[Action, ...], tuple[Repetition, ...]]:
+        code = self.skill.text(fence.content)
+        at = fence.content.start
+        if fence.language in _SHELLS:
+            actions = tuple(self._shell(code, at))
+            return actions, tuple(shell_repetitions(code, at, self.scripts))
+        if is_python(fence.language):
+            found = python_effects(code)
+            whole = found.whole
+            if found.unbound:
+                # It is a piece of a larger program: it works on what that made.
+                whole = merged([whole, Effects(reads=(ANYTHING, PROGRAM))])
+            whole = merged([whole, Effects(writes=(PROGRAM,))])
+            return (Action(whole, fence.content),), tuple(python_repetitions(code, fence.content))
+        if fence.language in _DATA or not fence.language:
+            return (), ()
+        return (Action(Effects(hosts=tuple(hosts_in(code)), is_open=True), fence.content),), ()
+
+    def _shell(self, code: str, at: int) -> Iterator[Action]:
+        source = code.encode()
+        for found in shell_effects(code, self.scripts):
+            span = Span(at + found.command.span.start, at + found.command.span.end)
+            text = source[found.command.span.start : found.command.span.end].decode("utf-8", "replace")
+            yield Action(found.effects, span, text if found.is_exact else None)
+
+    def _fences_in(self, span: Span) -> range:
+        first = bisect.bisect_left(self._fence_starts, span.start)
+        return range(first, bisect.bisect_left(self._fence_starts, span.end))
+
+    # --- workflows
+
+    def _workflow(self, number: str, outline: Outline) -> Workflow:
+        steps = tuple(self._step(f"{number}.{index}", step) for index, step in enumerate(outline.steps, 1))
+        span = Span(steps[0].span.start, steps[-1].span.end)
+        return Workflow(number, outline.title, span, steps, tuple(self._stated(span, steps)))
+
+    def _stated(self, span: Span, steps: Sequence[SkillStep]) -> Iterator[tuple[frozenset[int], Span]]:
+        """Steps a sentence of the workflow's section names together and says may go at once."""
+        index = self.prose.heading_of(span.start)
+        section = self.skill.headings[index].section if index is not None else span
+        around = Span(min(section.start, span.start), max(section.end, span.end))
+        if not AT_ONCE.search(self.skill.text(around)):
+            return
+        by_ordinal = {step.ordinal: place for place, step in enumerate(steps)}
+        for sentence in self.prose.sentences_in(around):
+            if AT_ONCE.search(sentence.text) and not IN_TURN.search(sentence.text):
+                named = frozenset(
+                    by_ordinal[number] for number in refers_to(sentence.text) if number in by_ordinal
+                )
+                if len(named) > 1:
+                    yield named, sentence.span
+
+    def _step(self, step_id: str, outline: OutlineStep) -> SkillStep:
+        return _StepReader(self, outline).made(step_id)
+
+    def _said_elsewhere(self, workflows: Sequence[Workflow]) -> Iterator[Repetition]:
+        """Sentences outside every step that say something is done to each of several things at once."""
+        if not AT_ONCE.search(self.skill.text(self.skill.body)):
+            return
+        for sentence in self.prose.sentences:
+            if not AT_ONCE.search(sentence.text):
+                continue
+            if any(step.span.contains(sentence.span) for workflow in workflows for step in workflow.steps):
+                continue
+            block = self.skill.text(self.prose.blocks[sentence.block].span)
+            found = said_repetition(sentence.text, block, sentence.span, ())
+            if found is not None:
+                yield found
+
+    # --- evidence for permissions
+
+    def _evidence(self) -> Iterator[Evidence]:
+        for actions, _ in self._fences:
+            for action in actions:
+                yield self._seen(action.effects, action.span)
+        for sentence in self.prose.sentences:
+            text = sentence.text
+            if "`" in text or "." in text:
+                actions = self.inline(sentence)
+                for action in actions:
+                    yield self._seen(action.effects, action.span)
+                asked = ask_of(text)
+                if asked.reads or asked.writes:
+                    yield self._seen(Effects(asked.reads, asked.writes), sentence.span)
+        for resource in self.skill.resources:
+            if resource.path.endswith((".py", ".sh", ".bash", ".js", ".mjs", ".ts")):
+                script = self.scripts.read(resource.path)
+                if script is not None:
+                    quote = f"{resource.path} is part of the bundle"
+                    yield Evidence(script.whole, resource.path, Span(0, resource.size_bytes), quote)
+
+    def _seen(self, effects: Effects, span: Span) -> Evidence:
+        quote = " ".join(self.skill.text(span).split())[:_QUOTE_CHARS]
+        return Evidence(effects, "SKILL.md", span, quote)
+
+    def inline(self, sentence: Sentence) -> list[Action]:
+        """The commands a sentence holds in back-ticks."""
+        found: list[Action] = []
+        if "`" not in sentence.text:
+            return found
+        for code in CODE.finditer(sentence.text):
+            text = code[1].strip()
+            if not _COMMAND.match(text):
+                continue
+            is_exact = "$" not in text and not PLACEHOLDER.search(text)
+            words = text.split()
+            commands = (
+                shell_effects(text, self.scripts) if " " in text and not read_shell(text).has_error else ()
+            )
+            if not commands or not _is_command(words, commands[0].effects):
+                continue
+            start = sentence.span.start + len(sentence.text[: code.start(1)].encode())
+            span = Span(start, start + len(code[1].encode()))
+            effects = merged([item.effects for item in commands])
+            found.append(Action(effects, span, text if is_exact else None))
+        return found
+
+
+_PROGRAM_NAMES = """
+python python3 node bash sh npx npm uv uvx docker kubectl aws gcloud az terraform make cargo go deno bun yarn pnpm
+pip pip3 pytest playwright
+"""
+_PROGRAMS = frozenset(_PROGRAM_NAMES.split())
+
+
+def _is_command(words: Sequence[str], effects: Effects) -> bool:
+    """Whether words in back-ticks are a command: a known program, or one given an option."""
+    if not effects.is_open or words[0] in _PROGRAMS:
+        return bool(effects.calls) and (len(words) > 1)
+    return any(word.startswith("--") for word in words[1:]) or "/" in words[0]
+
+
+class _StepReader:
+    """Puts one step together from its sentences and its code."""
+
+    def __init__(self, reader: _Reader, outline: OutlineStep) -> None:
+        self.reader = reader
+        self.outline = outline
+        self.actions: list[Action] = []
+        self.kinds: list[SentenceKind] = []
+        self.repetitions: list[Repetition] = []
+        self.leans = False
+        self.conditional = False
+        self.asks = False
+        self.unknown = False
+        self.literal = False
+
+    def made(self, step_id: str) -> SkillStep:
+        """The step."""
+        reader, outline = self.reader, self.outline
+        text = reader.skill.text(outline.span)
+        fences = reader._fences_in(outline.span)
+        sentences = reader.prose.sentences_in(outline.span)
+        for index, sentence in enumerate(sentences):
+            if sentence.span.start >= outline.span.start:
+                self._sentence(index, sentence, text, bool(fences) or len(sentences) > 1)
+        for place in fences:
+            self._fence(place)
+        effects = merged([action.effects for action in self.actions]) if self.actions else Effects()
+        kind = self._kind(effects)
+        if kind is StepKind.OPEN:
+            effects = replace(effects, is_open=True)
+        if kind is StepKind.CHECK and not effects.reads:
+            effects = replace(effects, reads=(ANYTHING,))
+        return SkillStep(
+            step_id,
+            outline.title,
+            outline.span,
+            kind,
+            effects,
+            tuple(self.actions),
+            uses_context=self.leans or self.conditional,
+            informs=kind is not StepKind.WRITE,
+            conditional=self.conditional,
+            refers_to=tuple(sorted(set(needs_steps(text)) - {outline.ordinal})),
+            repetitions=tuple(self.repetitions),
+            ordinal=outline.ordinal,
+        )
+
+    def _sentence(self, index: int, sentence: Sentence, whole: str, has_more: bool) -> None:
+        text = sentence.text
+        actions = self.reader.inline(sentence)
+        asked = ask_of(text)
+        said = said_repetition(text, whole, sentence.span, actions)
+        if said is not None:
+            self.repetitions.append(said)
+        self.conditional |= asked.conditional
+        self.asks |= asked.kind is SentenceKind.ASK
+        self.actions += actions
+        if actions:
+            self.kinds.append(SentenceKind.CHECK if asked.kind is SentenceKind.CHECK else SentenceKind.REMARK)
+            self.leans |= leans(CODE.sub("", text)) or any(action.command is None for action in actions)
+            return
+        is_title = index == 0
+        heads = (
+            is_title and has_more and (self.outline.is_heading or text.rstrip().endswith((":", "：", "**")))
+        )
+        if heads and asked.kind in {
+            SentenceKind.OTHER,
+            SentenceKind.REMARK,
+            SentenceKind.CHECK,
+            SentenceKind.READ,
+        }:
+            # What follows says what the title means.
+            if asked.kind is SentenceKind.CHECK:
+                self.kinds.append(SentenceKind.CHECK)
+            return
+        is_nameless = asked.kind is SentenceKind.WRITE and not asked.writes
+        if is_nameless and self.literal and text.rstrip().endswith(":"):
+            # "Append if not there:" under a title that names the file.
+            return
+        self.kinds.append(asked.kind)
+        self.unknown |= asked.kind is SentenceKind.OTHER or is_nameless
+        self.leans |= asked.kind is not SentenceKind.REMARK and leans(CODE.sub("", text))
+        if asked.kind is SentenceKind.TELL:
+            self.leans = True
+            self.actions.append(Action(Effects(asked.reads, (PERSON,)), sentence.span))
+        elif asked.reads or asked.writes:
+            if asked.kind is SentenceKind.WRITE:
+                self.literal = True
+            self.actions.append(Action(Effects(asked.reads, asked.writes), sentence.span))
+            if len(asked.reads) > 1 and not asked.writes and asked.kind is not SentenceKind.WRITE:
+                self._listed(asked.reads, sentence, whole)
+
+    def _listed(self, files: Sequence[str], sentence: Sentence, whole: str) -> None:
+        """Several files read in one sentence, none of them first and none instead of another."""
+        if IN_TURN.search(whole) or re.search(r"\b(?:or|either|else|priority|first|then)\b", sentence.text):
+            return
+        why = "the files are only read, each by itself"
+        self.repetitions.append(Repetition(", ".join(files), "list", sentence.span, why, tuple(files)))
+
+    def _fence(self, place: int) -> None:
+        fence = self.reader.skill.fences[place]
+        actions, repetitions = self.reader._fences[place]
+        writes = any(action.effects.writes for action in self.actions)
+        is_content = writes and self.literal and fence.language not in _SHELLS
+        if is_content:
+            # The words say which file, the fence says what stands in it.
+            return
+        self.actions += actions
+        self.repetitions += repetitions
+        if any(action.command is None for action in actions):
+            self.leans = True
+        if not actions and fence.language == "" and not _TREE.search(self.reader.skill.text(fence.content)):
+            self.unknown = self.unknown or not self.kinds
+
+    def _kind(self, effects: Effects) -> StepKind:
+        if self.asks:
+            return StepKind.ASK
+        if self.unknown or effects.is_open or not (self.actions or self.kinds):
+            return StepKind.OPEN
+        if SentenceKind.WRITE in self.kinds or (
+            effects.writes and not effects.calls and effects.writes != (PERSON,)
+        ):
+            self.leans |= not self._has_content()
+            return StepKind.WRITE
+        acts = [kind for kind in self.kinds if kind is not SentenceKind.REMARK]
+        if acts and all(kind is SentenceKind.CHECK for kind in acts) and not effects.writes:
+            return StepKind.CHECK
+        if not self.actions:
+            return StepKind.OPEN
+        return StepKind.COMMAND if effects.calls or effects.writes else StepKind.READ
+
+    def _has_content(self) -> bool:
+        """Whether a fence of the step holds what is to be written."""
+        return bool(self.reader._fences_in(self.outline.span))

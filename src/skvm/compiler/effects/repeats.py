@@ -1,0 +1,305 @@
+"""The same done to each of several things, where one of them does not need another.
+
+A loop counts only where its body is understood whole and what it writes carries the item's name; a sentence
+only where it says so, or where its commands do nothing but read.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Sequence
+
+from skvm.compiler.effects.model import Action, Effects, Repetition
+from skvm.compiler.effects.python_effects import called, iter_loops, parse_python, python_effects
+from skvm.compiler.effects.resources import touches_same
+from skvm.compiler.effects.shell_effects import Interpret, shell_effects, shell_loops
+from skvm.compiler.effects.words import AT_ONCE, IN_TURN
+from skvm.diagnostics import Span
+
+__all__ = ["python_repetitions", "said_repetition", "shell_repetitions"]
+
+_ITEM = "ITEM_OF_LOOP.x"
+_SIMPLE = re.compile(r"[\w./@+-]+\Z")
+_MAX_ITEMS = 64
+
+
+def shell_repetitions(code: str, at: int, interpret: Interpret) -> list[Repetition]:
+    """The loops of some shell code that may go at once.
+
+    Args:
+        code: The code.
+        at: Where it stands in ``SKILL.md``.
+        interpret: Asked about programs that are not well known.
+    """
+    if IN_TURN.search(code):
+        return []
+    found: list[Repetition] = []
+    for loop in shell_loops(code):
+        name = re.escape(loop.variable)
+        uses = re.compile(rf"\$(?:{name}\b|\{{{name}\b[^}}]*\}})")
+        body = uses.sub(_ITEM, loop.body)
+        if body == loop.body or "$" in uses.sub("", loop.body) or ">>" in loop.body:
+            continue
+        commands = shell_effects(body, interpret)
+        if not commands or not _apart([item.effects for item in commands]):
+            continue
+        calls = [item for item in commands if item.command.words[0] not in {"echo", "printf"}]
+        span = Span(at + loop.span.start, at + loop.span.end)
+        single = (
+            body.encode()[calls[0].command.span.start : calls[0].command.span.end].decode() if calls else ""
+        )
+        items = tuple(loop.over.split()) if all(map(_SIMPLE.match, loop.over.split())) else ()
+        if len(items) > _MAX_ITEMS or not calls:
+            continue
+        kind = "list" if len(items) > 1 else "glob" if "*" in loop.over and "$" not in loop.over else "named"
+        found.append(
+            Repetition(
+                loop.over,
+                kind,
+                span,
+                "every round of the loop works on its own item",
+                items if kind == "list" else (),
+                loop.variable,
+                single.replace(_ITEM, "{item}") if len(calls) == 1 else None,
+            )
+        )
+    return found
+
+
+def _apart(parts: Sequence[Effects]) -> bool:
+    """Whether two rounds never touch the same thing: every write carries the item."""
+    writes = [name for part in parts for name in part.writes]
+    if any(part.is_open for part in parts) or any(_ITEM not in name for name in writes):
+        return False
+    reads = [name for part in parts for name in part.reads if _ITEM not in name]
+    general = [name.replace(_ITEM, "*") for name in writes]
+    return not any(touches_same(one, other) for one in general for other in reads if other != "env:")
+
+
+_WORKS = """
+get open read_csv read_excel read_json urlopen convert image_to_string image_to_data run check_output savefig save write_text to_csv to_excel transcribe
+"""
+_DOES_WORK = frozenset(_WORKS.split())
+_FETCHES = re.compile(r"(?:get|fetch|download|load|read|render|convert|transcribe|ocr|scrape|query)_\w+\Z")
+
+
+_OF_ONE_OBJECT = re.compile(
+    r"\b\w+\.(?:pages|paragraphs|slides|tables|sheets|worksheets|rows|iterrows|itertuples)\b"
+)
+
+
+def python_repetitions(code: str, span: Span) -> list[Repetition]:
+    """The loops of some Python code whose rounds may go at once."""
+    if "for " not in code:
+        return []
+    tree = parse_python(code)
+    if tree is None:
+        return []
+    effects = python_effects(code)
+    found: list[Repetition] = []
+    for loop in iter_loops(tree):
+        if not isinstance(loop.target, (ast.Name, ast.Tuple)) or not _is_worth_it(loop):
+            continue
+        if _carries(loop) or (effects.effects.is_open and not effects.unknown_modules):
+            continue
+        over = ast.unparse(loop.iter)
+        # The pages of an open document share it, and few libraries let two workers use one.
+        if len(over) > 120 or over.startswith("zip(") or _OF_ONE_OBJECT.search(over):
+            continue
+        items = _listed(loop.iter)
+        kind = "list" if items else "glob" if "glob" in over else "named"
+        why = "no round of the loop needs what another round made"
+        variable = ast.unparse(loop.target)
+        found.append(Repetition(over, kind, span, why, items, variable))
+    return found
+
+
+def _listed(node: ast.expr) -> tuple[str, ...]:
+    if not isinstance(node, (ast.List, ast.Tuple)) or not 2 <= len(node.elts) <= _MAX_ITEMS:
+        return ()
+    texts = [
+        item.value for item in node.elts if isinstance(item, ast.Constant) and isinstance(item.value, str)
+    ]
+    return tuple(texts) if len(texts) == len(node.elts) else ()
+
+
+def _is_worth_it(loop: ast.For) -> bool:
+    """Whether a round does work that takes time by itself: a file, a page, a request, a program."""
+    names = {item.id for item in ast.walk(loop.target) if isinstance(item, ast.Name)}
+    for node in (inner for statement in loop.body for inner in ast.walk(statement)):
+        if isinstance(node, ast.Call):
+            owner, name = called(node.func)
+            works = (name in _DOES_WORK or _FETCHES.match(name) is not None) and (owner or name == "open")
+            if works and any(isinstance(item, ast.Name) and item.id in names for item in ast.walk(node)):
+                return True
+    return False
+
+
+def _carries(loop: ast.For) -> bool:
+    """Whether a round may need an earlier one, ends the loop, or writes where another one writes."""
+    own = {item.id for item in ast.walk(loop.target) if isinstance(item, ast.Name)}
+    made: set[str] = set()
+    for statement in loop.body:
+        for node in ast.walk(statement):
+            if isinstance(
+                node, (ast.Break, ast.Return, ast.Yield, ast.YieldFrom, ast.Await, ast.Global, ast.Nonlocal)
+            ):
+                return True
+            if isinstance(node, ast.AugAssign) and not _only_gathers(node, loop):
+                return True
+            if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+                made.add(node.id)
+    if made & own:
+        return True
+    gathered = {
+        node.target.id
+        for statement in loop.body
+        for node in ast.walk(statement)
+        if isinstance(node, ast.AugAssign) and isinstance(node.target, ast.Name)
+    }
+    made -= gathered
+    first_use: dict[str, bool] = {}
+    for statement in loop.body:
+        for name, stored in _in_order(statement):
+            first_use.setdefault(name, stored)
+    if any(not stored for name, stored in first_use.items() if name in made):
+        return True
+    return not all(_writes_apart(node, own | made) for statement in loop.body for node in ast.walk(statement))
+
+
+def _only_gathers(node: ast.AugAssign, loop: ast.For) -> bool:
+    """Whether what a round adds to is looked at by no round: it can be put together afterwards."""
+    if not isinstance(node.op, ast.Add) or not isinstance(node.target, ast.Name):
+        return False
+    name = node.target.id
+    uses = [
+        item
+        for statement in loop.body
+        for item in ast.walk(statement)
+        if isinstance(item, ast.Name) and item.id == name
+    ]
+    adds = [
+        item
+        for statement in loop.body
+        for item in ast.walk(statement)
+        if isinstance(item, ast.AugAssign) and isinstance(item.target, ast.Name) and item.target.id == name
+    ]
+    return len(uses) == len(adds)
+
+
+def _in_order(statement: ast.stmt) -> list[tuple[str, bool]]:
+    """Names as they are used; what is assigned counts after the value it is given."""
+    if isinstance(statement, ast.Assign):
+        values = [(item.id, False) for item in ast.walk(statement.value) if isinstance(item, ast.Name)]
+        targets = [
+            (item.id, isinstance(item.ctx, ast.Store))
+            for target in statement.targets
+            for item in ast.walk(target)
+            if isinstance(item, ast.Name)
+        ]
+        return values + targets
+    if isinstance(statement, ast.With):
+        heads = [
+            (item.id, isinstance(item.ctx, ast.Store))
+            for entry in statement.items
+            for part in (entry.context_expr, entry.optional_vars)
+            if part is not None
+            for item in ast.walk(part)
+            if isinstance(item, ast.Name)
+        ]
+        return heads + [pair for inner in statement.body for pair in _in_order(inner)]
+    if isinstance(statement, (ast.If, ast.For, ast.While, ast.Try)):
+        heads = [
+            part
+            for part in (getattr(statement, "test", None), getattr(statement, "iter", None))
+            if part is not None
+        ]
+        found = [(item.id, False) for part in heads for item in ast.walk(part) if isinstance(item, ast.Name)]
+        if isinstance(statement, ast.For):
+            found += [(item.id, True) for item in ast.walk(statement.target) if isinstance(item, ast.Name)]
+        handlers = [inner for handler in getattr(statement, "handlers", ()) for inner in handler.body]
+        inside = [
+            *statement.body,
+            *getattr(statement, "orelse", ()),
+            *handlers,
+            *getattr(statement, "finalbody", ()),
+        ]
+        return found + [pair for inner in inside for pair in _in_order(inner)]
+    return [
+        (item.id, isinstance(item.ctx, ast.Store))
+        for item in ast.walk(statement)
+        if isinstance(item, ast.Name)
+    ]
+
+
+def _writes_apart(node: ast.AST, own: set[str]) -> bool:
+    """Whether a call that writes names its file by the item, or only adds to a collection."""
+    if not isinstance(node, ast.Call):
+        return True
+    _, name = called(node.func)
+    is_open = name == "open" and len(node.args) > 1 and isinstance(node.args[1], ast.Constant)
+    writes = is_open and set(str(node.args[1].value)) & set("wax+")  # type: ignore[attr-defined]
+    if writes and "a" in str(node.args[1].value):  # type: ignore[attr-defined]
+        return False
+    if not writes and name not in {
+        "save",
+        "to_csv",
+        "to_excel",
+        "to_json",
+        "savefig",
+        "write_text",
+        "write_bytes",
+    }:
+        return True
+    return any(isinstance(item, ast.Name) and item.id in own for item in ast.walk(node))
+
+
+_EACH = re.compile(
+    r"\b(?:for )?(?:each|every)(?: of (?:the|these))?\s+((?:[\w-]+\s+){0,2}?[\w-]+?)(?=[,:.;)]|\s+(?:in|of|on|to|with|and|using|is|that|run|which|from|by|extract|fetch|via)\b|$)",
+    re.IGNORECASE,
+)
+_HELPERS = re.compile(
+    r"\b(?:launch|spawn|dispatch|start|run|use|deploy|send|create|delegate)\b[^.\n]{0,60}?\b((?:sub-?)?agents|workers|reviewers|tasks)\b",
+    re.IGNORECASE,
+)
+_DOES_EACH = re.compile(
+    r"(?:run|launch|spawn|dispatch|fetch|process|search|send|execute|analy[sz]e|query|call|start|perform|make|do|download|review|"
+    r"read|load|check|inspect|generate|write|create|render|convert|extract|use|issue|for each|batch)\b",
+    re.IGNORECASE,
+)
+_ORDER_MATTERS = re.compile(
+    r"\b(?:until|accumulat\w+|running total|previous (?:one|item|page)|next (?:one|item|page))\b",
+    re.IGNORECASE,
+)
+
+
+def said_repetition(text: str, whole: str, span: Span, actions: Sequence[Action]) -> Repetition | None:
+    """What a sentence does to each of several things at once.
+
+    Args:
+        text: The sentence without markup before it.
+        whole: Everything of the step, in which nothing may say that the order matters.
+        span: The sentence.
+        actions: The step's commands.
+    """
+    if IN_TURN.search(whole) or _ORDER_MATTERS.search(whole):
+        return None
+    plain = text.lstrip("*_-# ")
+    at_once = AT_ONCE.search(text)
+    helpers = _HELPERS.search(text)
+    if at_once and helpers and _DOES_EACH.match(plain):
+        return Repetition(helpers[1].lower(), "helpers", span, f"the skill says so: “{at_once[0]}”")
+    each = _EACH.search(text)
+    if each is None:
+        return None
+    over = each[1].strip().lower()
+    if at_once and _DOES_EACH.match(plain):
+        return Repetition(f"each {over}", "named", span, f"the skill says so: “{at_once[0]}”")
+    commands = [action for action in actions if action.effects.calls]
+    reads_only = commands and all(
+        not action.effects.writes and not action.effects.is_open for action in commands
+    )
+    if reads_only and re.match(r"for (?:each|every)\b", plain, re.IGNORECASE):
+        return Repetition(f"each {over}", "named", span, "its commands only read")
+    return None

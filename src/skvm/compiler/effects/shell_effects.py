@@ -1,0 +1,151 @@
+"""What shell code touches, command by command, and loops that do the same to each of several things."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from skvm.compiler.effects.model import ENVIRONMENT, Effects, merged
+from skvm.compiler.effects.resources import is_path, path_name
+from skvm.compiler.effects.tools import tool_effects
+from skvm.compiler.reading.commands import PLACEHOLDER
+from skvm.compiler.reading.shell import Command, read_shell
+from skvm.diagnostics import Span
+
+__all__ = ["CommandEffects", "Interpret", "ShellLoop", "shell_effects", "shell_loops"]
+
+Interpret = Callable[[tuple[str, ...]], Effects | None]
+"""Says what a script of the bundle touches when it is run with some words; ``None`` if it is not one."""
+
+
+@dataclass(frozen=True, slots=True)
+class CommandEffects:
+    """One command and what it touches.
+
+    Args:
+        command: The command.
+        effects: What it touches.
+        is_exact: Whether nothing in it is left to fill in.
+    """
+
+    command: Command
+    effects: Effects
+    is_exact: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ShellLoop:
+    """``for NAME in ITEMS; do BODY; done``.
+
+    Args:
+        variable: The name.
+        over: The items as written.
+        body: The code between ``do`` and ``done``.
+        span: The whole loop's bytes in the code.
+        body_span: The body's.
+    """
+
+    variable: str
+    over: str
+    body: str
+    span: Span
+    body_span: Span
+
+
+_NO_COMMANDS: tuple[CommandEffects, ...] = ()
+_ANGLES = re.compile(r"<([A-Za-z][\w ./|-]{0,60})>")
+
+
+def _without_angles(code: str) -> str:
+    """Code whose ``<placeholder>`` is no redirection any more; of the same length."""
+    return (
+        _ANGLES.sub(lambda found: "{" + re.sub(r"[ |]", "_", found[1]) + "}", code) if "<" in code else code
+    )
+
+
+def shell_effects(code: str, interpret: Interpret) -> tuple[CommandEffects, ...]:
+    """What each command of some shell code touches, in order.
+
+    Args:
+        code: The code.
+        interpret: Asked about programs that are not well known.
+    """
+    shell = read_shell(_without_angles(code))
+    if not shell.commands:
+        return _NO_COMMANDS
+    source = code.encode()
+    found: list[CommandEffects] = []
+    for command in shell.commands:
+        if command.words[0] in shell.functions:
+            continue
+        effects = _command_effects(command, interpret)
+        text = source[command.span.start : command.span.end].decode("utf-8", "replace")
+        is_exact = "$" not in text and not PLACEHOLDER.search(text)
+        found.append(CommandEffects(command, effects, is_exact))
+    if shell.has_error and found:
+        last = found[-1]
+        found[-1] = CommandEffects(last.command, merged([last.effects, Effects(is_open=True)]), False)
+    return tuple(found)
+
+
+def _command_effects(command: Command, interpret: Interpret) -> Effects:
+    words = command.effective
+    redirected = Effects(
+        tuple(sorted({path_name(name) for name in command.reads})),
+        tuple(sorted({path_name(name) for name in command.writes})),
+    )
+    if not words or not command.program:
+        return merged([redirected, Effects(is_open=True)])
+    known = interpret(words)
+    if known is None:
+        known = tool_effects(words)
+    if known is None:
+        known = _unknown(words)
+    if command.words[0] == "sudo":
+        known = merged([known, Effects(calls=("sudo",))])
+    # xargs feeds its command words nobody can read here.
+    if command.words[0] == "xargs":
+        known = merged([known, Effects(calls=("xargs",), is_open=True)])
+    return merged([known, redirected]) if command.reads or command.writes else known
+
+
+def _unknown(words: tuple[str, ...]) -> Effects:
+    """A program nobody knows: what its words name may be read and written, and anything else too."""
+    named = sorted({path_name(word) for word in words[1:] if not word.startswith("-") and is_path(word)})
+    hosts = sorted(
+        {name.removeprefix("host:") for word in words[1:] if "://" in word for name in [path_name(word)]}
+    )
+    return Effects(
+        tuple(sorted({ENVIRONMENT, *(name for name in named if not name.startswith("host:"))})),
+        (),
+        (words[0].rsplit("/", 1)[-1] if not words[0].startswith(("./", "../")) else words[0],),
+        tuple(hosts),
+        is_open=True,
+    )
+
+
+_LOOP = re.compile(
+    r"^[ \t]*for[ \t]+([A-Za-z_]\w*)[ \t]+in[ \t]+([^;\n]{1,400}?)[ \t]*[;\n]\s*do\b", re.MULTILINE
+)
+_DONE = re.compile(r"(?:^|[;\s])done\b")
+
+
+def shell_loops(code: str) -> list[ShellLoop]:
+    """The ``for`` loops of some shell code that have no loop in them."""
+    if "done" not in code or "for " not in code:
+        return []
+    found: list[ShellLoop] = []
+    for head in _LOOP.finditer(code):
+        done = _DONE.search(code, head.end())
+        if done is None:
+            break
+        body = code[head.end() : done.start()]
+        if re.search(r"\bdo\b", body):
+            continue
+        spans = [
+            Span(len(code[:start].encode()), len(code[:end].encode()))
+            for start, end in ((head.start(), done.end()), (head.end(), done.start()))
+        ]
+        found.append(ShellLoop(head[1], head[2].strip(), body, spans[0], spans[1]))
+    return found
