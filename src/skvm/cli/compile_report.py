@@ -6,6 +6,8 @@ import difflib
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from rich.table import Table
 
     from skvm.compiler.driver import CompileResult
@@ -31,26 +33,41 @@ def print_result(result: CompileResult, profile: Profile, *, explain: bool) -> N
     gaps = result.pipeline.artifacts.get("gaps")
     if gaps == []:
         out.print("0 gaps: the target holds everything the skill is known to need.", style="green")
-    for step in result.pipeline.steps:
-        for edit in step.edits:
-            line = step.before.source.count(b"\n", 0, edit.span.start) + 1
-            out.print(
-                Text.assemble(
-                    (f"  line {line:>4}  ", "dim"),
-                    (f"{edit.primitive_id} ", "bold"),
-                    (edit.from_level, _COLOURS.get(edit.from_level, "")),
-                    " → ",
-                    (edit.to_level if edit.to_level != "L0" else "not needed", _COLOURS["L3"]),
-                    f"  {edit.rule}",
-                )
-            )
-            if explain:
-                out.print(Text(f"             {edit.reason}", style="dim"))
+    for record in result.proof["edits"]:
+        _print_edit(record, explain=explain)
     if explain:
         _print_chains(result)
+        _print_passes(result)
         _print_diff(result)
     print_diagnostics(result.diagnostics)
     _print_end(result)
+
+
+def _print_edit(record: Mapping[str, Any], *, explain: bool) -> None:
+    from rich.text import Text
+
+    from skvm.cli.console import out
+
+    line = Text.assemble((f"  line {record['line']:>4}  ", "dim"))
+    if record["primitive"]:
+        after = record["toLevel"] if record["toLevel"] != "L0" else "not needed"
+        line.append_text(
+            Text.assemble(
+                (f"{record['primitive']} ", "bold"),
+                (record["fromLevel"], _COLOURS.get(record["fromLevel"], "")),
+                " → ",
+                (after, _COLOURS["L3"]),
+                f"  {record['rule']}",
+            )
+        )
+    else:
+        moved = ", ".join(record.get("moved", ()))
+        line.append_text(
+            Text.assemble((record["rule"] or record["pass"], "bold"), f"  to {moved}" if moved else "")
+        )
+    out.print(line)
+    if explain:
+        out.print(Text(f"             {record['reason']}", style="dim"))
 
 
 def _requirements(result: CompileResult, profile: Profile) -> Table:
@@ -118,6 +135,29 @@ def _print_chains(result: CompileResult) -> None:
             out.print(Text.assemble((f"  {name:<17}", "cyan"), text))
 
 
+def _print_passes(result: CompileResult) -> None:
+    """What became of each pass, and what the guard put back and why."""
+    from rich.text import Text
+
+    from skvm.cli.console import out
+
+    out.print()
+    for step in result.proof["steps"]:
+        mine = [record for record in result.proof["edits"] if record["pass"] == step["pass"]]
+        back = [record for record in result.proof["rolledBack"] if record["pass"] == step["pass"]]
+        said = f"{len(mine)} edits, {len(step['files'])} files"
+        out.print(Text.assemble((step["pass"], "bold"), f": {said}, {len(back)} rolled back"))
+        for record in back:
+            what = record["primitive"] or record["rule"] or "edit"
+            out.print(
+                Text.assemble(
+                    (f"  line {record['line']:>4}  ", "dim"),
+                    (f"{what} ({record['rule']}) ", "yellow"),
+                    record["because"],
+                )
+            )
+
+
 def _print_diff(result: CompileResult) -> None:
     from rich.text import Text
 
@@ -135,7 +175,7 @@ def _print_end(result: CompileResult) -> None:
 
     from skvm.cli.console import out
 
-    edits = sum(len(step.edits) for step in result.pipeline.steps)
+    edits = len(result.proof["edits"])
     files = result.proof["files"]
     left = len(result.proof["gapsLeft"])
     said = f"{edits} edit{'s' if edits != 1 else ''}, {len(files)} file{'s' if len(files) != 1 else ''} added"
@@ -144,9 +184,8 @@ def _print_end(result: CompileResult) -> None:
     elif left:
         said += f", {left} place{'s' if left != 1 else ''} still above the target"
     out.print(Text.assemble((said, "bold"), f"  ({result.duration_ms:.0f} ms)"))
-    out.print(
-        f"written to {result.variant}" if result.variant else "dry run: nothing was written", style="dim"
-    )
+    where = f"written to {result.variant}" if result.variant else "dry run: nothing was written"
+    out.print(f"up to date: {result.variant}" if result.is_reused else where, style="dim")
 
 
 def as_json(result: CompileResult) -> dict[str, Any]:
@@ -157,7 +196,9 @@ def as_json(result: CompileResult) -> dict[str, Any]:
         "harness": result.harness,
         "variant": str(result.variant) if result.variant else None,
         "unchanged": result.is_unchanged,
-        "passes": [step.pass_id for step in result.pipeline.steps],
+        "passes": [step["pass"] for step in result.proof["steps"]],
+        "buildKey": result.build_key,
+        "reused": result.is_reused,
         "artifacts": dict(result.pipeline.artifacts),
         "proof": dict(result.proof),
         "diagnostics": [

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from skvm.compiler.faults import SKV230, SKV231
+from skvm.compiler.faults import SKV280, SKV281
 from skvm.compiler.findings import SKV204
 from skvm.compiler.requirements import analyse
 from skvm.compiler.variant import RESERVED
@@ -26,7 +26,7 @@ def admit_target(profile: Profile, model: str, harness: str) -> None:
     )
     if profile.harness != harness or not same_model:
         raise FindingsError(
-            f"{SKV230.code}: the profile is of {profile.model} in {profile.harness}, "
+            f"{SKV280.code}: the profile is of {profile.model} in {profile.harness}, "
             f"not of {model} in {harness}",
             help=f"skvm profile --model={model} --adapter={harness}",
         )
@@ -41,12 +41,12 @@ def admit_skill(skill: Skill) -> None:
     if not skill.source.strip() or b"\0" in skill.source:
         what = "empty" if not skill.source.strip() else "binary"
         raise FindingsError(
-            f"{SKV231.code}: skill {skill.id!r}: SKILL.md is {what}",
+            f"{SKV281.code}: skill {skill.id!r}: SKILL.md is {what}",
             help="skvm lint shows what is wrong with it",
         )
     if frozenset(found.path for found in skill.resources) >= RESERVED:
         raise FindingsError(
-            f"{SKV231.code}: skill {skill.id!r} is a compiled variant already",
+            f"{SKV281.code}: skill {skill.id!r} is a compiled variant already",
             help="compile the original skill",
         )
 

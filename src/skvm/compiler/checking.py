@@ -11,7 +11,7 @@ from typing import Any
 
 from skvm.compiler.build import build_key, data_digest, profile_digest
 from skvm.compiler.contract import PASSES, PassResult
-from skvm.compiler.faults import SKV235
+from skvm.compiler.faults import SKV285
 from skvm.compiler.guard import enforce
 from skvm.compiler.proof import chain_of, edit_of, gaps_left
 from skvm.compiler.requirements import analyse
@@ -54,7 +54,7 @@ class _Book:
     notes: list[str] = field(default_factory=list)
 
     def add(self, path: str, message: str) -> None:
-        self.findings.append(SKV235.at(f"{path}: {message}", path=self.variant / path))
+        self.findings.append(SKV285.at(f"{path}: {message}", path=self.variant / path))
 
     def verdict(self) -> Verdict:
         return Verdict(tuple(self.findings), tuple(self.checked), tuple(self.notes))

@@ -12,7 +12,7 @@ from typing import Any
 from skvm.compiler.admission import admit_partial, admit_skill, admit_target
 from skvm.compiler.build import build_key, inputs_of, json_digest
 from skvm.compiler.contract import CompileOptions, Counsel, PassContext
-from skvm.compiler.faults import SKV236
+from skvm.compiler.faults import SKV286
 from skvm.compiler.findings import SKV205
 from skvm.compiler.lockfile import (
     LOCK_NAME,
@@ -243,7 +243,7 @@ def _write_lock(
         record_build(path, name, locked, answers)
     except (OSError, UsageError) as error:
         why = error.message if isinstance(error, UsageError) else f"{path}: {error.strerror}"
-        return (SKV236.at(why, path=path, help="--no-lock leaves the lock out"),)
+        return (SKV286.at(why, path=path, help="--no-lock leaves the lock out"),)
     return ()
 
 

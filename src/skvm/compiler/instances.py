@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from skvm.target.contract import Level
+from skvm.target.profile import Profile
 
-__all__ = ["MAX_BYTES", "MAX_PER_LEVEL", "instance_records"]
+__all__ = ["MAX_BYTES", "MAX_PER_LEVEL", "instance_records", "read_failures"]
 
 MAX_PER_LEVEL = 3
 """Failed probes kept of one level of one primitive."""
@@ -37,6 +39,23 @@ def instance_records(
         for number, report in enumerate(failures[place][:MAX_PER_LEVEL], 1):
             found[f"_profiling/{place}/{number}.json"] = _capped(report)
     return found
+
+
+def read_failures(folder: Path, profile: Profile) -> dict[str, Sequence[Mapping[str, Any]]]:
+    """The failure reports beside a profile, by ``primitive/level``; none where they are not its own."""
+    try:
+        stored = json.loads((folder / "failure-reports.json").read_bytes())
+        if stored["profiledAt"] != profile.profiled_at:
+            return {}
+        reports = dict(stored["reports"])
+    except (OSError, ValueError, KeyError, TypeError):
+        # They explain, they decide nothing: a compile goes on without them.
+        return {}
+    return {
+        str(place): [report for report in more if isinstance(report, dict)]
+        for place, more in sorted(reports.items())
+        if isinstance(more, list)
+    }
 
 
 def _capped(report: Mapping[str, Any]) -> bytes:

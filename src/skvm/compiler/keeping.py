@@ -3,8 +3,8 @@
 Kept are the frontmatter, headings, code (fenced or indented), references, and of the prose: normative
 sentences, commands between back-ticks, list items with numbers or limits, and rows of tables. A text may go
 where the edit that replaces it names it in ``releases``, and may stand elsewhere where the edit moves it
-into a file of the bundle (``moved``); what is normative only if the edit leaves a line that says when that
-file must be read.
+into a file of the bundle (``moved``) and leaves a line that says when to read it. What is normative never
+moves: a rule that does not stand before the reader's eyes is not followed.
 """
 
 from __future__ import annotations
@@ -101,9 +101,9 @@ class _Keeper:
             edit = self.edits[index]
             if any(wanted in released for released in self.released.get(index, ())):
                 return True
-            for path in edit.moved:
-                is_told = is_pointer(edit.new_text, path) if normative else path in edit.new_text
-                if is_told and (text in self.files.get(path, "") or wanted in self._plain.get(path, "")):
+            for path in () if normative else edit.moved:
+                is_there = text in self.files.get(path, "") or wanted in self._plain.get(path, "")
+                if is_there and is_pointer(edit.new_text, path):
                     return True
         return False
 

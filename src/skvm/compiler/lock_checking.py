@@ -9,7 +9,7 @@ from pathlib import Path
 from skvm.compiler.build import data_digest
 from skvm.compiler.checking import Verdict
 from skvm.compiler.contract import PASSES
-from skvm.compiler.faults import SKV235
+from skvm.compiler.faults import SKV285
 from skvm.compiler.lockfile import Lock, LockedBuild, disagreements, lock_bytes, read_lock
 from skvm.compiler.variant import is_complete, variant_dir
 from skvm.errors import UsageError
@@ -48,7 +48,7 @@ def check_lock(path: Path, settings: Settings) -> Verdict:
         found, told = _variant(name, build, settings)
         wrong += found
         notes += told
-    findings = tuple(SKV235.at(f"{path.name}: {what}", path=path) for what in wrong)
+    findings = tuple(SKV285.at(f"{path.name}: {what}", path=path) for what in wrong)
     return Verdict(findings, _checked(lock), tuple(notes))
 
 

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic.alias_generators import to_camel
 
 from skvm.compiler.build import build_key, json_digest
-from skvm.compiler.faults import SKV234
+from skvm.compiler.faults import SKV284
 from skvm.compiler.variant import json_bytes
 from skvm.errors import FindingsError, UsageError
 
@@ -171,7 +171,7 @@ def check_outcome(locked: LockedBuild, key: str, variant: str, path: Path) -> No
 
 def _differs(message: str) -> FindingsError:
     return FindingsError(
-        f"{SKV234.code}: {message}", help="compile without --frozen to bring the lock up to date"
+        f"{SKV284.code}: {message}", help="compile without --frozen to bring the lock up to date"
     )
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import skvm
 from skvm.compiler.contract import RegisteredPass
-from skvm.compiler.faults import SKV237
+from skvm.compiler.faults import SKV287
 from skvm.compiler.instances import instance_records
 from skvm.compiler.pipeline import PipelineResult
 from skvm.compiler.variant import RESERVED, json_bytes
@@ -57,7 +57,7 @@ def variant_records(
     bundle = {resource.path for resource in result.skill.resources}
     if taken := sorted(bundle & (set(records) | RESERVED)):
         raise FindingsError(
-            f"{SKV237.code}: the bundle of skill {skill.id!r} has a file {taken[0]}, "
+            f"{SKV287.code}: the bundle of skill {skill.id!r} has a file {taken[0]}, "
             "which a variant needs for itself",
             help="rename it in the skill",
         )

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from skvm.compiler.faults import SKV232, SKV233
+from skvm.compiler.faults import SKV282, SKV283
 from skvm.errors import InfrastructureError, UsageError
 from skvm.skill.emit import emit_skill
 from skvm.skill.ir import Skill
@@ -82,14 +82,14 @@ def _take(path: Path) -> None:
                 holder = _holder(path)
                 if holder is not None:
                     raise InfrastructureError(
-                        f"{SKV232.code}: {path.parent}: process {holder} compiles this variant now",
+                        f"{SKV282.code}: {path.parent}: process {holder} compiles this variant now",
                         help="wait for it to end, then run the command again",
                     ) from None
                 path.unlink(missing_ok=True)
             else:
                 return
         raise InfrastructureError(
-            f"{SKV232.code}: {path}: others keep taking this lock", help="run the command again"
+            f"{SKV282.code}: {path}: others keep taking this lock", help="run the command again"
         )
     finally:
         Path(made).unlink(missing_ok=True)
@@ -138,7 +138,7 @@ def write_variant(variant: Path, skill: Skill, records: Mapping[str, bytes]) -> 
         raise _unwritable(variant, error) from error
     except InfrastructureError as error:
         # The bundle is written by others, who know nothing of variants.
-        raise InfrastructureError(f"{SKV233.code}: {error.message}", help=error.help) from error
+        raise InfrastructureError(f"{SKV283.code}: {error.message}", help=error.help) from error
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
         shutil.rmtree(old, ignore_errors=True)
@@ -146,7 +146,7 @@ def write_variant(variant: Path, skill: Skill, records: Mapping[str, bytes]) -> 
 
 def _unwritable(path: Path, error: OSError) -> InfrastructureError:
     return InfrastructureError(
-        f"{SKV233.code}: {path}: cannot be written: {error.strerror or error}",
+        f"{SKV283.code}: {path}: cannot be written: {error.strerror or error}",
         help="free some space, or choose another place with --skvm-cache",
     )
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import nullcontext
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,20 +14,10 @@ from skvm.cli.command import CommaList, SkvmCommand, settings_of
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from skvm.compiler.driver import CompileResult
+    from skvm.cli.compile_jobs import Job
     from skvm.settings import Settings
     from skvm.skill.ir import Skill
-    from skvm.target.profile import Profile
-
-
-@dataclass(frozen=True, slots=True)
-class _Job:
-    """One skill for one target."""
-
-    skill: Skill
-    model: str
-    harness: str
-    profile: Profile
+    from skvm.target.store import StoredProfile
 
 
 @click.command("aot-compile", cls=SkvmCommand, help="Compile skills for a target.")
@@ -54,6 +44,9 @@ class _Job:
     show_default=True,
     help="none: no model is asked.",
 )
+@click.option("--force", is_flag=True, help="Compile even if the same build is there already.")
+@click.option("--frozen", is_flag=True, help="Build only what skvm.lock describes, and ask no model.")
+@click.option("--no-lock", is_flag=True, help="Do not write skvm.lock beside the skill.")
 @click.option(
     "--timeout-ms", type=click.IntRange(1), default=300_000, show_default=True, help="Wall clock of a job."
 )
@@ -71,6 +64,7 @@ def command(
     """Translate the command line."""
     import anyio
 
+    from skvm.cli.compile_jobs import run_jobs
     from skvm.evidence.sessions import recorded_session
 
     if options["list_passes"]:
@@ -87,7 +81,7 @@ def command(
     # A dry run writes nothing at all.
     is_dry = options["dry_run"]
     with nullcontext() if is_dry else recorded_session(settings.logs_dir, "aot-compile", **about):
-        anyio.run(_run, settings, jobs, passes, options)
+        anyio.run(run_jobs, settings, jobs, passes, options)
 
 
 def checked_options(
@@ -118,25 +112,37 @@ def checked_options(
         HARNESSES.get(adapter)
     tokens = tuple(token.strip() for token in passes.split(",") if token.strip())
     resolve_passes(tokens)
-    if compiler_model != "none":
+    if compiler_model != "none" and "/" not in compiler_model.strip("/"):
         raise UsageError(
-            f"--compiler-model={compiler_model}: rewriting with a model is not there yet",
-            help="--compiler-model=none compiles statically",
+            f"--compiler-model={compiler_model} is no full model id",
+            help="give <provider>/<model-id>; --compiler-model=none compiles statically",
         )
     return tokens
 
 
 def load(path: str) -> Skill:
-    """Read a skill named on the command line: its folder, or the ``SKILL.md`` in it."""
+    """Read a skill named on the command line: its folder, or the ``SKILL.md`` in it.
+
+    Raises:
+        UsageError: There is no skill.
+        FindingsError: There is one, and it cannot be read.
+    """
+    from skvm.compiler.faults import SKV281
+    from skvm.errors import FindingsError, UsageError
     from skvm.skill.frontend import load_skill
 
     place = Path(path)
-    return load_skill(place.absolute().parent if place.name == "SKILL.md" and place.is_file() else place)
+    try:
+        return load_skill(place.absolute().parent if place.name == "SKILL.md" and place.is_file() else place)
+    except UsageError as error:
+        if not os.path.lexists(place if place.suffix == ".md" else place / "SKILL.md"):
+            raise
+        raise FindingsError(f"{SKV281.code}: {error.message}", help=error.help) from error
 
 
-def _given_profile(path: Path | None, models: Sequence[str], adapters: Sequence[str]) -> Profile | None:
+def _given_profile(path: Path | None, models: Sequence[str], adapters: Sequence[str]) -> StoredProfile | None:
     from skvm.errors import UsageError
-    from skvm.target.store import read_profile
+    from skvm.target.store import StoredProfile, read_profile
 
     if path is None:
         return None
@@ -144,7 +150,7 @@ def _given_profile(path: Path | None, models: Sequence[str], adapters: Sequence[
         raise UsageError(
             "--profile describes one target, but several are named", help="give one --model and one --adapter"
         )
-    return read_profile(path)
+    return StoredProfile(read_profile(path), path)
 
 
 def _jobs(
@@ -152,25 +158,25 @@ def _jobs(
     skills: Sequence[Skill],
     models: Sequence[str],
     adapters: Sequence[str],
-    given: Profile | None,
-) -> list[_Job]:
+    given: StoredProfile | None,
+) -> list[Job]:
     """Every skill for every target; all missing profiles are told at once."""
+    from skvm.cli.compile_jobs import Job
+    from skvm.compiler.instances import read_failures
     from skvm.errors import UsageError
     from skvm.target.store import ProfileStore
 
     store = ProfileStore.of(settings)
-    jobs: list[_Job] = []
+    jobs: list[Job] = []
     missing: list[tuple[str, str]] = []
     for adapter in dict.fromkeys(adapters):
         for model in dict.fromkeys(models):
-            stored = (
-                None if given is not None else store.latest(model, adapter) or store.partial(model, adapter)
-            )
-            profile = given if given is not None else stored.profile if stored else None
-            if profile is None:
+            stored = given or store.latest(model, adapter) or store.partial(model, adapter)
+            if stored is None:
                 missing.append((model, adapter))
                 continue
-            jobs += [_Job(skill, model, adapter, profile) for skill in skills]
+            failures = read_failures(stored.path.parent, stored.profile)
+            jobs += [Job(skill, model, adapter, stored.profile, failures) for skill in skills]
     if missing:
         names = ", ".join(f"{model} in {adapter}" for model, adapter in missing)
         wanted = (dict.fromkeys(pair[0] for pair in missing), dict.fromkeys(pair[1] for pair in missing))
@@ -179,81 +185,6 @@ def _jobs(
             help=f"skvm profile --model={','.join(wanted[0])} --adapter={','.join(wanted[1])}",
         )
     return jobs
-
-
-async def _run(
-    settings: Settings, jobs: Sequence[_Job], passes: Sequence[str], options: dict[str, Any]
-) -> None:
-    import anyio
-
-    from skvm.cli.compile_report import as_json, print_result
-    from skvm.cli.console import err, print_json, progress
-    from skvm.errors import FindingsError
-
-    results: list[CompileResult | None] = [None] * len(jobs)
-    failures: dict[int, str] = {}
-    limiter = anyio.CapacityLimiter(options["concurrency"])
-    with progress(quiet=options["is_json"] or len(jobs) == 1) as bars:
-        bar = bars.add_task("compiling", total=len(jobs), note="")
-
-        async def work(index: int) -> None:
-            async with limiter:
-                outcome = await _compile(settings, jobs[index], passes, options)
-            if isinstance(outcome, str):
-                failures[index] = outcome
-            else:
-                results[index] = outcome
-            bars.advance(bar)
-
-        async with anyio.create_task_group() as group:
-            for index in range(len(jobs)):
-                group.start_soon(work, index)
-    done = [(job, result) for job, result in zip(jobs, results, strict=True) if result is not None]
-    if options["is_json"]:
-        failed = [
-            {
-                "skill": jobs[index].skill.id,
-                "model": jobs[index].model,
-                "harness": jobs[index].harness,
-                "error": why,
-            }
-            for index, why in sorted(failures.items())
-        ]
-        print_json({"compiled": [as_json(result) for _, result in done], "failed": failed})
-    else:
-        for job, result in done:
-            print_result(result, job.profile, explain=options["explain"])
-    for index, why in sorted(failures.items()):
-        job = jobs[index]
-        err.print(f"{job.skill.id} for {job.model} in {job.harness}: {why}", style="red", markup=False)
-    if failures:
-        raise FindingsError(f"{len(failures)} of {len(jobs)} compiles failed")
-
-
-async def _compile(
-    settings: Settings, job: _Job, passes: Sequence[str], options: dict[str, Any]
-) -> CompileResult | str:
-    """The result, or why there is none."""
-    import anyio
-
-    from skvm.compiler.driver import compile_skill
-    from skvm.errors import SkvmError
-
-    try:
-        with anyio.fail_after(options["timeout_ms"] / 1000):
-            return await compile_skill(
-                job.skill,
-                model=job.model,
-                harness=job.harness,
-                profile=job.profile,
-                settings=settings,
-                passes=passes,
-                dry_run=options["dry_run"],
-            )
-    except TimeoutError:
-        return f"not done after {options['timeout_ms']} ms"
-    except SkvmError as error:
-        return f"{error.message}{f' (help: {error.help})' if error.help else ''}"
 
 
 def _list_passes(*, as_json: bool) -> None:

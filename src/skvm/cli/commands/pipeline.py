@@ -84,22 +84,27 @@ async def _run(
 
     from skvm.cli.compile_report import as_json, print_result
     from skvm.cli.console import print_json
+    from skvm.compiler.contract import CompileOptions
+    from skvm.compiler.counsel import open_counsel
     from skvm.compiler.driver import compile_skill
     from skvm.errors import InfrastructureError
 
     model, adapter = target
     profile = await _profile(settings, skill, model, adapter, options)
     try:
-        with anyio.fail_after(options["timeout_ms"] / 1000):
-            result = await compile_skill(
-                skill,
-                model=model,
-                harness=adapter,
-                profile=profile,
-                settings=settings,
-                passes=passes,
-                dry_run=options["dry_run"],
-            )
+        async with open_counsel(settings, options["compiler_model"]) as counsel:
+            with anyio.fail_after(options["timeout_ms"] / 1000):
+                result = await compile_skill(
+                    skill,
+                    model=model,
+                    harness=adapter,
+                    profile=profile,
+                    settings=settings,
+                    passes=passes,
+                    dry_run=options["dry_run"],
+                    options=CompileOptions(compiler_model=options["compiler_model"]),
+                    counsel=counsel,
+                )
     except TimeoutError as error:
         raise InfrastructureError(f"the compile was not done after {options['timeout_ms']} ms") from error
     if options["is_json"]:
