@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from skvm.compiler.assembly import assemble
 from skvm.compiler.contract import Gap, PassContext, PassResult, compiler_pass
+from skvm.compiler.elimination.eliminate import eliminate
 from skvm.compiler.findings import SKV201, SKV206
 from skvm.compiler.gaps import find_gaps, gap_record, unmeasured
 from skvm.compiler.ladder import LADDERS, Ground
@@ -21,7 +22,7 @@ __all__ = ["RewriteSkill"]
 _BY_COMMAND = frozenset({"reason.arithmetic", "tool.file.write", "gen.code.python", "tool.exec"})
 
 
-@compiler_pass("rewrite-skill", number=1, needs_profile=True, produces=("scr", "gaps"))
+@compiler_pass("rewrite-skill", number=1, needs_profile=True, produces=("scr", "gaps", "elimination"))
 @dataclass(frozen=True, slots=True)
 class RewriteSkill:
     """Requirements minus profile gives gaps; each ladder lowers the gaps of its primitive by edits."""
@@ -47,10 +48,17 @@ class RewriteSkill:
             edits += lowering.edits
             files |= lowering.files
         edits = _without_twins(edits)
+        artifacts = {"scr": scr_of(skill, analysis), "gaps": [gap_record(gap) for gap in gaps]}
+        proposed = list(edits)
+        if ctx.options.eliminate:
+            elimination = eliminate(ground.reading.prose, analysis, ctx.profile, gaps=gaps, edits=edits)
+            proposed += elimination.edits
+            files |= elimination.files
+            artifacts["elimination"] = elimination.account
         return PassResult(
-            edits=tuple(edits),
+            edits=tuple(proposed),
             files=files,
-            artifacts={"scr": scr_of(skill, analysis), "gaps": [gap_record(gap) for gap in gaps]},
+            artifacts=artifacts,
             diagnostics=(*unmeasured(analysis.requirements, ctx.profile), *_open(skill, left, edits, ground)),
         )
 

@@ -1,0 +1,77 @@
+"""Elimination as a whole: from a skill and a target to edits, files and an account of tokens."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from skvm.compiler.contract import Gap
+from skvm.compiler.elimination.choice import choose
+from skvm.compiler.elimination.moving import Moves, move_out
+from skvm.compiler.elimination.passages import Outline
+from skvm.compiler.elimination.pieces import Layout
+from skvm.compiler.elimination.standing import Standing, can_read_on_demand
+from skvm.compiler.elimination.tokens import ESTIMATE, estimate_tokens
+from skvm.compiler.reading.prose import Prose
+from skvm.compiler.requirements import Analysis
+from skvm.diagnostics import Span
+from skvm.skill.edit import Edit
+from skvm.target.profile import Profile
+
+__all__ = ["Elimination", "eliminate"]
+
+
+@dataclass(frozen=True, slots=True)
+class Elimination:
+    """What leaves.
+
+    Args:
+        edits: Changes to ``SKILL.md``.
+        files: Bundle files to add.
+        account: The artifact ``elimination``.
+    """
+
+    edits: tuple[Edit, ...] = ()
+    files: Mapping[str, bytes] = field(default_factory=dict)
+    account: Mapping[str, Any] = field(default_factory=dict)
+
+
+def eliminate(
+    prose: Prose, analysis: Analysis, profile: Profile, *, gaps: Sequence[Gap], edits: Sequence[Edit]
+) -> Elimination:
+    """Propose what may leave ``SKILL.md``.
+
+    Args:
+        prose: The skill, read.
+        analysis: What it needs.
+        profile: The target's.
+        gaps: What the target lacks; nothing leaves there.
+        edits: What others propose; nothing leaves there either.
+    """
+    layout = Layout(prose)
+    before = layout.tokens.total
+    moves = Moves()
+    if can_read_on_demand(profile):
+        outline = Outline(layout)
+        taken = [gap.requirement.span for gap in gaps] + _claimed(edits)
+        moves = move_out(outline, choose(outline, Standing(profile, analysis.requirements), taken))
+    after = before - sum(move.saved_tokens for move in moves.moves)
+    account = {
+        "tokenizer": ESTIMATE,
+        "tokensBefore": before,
+        "tokensAfter": after,
+        "tokensWithEveryFileLoaded": after + sum(estimate_tokens(data) for data in moves.files.values()),
+        "moved": [move.record() for move in moves.moves],
+        "dropped": [],
+    }
+    return Elimination(tuple(move.edit for move in moves.moves), moves.files, account)
+
+
+def _claimed(edits: Sequence[Edit]) -> list[Span]:
+    found = []
+    for edit in edits:
+        found.append(Span(max(0, edit.span.start - 1), edit.span.end + 1))
+        found += [] if edit.requirement is None else [edit.requirement]
+        found += [span for _, span in edit.answers]
+    return found

@@ -1,0 +1,174 @@
+"""A skill as pieces of whole lines: paragraphs, list items, tables and code, and which of them must stay."""
+
+from __future__ import annotations
+
+import bisect
+import enum
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from skvm.compiler.elimination.tokens import TokenMap
+from skvm.compiler.reading.norms import is_normative
+from skvm.compiler.reading.prose import BlockKind, Prose
+from skvm.diagnostics import Span
+from skvm.skill.ir import CodeFence, Skill
+
+__all__ = ["Layout", "Piece", "PieceKind"]
+
+_LEADS = re.compile(r"[:：][\s*_)]*$")
+_BOLD = re.compile(r"(?:\*\*|__)[^*_]+(?:\*\*|__)[:：]?$")
+_BOX = re.compile(rb"[ \t]*(?:[-*+]|\d+[.)])[ \t]+\[[ xX]\][ \t]")
+_ANCHOR = b"](#"
+_DEFINITION = re.compile(rb"^ {0,3}\[([^\]\n]+)\]:[ \t]*\S", re.MULTILINE)
+_SCHEME = re.compile(r"[a-z][a-z0-9+.-]*:|//", re.IGNORECASE)
+
+
+class PieceKind(enum.StrEnum):
+    """What a piece is."""
+
+    PARAGRAPH = "paragraph"
+    ITEM = "item"
+    TABLE = "table"
+    CODE = "code"
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """Whole lines that belong together.
+
+    Args:
+        span: Its lines, the last line end included.
+        kind: What it is.
+        indent: Columns before its text.
+        text: Its words; empty for code and tables.
+        leads: Whether it announces what follows (it ends in a colon, or is all bold).
+        is_numbered: Whether it is an item of a numbered list.
+        is_norm: Whether something in it commands, forbids, limits or sets a condition.
+        is_bound: Whether it must stay where it is: it links to places that only resolve from there.
+        fence: The code block it is.
+    """
+
+    span: Span
+    kind: PieceKind
+    indent: int = 0
+    text: str = ""
+    leads: bool = False
+    is_numbered: bool = False
+    is_norm: bool = False
+    is_bound: bool = False
+    fence: CodeFence | None = None
+
+
+class Layout:
+    """The pieces of one skill in order, and what any of its lines cost.
+
+    Args:
+        prose: The skill, read.
+    """
+
+    def __init__(self, prose: Prose) -> None:
+        self.prose = prose
+        self.skill: Skill = prose.skill
+        self.tokens = TokenMap(self.skill.source)
+
+    @cached_property
+    def pieces(self) -> tuple[Piece, ...]:
+        """Every piece of the body; headings are none."""
+        found = [*self._written(), *self._code(), *self._tables()]
+        return tuple(sorted(found, key=lambda piece: (piece.span.start, piece.span.end)))
+
+    @cached_property
+    def _starts(self) -> list[int]:
+        return [piece.span.start for piece in self.pieces]
+
+    def within(self, span: Span) -> Sequence[Piece]:
+        """The pieces that begin in a span."""
+        first = bisect.bisect_left(self._starts, span.start)
+        return self.pieces[first : bisect.bisect_left(self._starts, span.end)]
+
+    @cached_property
+    def anchors(self) -> frozenset[str]:
+        """Anchors the skill links to, without the sign before them."""
+        if _ANCHOR not in self.skill.source:
+            return frozenset()
+        return frozenset(found.decode("utf-8", "replace") for found in _TARGET.findall(self.skill.source))
+
+    @cached_property
+    def _bound_places(self) -> list[int]:
+        """Where links stand that resolve from ``SKILL.md`` only, and mentions of bundle files in prose."""
+        return sorted(
+            ref.span.start
+            for ref in self.skill.references
+            if (ref.kind != "mention" and not _SCHEME.match(ref.target)) or ref.resource is not None
+        )
+
+    @cached_property
+    def _labels(self) -> frozenset[bytes]:
+        """Labels of links that are defined elsewhere in the text."""
+        if b"]:" not in self.skill.source:
+            return frozenset()
+        return frozenset(b"[" + label + b"]" for label in _DEFINITION.findall(self.skill.source))
+
+    def _is_bound(self, span: Span) -> bool:
+        at = bisect.bisect_left(self._bound_places, span.start)
+        if at < len(self._bound_places) and self._bound_places[at] < span.end:
+            return True
+        chunk = self.skill.source[span.start : span.end]
+        return _ANCHOR in chunk or any(label in chunk for label in self._labels)
+
+    def _written(self) -> list[Piece]:
+        source, found = self.skill.source, []
+        tables = [table.span for table in self.skill.tables]
+        table = 0
+        titles = {heading.span.start for heading in self.skill.headings}
+        for block in self.prose.blocks:
+            if block.kind is BlockKind.HEADING:
+                continue
+            while table < len(tables) and tables[table].end <= block.span.start:
+                table += 1
+            if table < len(tables) and tables[table].start <= block.span.start:
+                continue
+            lines = self.tokens.lines(block.span)
+            if lines.start in titles:
+                continue  # a heading underlined with signs
+            text = self.prose.text(block.span)
+            head = source[lines.start : lines.end]
+            found.append(
+                Piece(
+                    lines,
+                    PieceKind.ITEM if block.kind is BlockKind.ITEM else PieceKind.PARAGRAPH,
+                    len(head) - len(head.lstrip(b" \t")),
+                    text,
+                    _LEADS.search(text) is not None or _BOLD.fullmatch(text) is not None,
+                    block.ordinal is not None,
+                    is_normative(text) or _BOX.match(head) is not None,
+                    self._is_bound(lines),
+                )
+            )
+        return found
+
+    def _code(self) -> list[Piece]:
+        source = self.skill.source
+        found = []
+        for fence in self.skill.fences:
+            lines = self.tokens.lines(fence.span)
+            head = source[lines.start : lines.end]
+            indent = len(head) - len(head.lstrip(b" \t"))
+            # A quoted fence, or one that is never closed, is not ours to cut.
+            bound = not fence.is_closed or head.lstrip()[:1] not in (b"`", b"~")
+            found.append(Piece(lines, PieceKind.CODE, indent, is_bound=bound, fence=fence))
+        found += [Piece(self.tokens.lines(span), PieceKind.CODE, 4) for span in self.skill.indented]
+        return found
+
+    def _tables(self) -> list[Piece]:
+        found = []
+        for table in self.skill.tables:
+            lines = self.tokens.lines(table.span)
+            norm = is_normative(self.skill.text(table.span))
+            found.append(Piece(lines, PieceKind.TABLE, is_norm=norm, is_bound=self._is_bound(lines)))
+        return found
+
+
+_TARGET = re.compile(rb"\]\(#([^)\s]+)\)")

@@ -1,0 +1,101 @@
+"""What a heading says of its section: whether it is at the heart of the skill, or help to look up."""
+
+from __future__ import annotations
+
+import enum
+import re
+import unicodedata
+
+__all__ = ["Role", "anchor_of", "bare_title", "moment_of", "role_of", "slug_of"]
+
+
+class Role(enum.IntEnum):
+    """What a section is for; lower ones leave first."""
+
+    HELP = 1
+    SUBJECT = 2
+    HEART = 3
+
+
+_HEART = re.compile(
+    r"^(?:overview|introduction|instructions?|usage|contents|resources|references|documentation)$|"
+    r"\b(?:when (?:not )?to (?:use|activate)|quick ?start|getting started|how to use|"
+    r"how (?:this|the) skill works|rules?|constraints?|principles?|guard ?rails?|safety|permissions?|"
+    r"critical|important|must|never|always|required|requirements?|do(?:n['’]t| not)s?|deliverables?|prerequisites?|"
+    r"output (?:format|artifacts?|contract)|before (?:you )?start(?:ing)?|initial assessment|checklists?|"
+    r"check ?points?|(?:input|output) validation|best practices|guidelines?|anti[- ]?patterns?|pitfalls?|"
+    r"mistakes?|red flags?|proactive triggers?|gotchas?|warnings?|cautions?|limitations?|non[- ]goals?|"
+    r"boundar\w+|scope|purpose|mission|persona|communication|related skills|see also|cross[- ]references|"
+    r"(?:detailed )?reference documentation|table of contents|keywords|trigger terms|activation|activates)\b"
+    r"|概述|规则|原则|注意|必须|禁止|要求|约束|输出格式|快速开始|何时使用|检查清单|目录",
+    re.IGNORECASE,
+)
+_HELP = re.compile(
+    r"\b(?:examples?|samples?|demos?|walk-?throughs?|case stud\w+|scenarios?|troubleshoot\w*|faqs?|"
+    r"frequently asked|common (?:issues|errors|problems|questions|fixes)|known issues|debugging|background|"
+    r"error (?:codes?|messages?|reference|handling)|theory|concepts?|rationale|history|glossary|terminology|"
+    r"appendix|advanced|(?:quick|api|command|cli|tool|complete|full|schema|field|parameter) reference|"
+    r"reference tables?|cheat ?sheets?|api|commands?|options?|parameters?|flags|arguments?|configuration|"
+    r"settings|endpoints?|schemas?|methods?|templates?|snippets?|recipes?|cookbook|patterns?|exit codes?|"
+    r"rate limits?|status codes?|environment variables?|benchmarks?|comparisons?|migration|changelog|"
+    r"alternatives|integrations?|ci/cd|tips|further reading|installation|install|setup|data sources|"
+    r"use cases)\b"
+    r"|示例|例子|案例|常见问题|故障|参考|附录|背景|模板|配置|命令|参数|接口",
+    re.IGNORECASE,
+)
+_MOMENTS = (
+    (r"troubleshoot|issue|problem|debug|error|fail|故障|问题|错误", "when something goes wrong here"),
+    (r"\bfaq|question", "when a question of this kind comes up"),
+    (
+        r"example|sample|demo|walk-?through|case stud|scenario|示例|例子|案例",
+        "when a worked example would help",
+    ),
+    (r"install|set-?up|\bconfigur|settings|environment variable|安装|配置", "before setting this up"),
+    (r"template|模板", "before filling in a template"),
+    (r"background|theory|concept|rationale|history|背景", "when the background matters"),
+    (
+        r"reference|\bapi\b|command|option|parameter|flag|argument|endpoint|schema|method|code|glossary|terminology|"
+        r"cheat|limits|参考|命令|参数|接口",
+        "when the details are needed",
+    ),
+    (r"migrat|upgrad", "before migrating"),
+    (r"integration|ci/cd", "before integrating it"),
+)
+_NUMBER = re.compile(
+    r"^(?:(?:step|phase|stage|part|section|appendix|pattern|example|scenario)\s+)?"
+    r"[\dA-Z]{1,2}(?:\.\d+)*[.):：]\s*",
+    re.IGNORECASE,
+)
+
+
+def role_of(title: str) -> Role:
+    """The role a title gives its section."""
+    if _HEART.search(title):
+        return Role.HEART
+    return Role.HELP if _HELP.search(title) else Role.SUBJECT
+
+
+def moment_of(title: str, *, is_procedure: bool) -> str:
+    """When what stands under a title must be read."""
+    for pattern, moment in _MOMENTS:
+        if re.search(pattern, title, re.IGNORECASE):
+            return moment
+    return "before doing this" if is_procedure else "when working on this"
+
+
+def bare_title(title: str) -> str:
+    """A title without its number, pictures and marks."""
+    plain = "".join(sign for sign in title if unicodedata.category(sign) not in ("So", "Cf", "Cs", "Mn"))
+    plain = _NUMBER.sub("", " ".join(plain.replace("`", "").split()))
+    return plain.strip(" :：-–—") or " ".join(title.split())
+
+
+def slug_of(title: str) -> str:
+    """A file name for a title: small ASCII letters, digits and hyphens; ``part`` where nothing is left."""
+    plain = unicodedata.normalize("NFKD", bare_title(title)).encode("ascii", "ignore").decode().lower()
+    return re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:48].strip("-") or "part"
+
+
+def anchor_of(title: str) -> str:
+    """The anchor that leads to a heading, as it is written in links."""
+    return re.sub(r"[^\w\- ]", "", title.strip().lower()).replace(" ", "-")
