@@ -24,7 +24,7 @@ from skvm.compiler.effects.model import (
 )
 from skvm.compiler.effects.python_effects import python_effects
 from skvm.compiler.effects.repeats import python_repetitions, said_repetition, shell_repetitions
-from skvm.compiler.effects.resources import hosts_in
+from skvm.compiler.effects.resources import clash, hosts_in
 from skvm.compiler.effects.scripts import Scripts
 from skvm.compiler.effects.shell_effects import shell_effects
 from skvm.compiler.effects.steps import Outline, OutlineStep, outlines
@@ -343,6 +343,8 @@ class _StepReader:
 
     def _listed(self, files: Sequence[str], sentence: Sentence, whole: str) -> None:
         """Several files read in one sentence, none of them first and none instead of another."""
+        if len(files) < 3 or any(clash((one,), files[:at]) for at, one in enumerate(files)):
+            return
         if IN_TURN.search(whole) or re.search(r"\b(?:or|either|else|priority|first|then)\b", sentence.text):
             return
         why = "the files are only read, each by itself"

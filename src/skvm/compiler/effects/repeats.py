@@ -7,11 +7,13 @@ only where it says so, or where its commands do nothing but read.
 from __future__ import annotations
 
 import ast
+import builtins
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from skvm.compiler.effects.model import Action, Effects, Repetition
-from skvm.compiler.effects.python_effects import called, iter_loops, parse_python, python_effects
+from skvm.compiler.effects.python_effects import called, iter_loops, parse_python
+from skvm.compiler.effects.python_names import KNOWN, NETWORK
 from skvm.compiler.effects.resources import touches_same
 from skvm.compiler.effects.shell_effects import Interpret, shell_effects, shell_loops
 from skvm.compiler.effects.words import AT_ONCE, IN_TURN
@@ -96,13 +98,15 @@ def python_repetitions(code: str, span: Span) -> list[Repetition]:
     tree = parse_python(code)
     if tree is None:
         return []
-    effects = python_effects(code)
+    modules = _modules(tree)
     found: list[Repetition] = []
+    within: set[ast.AST] = set()
     for loop in iter_loops(tree):
-        if not isinstance(loop.target, (ast.Name, ast.Tuple)) or not _is_worth_it(loop):
+        if loop in within or not isinstance(loop.target, (ast.Name, ast.Tuple)):
             continue
-        if _carries(loop) or (effects.effects.is_open and not effects.unknown_modules):
+        if not _is_worth_it(loop, modules) or _carries(loop) or not _is_understood(loop, modules):
             continue
+        within.update(ast.walk(loop))
         over = ast.unparse(loop.iter)
         # The pages of an open document share it, and few libraries let two workers use one.
         if len(over) > 120 or over.startswith("zip(") or _OF_ONE_OBJECT.search(over):
@@ -124,16 +128,62 @@ def _listed(node: ast.expr) -> tuple[str, ...]:
     return tuple(texts) if len(texts) == len(node.elts) else ()
 
 
-def _is_worth_it(loop: ast.For) -> bool:
-    """Whether a round does work that takes time by itself: a file, a page, a request, a program."""
+_HARMLESS_NAMES = """
+append add extend update setdefault get items keys values join format strip split replace lower upper
+startswith endswith info debug warning error write writerow json raise_for_status
+"""
+_HARMLESS = frozenset(_HARMLESS_NAMES.split())
+
+
+def _is_worth_it(loop: ast.For, modules: Mapping[str, str]) -> bool:
+    """Whether a round does work that takes time by itself: a file, a request, a program."""
     names = {item.id for item in ast.walk(loop.target) if isinstance(item, ast.Name)}
     for node in (inner for statement in loop.body for inner in ast.walk(statement)):
         if isinstance(node, ast.Call):
             owner, name = called(node.func)
             works = (name in _DOES_WORK or _FETCHES.match(name) is not None) and (owner or name == "open")
+            works = works and (name != "get" or modules.get(owner) in NETWORK)
             if works and any(isinstance(item, ast.Name) and item.id in names for item in ast.walk(node)):
                 return True
     return False
+
+
+def _is_understood(loop: ast.For, modules: Mapping[str, str]) -> bool:
+    """Whether every call of a round is one whose effects are known."""
+    bound = {
+        item.id
+        for node in (loop.target, *loop.body)
+        for item in ast.walk(node)
+        if isinstance(item, ast.Name) and isinstance(item.ctx, ast.Store)
+    }
+    for node in (inner for statement in loop.body for inner in ast.walk(statement)):
+        if not isinstance(node, ast.Call):
+            continue
+        owner, name = called(node.func)
+        if not owner:
+            if name and name not in _BUILTINS and modules.get(name) not in KNOWN:
+                return False
+        elif owner not in bound and name not in _HARMLESS:
+            fetches = owner in modules and _FETCHES.match(name)
+            if not fetches and modules.get(owner) not in KNOWN:
+                return False
+    return True
+
+
+_BUILTINS = frozenset(dir(builtins)) - {"eval", "exec", "input", "__import__", "compile", "setattr"}
+
+
+def _modules(tree: ast.Module) -> dict[str, str]:
+    """What names of modules a piece of code has, and of which top module."""
+    found: dict[str, str] = {}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            found |= {
+                alias.asname or alias.name.split(".")[0]: alias.name.split(".")[0] for alias in node.names
+            }
+        elif isinstance(node, ast.ImportFrom):
+            found |= {alias.asname or alias.name: (node.module or ".").split(".")[0] for alias in node.names}
+    return found
 
 
 def _carries(loop: ast.For) -> bool:
@@ -260,7 +310,11 @@ _EACH = re.compile(
     re.IGNORECASE,
 )
 _HELPERS = re.compile(
-    r"\b(?:launch|spawn|dispatch|start|run|use|deploy|send|create|delegate)\b[^.\n]{0,60}?\b((?:sub-?)?agents|workers|reviewers|tasks)\b",
+    r"\b(?:launch|spawn|dispatch|start|run|use|deploy|send|create|delegate)\b[^.\n]{0,60}?\b((?:sub-?)?agents|workers|reviewers)\b",
+    re.IGNORECASE,
+)
+_ISOLATED = re.compile(
+    r"\beach ((?:sub-?)?agent|role|reviewer|expert|persona)\b[^.\n]{0,40}\b(?:before|without) seeing\b",
     re.IGNORECASE,
 )
 _DOES_EACH = re.compile(
@@ -290,6 +344,11 @@ def said_repetition(text: str, whole: str, span: Span, actions: Sequence[Action]
     helpers = _HELPERS.search(text)
     if at_once and helpers and _DOES_EACH.match(plain):
         return Repetition(helpers[1].lower(), "helpers", span, f"the skill says so: “{at_once[0]}”")
+    isolated = _ISOLATED.search(text)
+    if isolated:
+        return Repetition(
+            f"{isolated[1].lower()}s", "helpers", span, f"the skill says so: “{isolated[0][:80]}”"
+        )
     each = _EACH.search(text)
     if each is None:
         return None

@@ -52,7 +52,7 @@ _POLITE = re.compile(
 )
 _VERBS = {
     SentenceKind.READ: "read load open consult view look see list inspect scan parse",
-    SentenceKind.CHECK: "check verify validate ensure test",
+    SentenceKind.CHECK: "check verify validate",
     SentenceKind.WRITE: (
         "write save create generate produce export append add update edit modify store record log put move copy "
         "rename delete remove replace insert emit render build draft output"
@@ -163,7 +163,7 @@ def leans(text: str) -> bool:
 
 
 _NEEDED = re.compile(
-    r"\b(?:after|once|from|using|with|results? of|outputs? of|per|by|in)\s+(?:the\s+)?(?:completing\s+)?"
+    r"\b(?:after|once|from|using|results? of|outputs? of)\s+(?:the\s+)?(?:completing\s+)?"
     r"(?:steps?|phases?|stages?)\s*(\d{1,2})(?:\s*(?:-|–|to|and|&|,)\s*(\d{1,2}))?",
     re.IGNORECASE,
 )
