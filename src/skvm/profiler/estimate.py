@@ -12,8 +12,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from skvm.evidence.record import Usage
+from skvm.harness.contract import HARNESSES, Facility
 from skvm.profiler.ladder import HAS, LACKS, Design
 from skvm.profiler.plan import Plan, Request
+from skvm.profiler.simulated import is_simulated
 from skvm.profiler.tally import usage_of
 from skvm.target.contract import LEVELS, Level
 from skvm.target.profile import PrimitiveDetail, Profile
@@ -68,7 +70,9 @@ def estimate(request: Request, todo: Plan, known: Iterable[Profile]) -> Estimate
         todo: What of it has to be asked.
         known: Profiles to learn the cost of a run from.
     """
-    asked = [primitive.id for primitive in todo.ask]
+    # What the harness cannot do is looked at, but never asked.
+    able = _facilities(request)
+    asked = [primitive.id for primitive in todo.ask if primitive.needs <= able]
     runs = runs_range(request.design, len(asked)) if asked else (0, 0)
     profiles = [profile for profile in known if profile.harness == request.harness and not profile.simulated]
     own = [profile for profile in profiles if profile.model == request.model]
@@ -87,6 +91,12 @@ def estimate(request: Request, todo: Plan, known: Iterable[Profile]) -> Estimate
         basis=basis if usage else "nothing: no runs of this harness are known",
         concurrency=request.concurrency,
     )
+
+
+def _facilities(request: Request) -> frozenset[Facility]:
+    if is_simulated(request.model):
+        return frozenset(Facility)
+    return HARNESSES.get(request.harness)().facilities
 
 
 def _chosen(details: Sequence[PrimitiveDetail], asked: Sequence[str]) -> list[PrimitiveDetail]:
