@@ -71,7 +71,7 @@ def variant_lock(variant: Path) -> Iterator[None]:
 
 def _take(path: Path) -> None:
     # The lock appears under its name with its content in one step, so nobody ever reads an empty one.
-    descriptor, made = tempfile.mkstemp(dir=path.parent, prefix=f"{path.name}.")
+    descriptor, made = tempfile.mkstemp(dir=path.parent, prefix=f"{path.name}.{os.getpid()}.")
     try:
         os.write(descriptor, str(os.getpid()).encode())
         os.close(descriptor)
@@ -99,12 +99,19 @@ def _holder(path: Path) -> int | None:
     """The living process that holds a lock."""
     try:
         pid = int(path.read_text())
-        os.kill(pid, 0)
-    except (FileNotFoundError, ValueError, ProcessLookupError):
+    except (FileNotFoundError, ValueError):
         return None
+    return pid if _lives(pid) else None
+
+
+def _lives(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
     except PermissionError:
-        return pid
-    return pid
+        return True
+    return True
 
 
 def write_variant(variant: Path, skill: Skill, records: Mapping[str, bytes]) -> None:
@@ -160,6 +167,11 @@ def _reap(variant: Path) -> None:
     for pattern in (f".{variant.name}.new-*", f".{variant.name}.old-*", f"..{variant.name}.new-*"):
         for left in variant.parent.glob(pattern):
             shutil.rmtree(left, ignore_errors=True)
+    for left in variant.parent.glob(f".{variant.name}.lock.*"):
+        # Others may be about to ask for the lock that we hold: theirs stay.
+        pid = left.name.removeprefix(f".{variant.name}.lock.").partition(".")[0]
+        if not (pid.isdecimal() and _lives(int(pid))):
+            left.unlink(missing_ok=True)
 
 
 def _write(path: Path, data: bytes) -> None:
