@@ -10,6 +10,7 @@ import skvm
 from skvm.compiler.contract import RegisteredPass
 from skvm.compiler.faults import SKV287
 from skvm.compiler.instances import instance_records
+from skvm.compiler.permissions import permission_records
 from skvm.compiler.pipeline import PipelineResult
 from skvm.compiler.variant import RESERVED, json_bytes
 from skvm.errors import FindingsError
@@ -46,7 +47,7 @@ def variant_records(
         "guardViolations": [f"{edit.primitive_id or edit.rule}: {why}; rolled back" for edit, why in dropped],
         "passTag": tag,
     }
-    records = {"compilation-plan.json": json_bytes(plan)}
+    records = {"compilation-plan.json": json_bytes(plan), **permission_records(result.skill)}
     for key, value in result.artifacts.items():
         records[f"_artifacts/{key}.json"] = json_bytes(value)
     for step in result.steps:

@@ -19,6 +19,7 @@ from skvm.evidence.record import RunRecord
 from skvm.evidence.redact import Redactor
 from skvm.harness.contract import Harness, SkillMode, TaskTool
 from skvm.harness.hooks import Hooks
+from skvm.harness.permissions import Grant
 from skvm.harness.sandbox import Sandbox
 from skvm.harness.site import Site
 from skvm.harness.trajectory import Trajectory
@@ -66,6 +67,7 @@ class RunSpec:
         site: Pages served to the agent at ``SITE_ORIGIN``, whatever the task says of the network. Where the
             cell has no loopback of its own, they are at another port, and the prompt says so.
         tools: Tools of the task's own, for a harness with ``native-tools``.
+        permissions: What the skill may touch, and whether a run is held to it or only told.
     """
 
     task: Task
@@ -86,6 +88,7 @@ class RunSpec:
     simulated: bool = False
     site: Site | None = None
     tools: Sequence[TaskTool] = ()
+    permissions: Grant | None = None
 
     @property
     def label(self) -> str:

@@ -13,6 +13,7 @@ import secrets
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from time import perf_counter
 from typing import TypeVar
@@ -35,6 +36,7 @@ from skvm.evaluate.workspace import (
 from skvm.evidence.record import CallRecord, CriterionResult, Outcome, RunRecord, RunStarted, Usage
 from skvm.harness.contract import HARNESSES, Harness, RunContext, SkillDelivery
 from skvm.harness.lazy_cell import open_on_demand
+from skvm.harness.permitted import held_to
 from skvm.harness.sandbox import Cell, Policy, Sandbox
 from skvm.harness.site import SITE_PORT, Visit
 from skvm.harness.trajectory import Trajectory
@@ -210,7 +212,10 @@ class _Run:
                 listen_port = None if spec.site is None else SITE_PORT
                 policy = Policy(work_dir=work, network=spec.task.network, listen_port=listen_port)
                 opening = open_on_demand if spec.site is None else _open_now
-                async with opening(bench.sandbox, policy) as cell, self._serving(cell) as server:
+                async with (
+                    held_to(spec.permissions, policy, partial(opening, bench.sandbox), self.notes) as cell,
+                    self._serving(cell) as server,
+                ):
                     context = RunContext(
                         prompt=server.here(spec.task.prompt) if server else spec.task.prompt,
                         model_id=spec.model_id,

@@ -47,6 +47,7 @@ class Policy:
         env: Variables added to the small fixed set (PATH, HOME, LANG, TMPDIR …); nothing is inherited.
         path_prefix: Directories put before PATH; they are shown read-only.
         limits: Resource limits.
+        writable: Directories in ``work_dir`` that alone may be written, made if absent; ``None``: all of it.
         listen_port: Gives the cell a ``listener``: a door to one server of ours, whatever ``network`` says.
             It is at this loopback port where the cell has a loopback of its own, else at a free one of the
             host.
@@ -59,6 +60,7 @@ class Policy:
     path_prefix: Sequence[Path] = ()
     limits: Limits = field(default_factory=Limits)
     listen_port: int | None = None
+    writable: Sequence[Path] | None = None
 
 
 @dataclass(frozen=True, slots=True)

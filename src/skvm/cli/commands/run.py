@@ -12,7 +12,10 @@ from skvm.cli.command import SkvmCommand, adapter_config_option, check_adapter_c
 if TYPE_CHECKING:
     from skvm.evaluate.run import RunSpec
     from skvm.evidence.record import RunRecord
+    from skvm.harness.permissions import Grant, PermissionMode
     from skvm.harness.trajectory import Trajectory
+    from skvm.skill.ir import Skill
+    from skvm.task.model import Task
 
 __all__ = ["command"]
 
@@ -34,6 +37,11 @@ __all__ = ["command"]
     default="auto",
     show_default=True,
     help="What confines the agent.",
+)
+@click.option(
+    "--permissions",
+    type=click.Choice(["enforce", "report", "off"]),
+    help="Hold the agent to the skill's permissions.json, or only tell; default: report for a variant.",
 )
 @click.option("--max-usd", type=click.FloatRange(min=0), help="Spend ceiling in dollars.")
 @click.option("--max-tokens", type=click.IntRange(min=1), help="Spend ceiling in tokens.")
@@ -108,7 +116,24 @@ def _spec(settings: Any, options: dict[str, Any]) -> RunSpec:
         seed=options["seed"],
         work_dir=Path(options["workdir"]).expanduser() if options["workdir"] else None,
         keep_work_dir=options["keep_workdir"],
+        permissions=_grant(skill, task, options["permissions"]),
     )
+
+
+def _grant(skill: Skill | None, task: Task, mode: PermissionMode | None) -> Grant | None:
+    """What the run is held to: the record of a variant; without one there is nothing to enforce."""
+    from skvm.errors import UsageError
+    from skvm.harness.permissions import Grant, load_permissions, task_files
+
+    record = load_permissions(skill.root) if skill is not None and skill.root and mode != "off" else None
+    if record is None:
+        if mode in {"enforce", "report"}:
+            raise UsageError(
+                f"--permissions={mode} needs a skill with a permissions.json",
+                help="skvm aot-compile writes one into the variant; name the variant with --skill",
+            )
+        return None
+    return Grant(record, mode or "report", task_files(task.prompt))
 
 
 async def _run(settings: Any, spec: RunSpec, options: dict[str, Any]) -> tuple[RunRecord, Trajectory | None]:

@@ -34,6 +34,7 @@ from skvm.compiler.reading.names import CODE
 from skvm.compiler.reading.prose import Prose, Sentence
 from skvm.compiler.reading.python_code import is_python
 from skvm.compiler.reading.shell import read_shell
+from skvm.compiler.requirements import read
 from skvm.diagnostics import Span
 from skvm.skill.ir import CodeFence, Resource, Skill
 
@@ -43,7 +44,6 @@ _QUOTE_CHARS = 120
 _DATA = frozenset(
     {"json", "yaml", "yml", "toml", "csv", "text", "txt", "markdown", "md", "ini", "xml", "html", "css"}
 )
-_SHELLS = SHELLS | {"powershell", "cmd"}
 _COMMAND = re.compile(r"(?:\./)?[a-zA-Z][\w.+-]*(?:/[\w.+-]+)*(?: [^\n]+)?\Z")
 _TREE = re.compile("[├└]")
 
@@ -79,7 +79,7 @@ class _Reader:
 
     @cached_property
     def prose(self) -> Prose:
-        return Prose(self.skill)
+        return read(self.skill).prose
 
     @cached_property
     def scripts(self) -> Scripts:
@@ -120,7 +120,7 @@ class _Reader:
     def _fence(self, fence: CodeFence) -> tuple[tuple[Action, ...], tuple[Repetition, ...]]:
         code = self.skill.text(fence.content)
         at = fence.content.start
-        if fence.language in _SHELLS:
+        if fence.language in SHELLS:
             actions = tuple(self._shell(code, at))
             return actions, tuple(shell_repetitions(code, at, self.scripts))
         if is_python(fence.language):
@@ -354,7 +354,7 @@ class _StepReader:
         fence = self.reader.skill.fences[place]
         actions, repetitions = self.reader._fences[place]
         writes = any(action.effects.writes for action in self.actions)
-        is_content = writes and self.literal and fence.language not in _SHELLS
+        is_content = writes and self.literal and fence.language not in SHELLS
         if is_content:
             # The words say which file, the fence says what stands in it.
             return

@@ -11,6 +11,7 @@ __all__ = [
     "INSTALLERS",
     "INSTALLING",
     "LAST_IS_OUTPUT",
+    "NETWORK_PROGRAMS",
     "OUTPUT_OPTIONS",
     "QUESTIONS",
     "READERS",
@@ -52,6 +53,12 @@ cp mv install ln convert magick pdftotext qpdf pdftoppm pdftocairo cwebp sox mon
 rsvg-convert ffmpeg img2pdf ocrmypdf pdfunite
 """)
 """Programs that write the last file they are given."""
+NETWORK_PROGRAMS = _names("""
+yt-dlp youtube-dl aws gcloud az docker docker-compose podman kubectl helm npx uvx pnpx bunx ssh scp sftp rsync ftp nc
+telnet dig nslookup host ping terraform tofu ansible vercel netlify fly heroku stripe glab sf psql mysql
+mongosh redis-cli http https aria2c rclone gsutil firebase supabase wrangler ngrok
+""")
+"""Programs not read further here that use the network."""
 INSTALLERS = {
     **dict.fromkeys(("pip", "pip3", "pipx", "uv"), "pypi.org"),
     **dict.fromkeys(("npm", "pnpm", "yarn", "bun"), "registry.npmjs.org"),

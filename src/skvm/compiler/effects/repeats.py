@@ -337,10 +337,11 @@ def said_repetition(text: str, whole: str, span: Span, actions: Sequence[Action]
         span: The sentence.
         actions: The step's commands.
     """
-    if IN_TURN.search(whole) or _ORDER_MATTERS.search(whole):
+    each = _EACH.search(text) if "ach" in text or "very" in text else None
+    at_once = AT_ONCE.search(text)
+    if each is None and at_once is None or IN_TURN.search(whole) or _ORDER_MATTERS.search(whole):
         return None
     plain = text.lstrip("*_-# ")
-    at_once = AT_ONCE.search(text)
     helpers = _HELPERS.search(text)
     if at_once and helpers and _DOES_EACH.match(plain):
         return Repetition(helpers[1].lower(), "helpers", span, f"the skill says so: “{at_once[0]}”")
@@ -349,7 +350,6 @@ def said_repetition(text: str, whole: str, span: Span, actions: Sequence[Action]
         return Repetition(
             f"{isolated[1].lower()}s", "helpers", span, f"the skill says so: “{isolated[0][:80]}”"
         )
-    each = _EACH.search(text)
     if each is None:
         return None
     over = each[1].strip().lower()

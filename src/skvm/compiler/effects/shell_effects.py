@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from skvm.compiler.effects.model import ENVIRONMENT, Effects, merged
+from skvm.compiler.effects.programs import NETWORK_PROGRAMS
 from skvm.compiler.effects.resources import is_path, path_name
 from skvm.compiler.effects.tools import tool_effects
 from skvm.compiler.reading.commands import PLACEHOLDER
@@ -80,6 +81,9 @@ def shell_effects(code: str, interpret: Interpret) -> tuple[CommandEffects, ...]
         if command.words[0] in shell.functions:
             continue
         effects = _command_effects(command, interpret)
+        if shell.has_error and effects.is_open:
+            # What is no shell gives words that are no programs.
+            effects = Effects(hosts=effects.hosts, is_open=True)
         text = source[command.span.start : command.span.end].decode("utf-8", "replace")
         is_exact = "$" not in text and not PLACEHOLDER.search(text)
         found.append(CommandEffects(command, effects, is_exact))
@@ -110,17 +114,21 @@ def _command_effects(command: Command, interpret: Interpret) -> Effects:
     return merged([known, redirected]) if command.reads or command.writes else known
 
 
+_PROGRAM = re.compile(r"(?:Rscript|[a-z])[\w.+-]*\Z")
+
+
 def _unknown(words: tuple[str, ...]) -> Effects:
     """A program nobody knows: what its words name may be read and written, and anything else too."""
     named = sorted({path_name(word) for word in words[1:] if not word.startswith("-") and is_path(word)})
     hosts = sorted(
         {name.removeprefix("host:") for word in words[1:] if "://" in word for name in [path_name(word)]}
     )
+    name = words[0].rsplit("/", 1)[-1]
     return Effects(
         tuple(sorted({ENVIRONMENT, *(name for name in named if not name.startswith("host:"))})),
         (),
-        (words[0].rsplit("/", 1)[-1] if not words[0].startswith(("./", "../")) else words[0],),
-        tuple(hosts),
+        (name,) if _PROGRAM.match(name) else (),
+        ("*",) if name in NETWORK_PROGRAMS and not hosts else tuple(hosts),
         is_open=True,
     )
 

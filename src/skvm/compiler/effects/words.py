@@ -5,6 +5,7 @@ from __future__ import annotations
 import enum
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 from skvm.compiler.effects.resources import is_path, path_name
 from skvm.compiler.reading.names import CODE, FILE
@@ -104,6 +105,7 @@ _DECLARES = re.compile(
 _COMPLETE = re.compile(r"[`\"'(<$\w]")
 
 
+@lru_cache(maxsize=4096)
 def ask_of(text: str) -> Asked:
     """What a sentence asks for; ``other`` where that is not known."""
     plain = _LABEL.sub("", text, count=1) if text.startswith("**") else text

@@ -48,7 +48,10 @@ class BubblewrapSandbox:
             )
         # With the network of the host, its loopback is the host's too.
         at_host = host_listener(policy) if policy.network else nullcontext()
-        async with provision.footing(policy.work_dir, own_user=True) as (folder, uid):
+        async with provision.footing(policy.work_dir, own_user=True, writable=policy.writable or ()) as (
+            folder,
+            uid,
+        ):
             arguments = _arguments(policy, folder, uid)
             with at_host as listener:
                 launch = Launch(
@@ -124,7 +127,8 @@ def _view(policy: Policy, folder: Path) -> list[str]:
     shown = dict.fromkeys((*policy.read_only, *policy.path_prefix), "--ro-bind")
     if prefix := provision.interpreter_prefix():
         shown[prefix] = "--ro-bind"
-    shown[policy.work_dir] = "--bind"
+    shown[policy.work_dir] = "--bind" if policy.writable is None else "--ro-bind"
+    shown |= dict.fromkeys(policy.writable or (), "--bind")
     # The outer before the inner, so that each keeps its own rights.
     for path in sorted(shown, key=lambda path: len(path.parts)):
         mount(shown[path], path, path)

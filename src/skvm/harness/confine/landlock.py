@@ -47,7 +47,10 @@ class LandlockSandbox:
                 f"the Landlock of this kernel (ABI {abi_version()}) cannot leave a cell one port alone",
                 help="install bubblewrap, whose cells have a network of their own",
             )
-        async with provision.footing(policy.work_dir, own_user=True) as (folder, uid):
+        async with provision.footing(policy.work_dir, own_user=True, writable=policy.writable or ()) as (
+            folder,
+            uid,
+        ):
             if uid is not None:
                 _check_reachable(policy.work_dir)
             with host_listener(policy) as listener:
@@ -71,7 +74,7 @@ def _launch(policy: Policy, folder: Path, uid: int | None, listener: socket.sock
         uid=uid,
         landlock=PathRules(
             readable=_readable(policy),
-            writable=[str(policy.work_dir), tmp, *(f"/dev/{name}" for name in _DEVICES)],
+            writable=[*_writable(policy), tmp, *(f"/dev/{name}" for name in _DEVICES)],
             network=policy.network,
             port=listener.getsockname()[1] if listener else None,
         ),
@@ -82,10 +85,16 @@ def _launch(policy: Policy, folder: Path, uid: int | None, listener: socket.sock
     )
 
 
+def _writable(policy: Policy) -> list[str]:
+    return [str(path) for path in ((policy.work_dir,) if policy.writable is None else policy.writable)]
+
+
 def _readable(policy: Policy) -> list[str]:
     paths = [*provision.SYSTEM, *(f"/proc/{name}" for name in _PROC)]
     paths += [f"/etc/{name}" for name in (*provision.ETC, "passwd", "group")]
     paths += [str(path) for path in (*policy.read_only, *policy.path_prefix)]
+    if policy.writable is not None:
+        paths.append(str(policy.work_dir))
     if prefix := provision.interpreter_prefix():
         paths.append(str(prefix))
     return paths

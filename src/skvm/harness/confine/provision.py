@@ -11,7 +11,7 @@ import stat
 import subprocess
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import ExitStack, asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 
@@ -146,6 +146,15 @@ def check_work_dir(work_dir: Path) -> None:
             )
 
 
+def _make_inside(path: Path, work_dir: Path) -> None:
+    """Make a directory that may be written, unless something of the name lies outside the work directory."""
+    real = Path(os.path.realpath(path))
+    if not real.is_relative_to(os.path.realpath(work_dir)):
+        raise InfrastructureError(f"{path}: leads out of the work directory and cannot be made writable")
+    if not real.exists():
+        real.mkdir(parents=True)
+
+
 def pick_uid() -> int | None:
     """A user id nobody here uses, for a cell started by root; ``None`` if we are not root or have no other.
 
@@ -238,12 +247,15 @@ def _remove(folder: Path) -> None:
 
 
 @asynccontextmanager
-async def footing(work_dir: Path, *, own_user: bool) -> AsyncIterator[tuple[Path, int | None]]:
+async def footing(
+    work_dir: Path, *, own_user: bool, writable: Sequence[Path] = ()
+) -> AsyncIterator[tuple[Path, int | None]]:
     """Prepare what a cell stands on, off the event loop; gives its private folder and its user, if any.
 
     Args:
         work_dir: Lent to that user for the time of the cell.
         own_user: Whether a cell started by root gets a user of its own.
+        writable: Directories in it that are made before it is lent.
 
     Raises:
         InfrastructureError: The work directory is unfit.
@@ -252,6 +264,8 @@ async def footing(work_dir: Path, *, own_user: bool) -> AsyncIterator[tuple[Path
 
     def prepare() -> tuple[Path, int | None]:
         check_work_dir(work_dir)
+        for path in writable:
+            _make_inside(path, work_dir)
         uid = pick_uid() if own_user else None
         folder = stack.enter_context(cell_folder(uid))
         stack.enter_context(lent(work_dir, uid))
