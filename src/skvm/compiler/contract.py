@@ -39,6 +39,7 @@ class Requirement:
         evidence: The words of the skill that say so.
         span: Where they stand in ``SKILL.md``.
         path: The bundle file those words are about, where its content decides the level.
+        by_model: Whether only the compiler model says so; the static analysis does not see it.
     """
 
     purpose_id: str
@@ -47,6 +48,7 @@ class Requirement:
     evidence: str
     span: Span
     path: str | None = None
+    by_model: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,4 +48,5 @@ def gap_record(gap: Gap) -> dict[str, Any]:
         "gapType": gap.kind,
         "evidence": needed.evidence,
         "span": [needed.span.start, needed.span.end],
+        **({"source": "model"} if needed.by_model else {}),
     }

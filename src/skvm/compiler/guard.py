@@ -25,6 +25,9 @@ from skvm.target.profile import Profile
 
 __all__ = ["Guarded", "budget_lines", "enforce"]
 
+_SEEN_BY_MODEL = frozenset({"model", "substitute"})
+"""Rules whose requirement may be one the static analysis does not see."""
+
 
 def budget_lines(line_count: int) -> int:
     """Lines a compile may add: twice, once or half the original's, below 100, below 200 and from there on."""
@@ -187,12 +190,21 @@ class _Court:
         places = Places(list(edits.values()))
         found: list[Loss] = []
         groups: dict[tuple[str, Span], list[int]] = {}
+        claimed: dict[tuple[str, Span], int] = {}
         for index, edit in edits.items():
             lowered = [(edit.primitive_id, edit.requirement)] if edit.requirement is not None else []
             for primitive_id, place in (*lowered, *edit.answers):
                 groups.setdefault((primitive_id, place), []).append(index)
+                is_own = place == edit.requirement and primitive_id == edit.primitive_id
+                rank = int(edit.from_level[1:] or 1) if is_own else 1
+                claimed[primitive_id, place] = max(rank, claimed.get((primitive_id, place), 0))
         for (primitive_id, span), members in groups.items():
             was = _highest(self.analysis, primitive_id, span)
+            if was < claimed[primitive_id, span] and all(
+                edits[index].rule in _SEEN_BY_MODEL for index in members
+            ):
+                # Only the compiler model sees this requirement; reading again can say nothing of it.
+                continue
             now = _highest(after, primitive_id, places.after(span))
             if now >= was:
                 message = f"{primitive_id} would still need L{now} there"

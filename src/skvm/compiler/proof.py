@@ -26,6 +26,9 @@ from skvm.target.profile import Profile
 
 __all__ = ["chain_of", "edit_of", "gaps_left", "proof_of", "remaining_gaps", "seal"]
 
+BY_MODEL = "the compiler model says so; the static analysis does not see it"
+"""Stands for the rule of a requirement only a model found."""
+
 
 def proof_of(
     skill: Skill,
@@ -187,12 +190,25 @@ def chain_of(skill: Skill, edit: Edit, profile: Profile | None) -> Mapping[str, 
         "evidence": skill.text(edit.requirement),
         "primitive": edit.primitive_id,
         "required": edit.from_level,
-        "rule": DETECTORS.get(edit.primitive_id).rules[Level(edit.from_level)],
+        "rule": _rule(skill, edit),
         "claim": _claim(edit.primitive_id, edit.from_level),
         "held": str(held) if held is not None else None,
         "heldClaim": _claim(edit.primitive_id, str(held)) if held is not None else None,
         "requiredAfter": edit.to_level,
     }
+
+
+def _rule(skill: Skill, edit: Edit) -> str:
+    """What makes the words need the level: a rule of the detector, or that the compiler model says so."""
+    level = Level(edit.from_level)
+    is_static = any(
+        needed.primitive_id == edit.primitive_id
+        and needed.level.rank >= level.rank
+        and edit.requirement is not None
+        and needed.span.overlaps(edit.requirement)
+        for needed in analyse(skill).requirements
+    )
+    return DETECTORS.get(edit.primitive_id).rules[level] if is_static else BY_MODEL
 
 
 def _claim(primitive_id: str, level: str) -> str:

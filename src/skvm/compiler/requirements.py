@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cache, lru_cache
 from typing import Any
 
+from skvm.compiler.choices import PathChoice, PathOption, choices_of, read_ways, strongest, without_skipped
 from skvm.compiler.contract import Requirement
 from skvm.compiler.need import DETECTORS, Detector, Reading
 from skvm.compiler.reading.names import read_names
@@ -16,7 +17,16 @@ from skvm.compiler.reading.prose import Prose
 from skvm.diagnostics import Span
 from skvm.skill.ir import Resource, Skill
 
-__all__ = ["EVIDENCE_CHARS", "Analysis", "Purpose", "analyse", "primitives_for", "read", "scr_of"]
+__all__ = [
+    "EVIDENCE_CHARS",
+    "Analysis",
+    "Purpose",
+    "analyse",
+    "primitives_for",
+    "purpose_at",
+    "read",
+    "scr_of",
+]
 
 EVIDENCE_CHARS = 240
 """The most characters of a skill quoted as evidence."""
@@ -39,10 +49,11 @@ class Purpose:
 
 @dataclass(frozen=True, slots=True)
 class Analysis:
-    """What static analysis found: purposes in order, requirements in order of place."""
+    """What static analysis found: purposes in order, requirements and choices of path in order of place."""
 
     purposes: tuple[Purpose, ...]
     requirements: tuple[Requirement, ...]
+    choices: tuple[PathChoice, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,8 +101,11 @@ def _analyse(key: _Key) -> Analysis:
                     purpose.id, primitive_id, need.level, _evidence(skill, need.span), need.span, need.path
                 )
             )
+    ways = read_ways(reading.prose)
+    requirements = without_skipped(requirements, ways)
     requirements.sort(key=lambda found: (found.span, found.primitive_id))
-    return Analysis(purposes, tuple(requirements))
+    places = {choice.span.start: _purpose_at(purposes, choice.span.start).id for choice in ways.open}
+    return Analysis(purposes, tuple(requirements), choices_of(ways, requirements, places))
 
 
 @cache
@@ -144,36 +158,59 @@ def _slug(text: str) -> str:
     return re.sub(r"[^\w]+", "-", plain).strip("-_")[:60].strip("-")
 
 
+def purpose_at(analysis: Analysis, offset: int) -> Purpose:
+    """The purpose a place belongs to."""
+    return _purpose_at(analysis.purposes, offset)
+
+
 def scr_of(skill: Skill, analysis: Analysis) -> dict[str, Any]:
-    """The compatible SCR: per purpose one entry a primitive, at the highest level any place of it needs."""
+    """The compatible SCR: per purpose and path one entry a primitive, at its highest level."""
     purposes = []
     for purpose in analysis.purposes:
-        strongest = _strongest(found for found in analysis.requirements if found.purpose_id == purpose.id)
-        if strongest:
-            purposes.append(_scr_purpose(purpose, strongest))
+        needed = [found for found in analysis.requirements if found.purpose_id == purpose.id]
+        choices = [choice for choice in analysis.choices if choice.purpose_id == purpose.id]
+        if needed or choices:
+            purposes.append(_scr_purpose(purpose, needed, choices))
     return {
         "skillName": skill.name,
-        "purposes": purposes or [_scr_purpose(analysis.purposes[0], [])],
+        "purposes": purposes or [_scr_purpose(analysis.purposes[0], [], [])],
     }
 
 
-def _scr_purpose(purpose: Purpose, requirements: Sequence[Requirement]) -> dict[str, Any]:
-    primitives = [
-        {"id": found.primitive_id, "minLevel": str(found.level), "evidence": found.evidence}
-        for found in requirements
+def _scr_purpose(
+    purpose: Purpose, requirements: Sequence[Requirement], choices: Sequence[PathChoice]
+) -> dict[str, Any]:
+    """The current path leaves out what only other paths need."""
+    others = {needed for choice in choices for option in choice.options[1:] for needed in option.requirements}
+    current = [needed for needed in requirements if needed not in others]
+    alternatives = [
+        {
+            "primitives": _scr_path([*_shared(current, choice), *option.requirements]),
+            "note": _scr_note(option),
+        }
+        for choice in choices
+        for option in choice.options[1:]
     ]
     return {
         "id": purpose.id,
         "description": purpose.description,
-        "currentPath": {"primitives": primitives},
-        "alternativePaths": [],
+        "currentPath": {"primitives": _scr_path(current)},
+        "alternativePaths": alternatives,
     }
 
 
-def _strongest(requirements: Iterable[Requirement]) -> list[Requirement]:
-    best: dict[str, Requirement] = {}
-    for found in requirements:
-        held = best.get(found.primitive_id)
-        if held is None or found.level.rank > held.level.rank:
-            best[found.primitive_id] = found
-    return [best[primitive_id] for primitive_id in sorted(best)]
+def _shared(current: Sequence[Requirement], choice: PathChoice) -> list[Requirement]:
+    """What a purpose needs whichever path of a choice is taken."""
+    return [needed for needed in current if needed not in choice.options[0].requirements]
+
+
+def _scr_path(requirements: Sequence[Requirement]) -> list[dict[str, str]]:
+    return [
+        {"id": found.primitive_id, "minLevel": str(found.level), "evidence": found.evidence}
+        for found in strongest(requirements)
+    ]
+
+
+def _scr_note(option: PathOption) -> str:
+    parts = [option.name, *([f"when: {option.when}"] if option.when else []), *filter(None, [option.note])]
+    return "; ".join(parts)

@@ -1,1 +1,1 @@
-"""What a model is asked while a skill is compiled: questions with checked answers, never trusted as they come."""
+"""What a model is asked while a skill is compiled: questions whose answers are checked, never trusted."""

@@ -11,7 +11,8 @@ from skvm.compiler.elimination.eliminate import eliminate
 from skvm.compiler.findings import SKV201, SKV206
 from skvm.compiler.gaps import find_gaps, gap_record, unmeasured
 from skvm.compiler.ladder import LADDERS, Ground
-from skvm.compiler.requirements import analyse, read, scr_of
+from skvm.compiler.requirements import Analysis, analyse, read, scr_of
+from skvm.compiler.substitution import substitute
 from skvm.diagnostics import Diagnostic
 from skvm.errors import UsageError
 from skvm.skill.edit import Edit
@@ -35,19 +36,29 @@ class RewriteSkill:
         """
         if ctx.profile is None:
             raise UsageError("pass rewrite-skill needs a profile")
-        analysis = analyse(skill)
+        analysis, notes = await _analysed(skill, ctx)
         gaps = find_gaps(analysis.requirements, ctx.profile)
         ground = Ground(read(skill), ctx.profile)
+        # A path that is not taken needs nothing lowered any more.
+        settled = substitute(skill, analysis.choices, gaps, ctx.profile, ctx.options.refused)
+        standing = [gap for gap in gaps if gap not in settled.closed]
         # What one command can do together must not be handed out command by command first.
-        assembly = assemble(gaps, ground)
-        edits: list[Edit] = list(assembly.edits)
+        assembly = assemble([gap for gap in standing if not gap.requirement.by_model], ground)
+        edits: list[Edit] = [*settled.edits, *assembly.edits]
         files: dict[str, bytes] = dict(assembly.files)
-        left = [gap for gap in gaps if gap not in assembly.closed]
-        for primitive_id, members in _by_primitive(left).items():
+        left = [gap for gap in standing if gap not in assembly.closed]
+        for primitive_id, members in _by_primitive([g for g in left if not g.requirement.by_model]).items():
             lowering = LADDERS.get(primitive_id).lower(members, ground)
             edits += lowering.edits
             files |= lowering.files
         edits = _without_twins(edits)
+        if ctx.counsel is not None and (untouched := _untouched(left, edits)):
+            from skvm.compiler.asking.edits import ask_edits
+
+            worst_first = [gap for members in _by_primitive(untouched).values() for gap in members]
+            proposed_by_model = await ask_edits(skill, worst_first, ctx.profile, ctx.counsel)
+            edits += proposed_by_model.edits
+            notes += proposed_by_model.diagnostics
         artifacts = {"scr": scr_of(skill, analysis), "gaps": [gap_record(gap) for gap in gaps]}
         proposed = list(edits)
         if ctx.options.eliminate:
@@ -59,8 +70,28 @@ class RewriteSkill:
             edits=tuple(proposed),
             files=files,
             artifacts=artifacts,
-            diagnostics=(*unmeasured(analysis.requirements, ctx.profile), *_open(skill, left, edits, ground)),
+            diagnostics=(
+                *unmeasured(analysis.requirements, ctx.profile),
+                *notes,
+                *_open(skill, left, edits, ground),
+            ),
         )
+
+
+async def _analysed(skill: Skill, ctx: PassContext) -> tuple[Analysis, list[Diagnostic]]:
+    """What the skill needs: read statically and, where there is a model to ask, by it as well."""
+    if ctx.counsel is None:
+        return analyse(skill), []
+    from skvm.compiler.asking.requirements import ask_needs
+
+    added = await ask_needs(skill, analyse(skill), ctx.counsel)
+    return added.analysis, list(added.diagnostics)
+
+
+def _untouched(gaps: Sequence[Gap], edits: Sequence[Edit]) -> list[Gap]:
+    """The gaps no edit is made for."""
+    touched = [edit.requirement for edit in edits if edit.requirement]
+    return [gap for gap in gaps if not any(span.contains(gap.requirement.span) for span in touched)]
 
 
 def _by_primitive(gaps: Sequence[Gap]) -> Mapping[str, list[Gap]]:
@@ -90,8 +121,7 @@ def _open(skill: Skill, gaps: Sequence[Gap], edits: Sequence[Edit], ground: Grou
     found: list[Diagnostic] = []
     path = skill.root / "SKILL.md" if skill.root else "SKILL.md"
     for primitive_id, members in _by_primitive(gaps).items():
-        touched = [edit.requirement for edit in edits if edit.requirement]
-        left = [gap for gap in members if not any(span.contains(gap.requirement.span) for span in touched)]
+        left = _untouched(members, edits)
         if not left:
             continue
         places = f"{len(left)} place{'s' if len(left) > 1 else ''}"
