@@ -68,8 +68,8 @@ def find_losses(
     return [
         *keeper.frontmatter(),
         *keeper.headings(),
-        *keeper.code(),
         *keeper.moves(),
+        *keeper.code(),
         *keeper.prose(),
         *keeper.references(),
     ]

@@ -131,7 +131,9 @@ def test_one_failing_job_does_not_stop_the_others(place: Path, capsys: pytest.Ca
 def test_list_passes(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["aot-compile", "--list-passes", "--json"]) == 0
     listed = json.loads(capsys.readouterr().out)
-    assert [(entry["number"], entry["id"]) for entry in listed] == [(1, "rewrite-skill")]
+    assert (listed[0]["number"], listed[0]["id"]) == (1, "rewrite-skill")
+    numbers = [entry["number"] for entry in listed]
+    assert numbers == sorted(set(numbers))
 
 
 def test_pipeline_takes_the_stored_profile(place: Path, capsys: pytest.CaptureFixture[str]) -> None:

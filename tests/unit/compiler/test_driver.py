@@ -62,7 +62,7 @@ def test_layout_and_records(tmp_path: Path) -> None:
     assert result.variant == place
     assert is_complete(place)
     found = tree(place)
-    assert sorted(found) == [
+    assert set(found) >= {
         "SKILL.md",
         "_artifacts/_meta/rewrite-skill.json",
         "_artifacts/gaps.json",
@@ -72,7 +72,7 @@ def test_layout_and_records(tmp_path: Path) -> None:
         "notes.md",
         "proof.json",
         "scripts/calc.py",
-    ]
+    }
     plan = json.loads(found["compilation-plan.json"])
     assert (plan["skillName"], plan["model"], plan["harness"]) == ("sample", MODEL, HARNESS)
     assert plan["compiledAt"] == "2026-01-02T03:04:05Z"
@@ -81,6 +81,8 @@ def test_layout_and_records(tmp_path: Path) -> None:
     meta = json.loads(found["meta.json"])
     assert (meta["passTag"], meta["passes"], meta["schema"]) == ("p1", ["rewrite-skill"], 1)
     assert meta["provenance"]["skillDigest"].startswith("sha256:")
+    assert meta["buildKey"] == result.build_key
+    assert meta["provenance"]["passes"][0]["number"] == 1
     proof = json.loads(found["proof.json"])
     assert proof["edits"][0]["chain"]["required"] == "L2"
     assert proof["edits"][0]["chain"]["heldClaim"]
@@ -230,6 +232,55 @@ def test_the_epoch_decides_over_the_profile(tmp_path: Path, monkeypatch: pytest.
     monkeypatch.setenv("SOURCE_DATE_EPOCH", "0")
     result = compile_in(tmp_path, make_skill(tmp_path, BODY), make_profile("L1"))
     assert json.loads(result.records["compilation-plan.json"])["compiledAt"] == "1970-01-01T00:00:00Z"
+
+
+def _failures(count: int, text: str = "wrong") -> dict[str, list[dict[str, object]]]:
+    reports = [
+        {
+            "primitiveId": "reason.arithmetic",
+            "level": "L2",
+            "instance": n,
+            "evalDetails": text,
+            "durationMs": n,
+        }
+        for n in range(count)
+    ]
+    return {"reason.arithmetic/L2": reports, "reason.arithmetic/L3": reports, "tool.exec/L1": reports}
+
+
+def _with_failures(folder: Path, failures: dict[str, list[dict[str, object]]]) -> CompileResult:
+    async def run() -> CompileResult:
+        return await compile_skill(
+            make_skill(folder, BODY),
+            model=MODEL,
+            harness=HARNESS,
+            profile=make_profile("L1"),
+            settings=settings_in(folder),
+            failures=failures,
+        )
+
+    return anyio.run(run)
+
+
+def test_evidence_of_the_levels_gaps_stand_on_is_kept(tmp_path: Path) -> None:
+    result = _with_failures(tmp_path, _failures(9))
+    kept = sorted(path for path in result.records if path.startswith("_profiling/"))
+    assert kept == [f"_profiling/reason.arithmetic/L2/{n}.json" for n in (1, 2, 3)]
+    assert json.loads(result.records[kept[0]])["evalDetails"] == "wrong"
+    assert result.build_key != compile_in(tmp_path, make_skill(tmp_path, BODY), make_profile("L1")).build_key
+
+
+def test_large_evidence_is_cut(tmp_path: Path) -> None:
+    result = _with_failures(tmp_path, _failures(1, "x" * 100_000))
+    kept = result.records["_profiling/reason.arithmetic/L2/1.json"]
+    assert len(kept) < 3000
+    assert json.loads(kept)["shortened"] is True
+
+
+def test_a_bundle_file_with_a_name_of_ours_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(FindingsError, match=r"SKV287.*proof\.json"):
+        compile_in(tmp_path, make_skill(tmp_path, BODY, proof_dot_json="{}"), make_profile("L1"))
+    assert not (tmp_path / "cache").exists()
 
 
 def test_half_a_variant_is_not_complete(tmp_path: Path) -> None:

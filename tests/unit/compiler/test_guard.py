@@ -77,6 +77,127 @@ def test_a_violation_is_rolled_back_and_the_rest_stands(
     assert b"Look after" in kept.skill.source
 
 
+MORE = """# One
+
+When the input is empty, stop. 如果失败，就停止。 Run `npm test --all` first.
+
+- Keep 3 copies.
+- Take your time.
+
+| flag | meaning |
+|---|---|
+| `-v` | says more |
+
+    make install
+
+See [the site](https://example.org/x).
+
+The end.
+"""
+MORE_BAD = [
+    ("When the input is empty, stop.", "Stop.", "normative"),
+    ("如果失败，就停止。", "", "normative"),
+    ("`npm test --all`", "the tests", "a command would be lost"),
+    ("Keep 3 copies.", "Keep copies.", "a list item with a number"),
+    ("| `-v` | says more |", "| `-q` | says less |", "a table row"),
+    ("make install", "make", "code block"),
+    ("[the site](https://example.org/x)", "the site", "reference"),
+    ("The end.", "The end.\n\n    rm -r build\n", "indented code"),
+]
+
+
+@pytest.mark.parametrize(("words", "new", "why"), MORE_BAD)
+def test_conditions_commands_limits_rows_and_indented_code_are_kept(
+    words: str, new: str, why: str, tmp_path: Path
+) -> None:
+    skill = make_skill(tmp_path, MORE)
+    good = Edit(at(skill, "Take your time."), "Do not hurry.", "fine")
+    bad = Edit(at(skill, words), new, "bad", rule="test")
+    kept = enforce(skill, PassResult((bad, good)))
+    assert kept.edits == (good,)
+    assert why in kept.dropped[0][1]
+
+
+@pytest.mark.parametrize(("words", "new", "why"), MORE_BAD[:5])
+def test_all_of_it_may_go_by_name(words: str, new: str, why: str, tmp_path: Path) -> None:
+    skill = make_skill(tmp_path, MORE)
+    edit = Edit(at(skill, words), new, "named", rule="test", releases=(words,))
+    assert enforce(skill, PassResult((edit,))).edits == (edit,)
+
+
+def test_a_name_given_by_another_edit_does_not_count(tmp_path: Path) -> None:
+    skill = make_skill(tmp_path, MORE)
+    bad = Edit(at(skill, "Keep 3 copies."), "Keep copies.", "bad")
+    other = Edit(at(skill, "The end."), "Fin.", "fine", releases=("Keep 3 copies.",))
+    assert enforce(skill, PassResult((bad, other))).edits == (other,)
+
+
+MOVING = """# One
+
+Begin here.
+
+## Two
+
+This is help.
+
+```sh
+ls -l
+```
+
+Never delete `data`.
+
+## Three
+
+The end.
+"""
+MOVED = "This is help.\n\n```sh\nls -l\n```"
+TOLD = "Read `references/two.md` before listing files."
+
+
+def moving(skill: Skill, **changes: object) -> Edit:
+    values = {"span": at(skill, MOVED), "new_text": TOLD, "reason": "x", "rule": "move out"}
+    return Edit(**{**values, "moved": ("references/two.md",), **changes})  # type: ignore[arg-type]
+
+
+def judged(skill: Skill, edit: Edit, data: str = f"# Two\n\n{MOVED}\n") -> str:
+    kept = enforce(skill, PassResult((edit,), {"references/two.md": data.encode()}))
+    return kept.dropped[0][1] if kept.dropped else ""
+
+
+def test_what_is_moved_and_told_of_is_kept(tmp_path: Path) -> None:
+    skill = make_skill(tmp_path, MOVING)
+    kept = enforce(skill, PassResult((moving(skill),), {"references/two.md": MOVED.encode()}))
+    assert kept.dropped == ()
+    assert sorted(kept.files) == ["references/two.md"]
+    assert kept.skill.references[-1].resource == "references/two.md"
+
+
+def test_a_heading_may_move_along(tmp_path: Path) -> None:
+    skill = make_skill(tmp_path, MOVING)
+    assert not judged(skill, moving(skill, span=at(skill, f"## Two\n\n{MOVED}")), f"## Two\n\n{MOVED}\n")
+
+
+def test_a_move_that_loses_is_rolled_back(tmp_path: Path) -> None:
+    skill = make_skill(tmp_path, MOVING)
+    rule = at(skill, f"{MOVED}\n\nNever delete `data`.")
+    with_rule = f"{MOVED}\n\nNever delete `data`.\n"
+    assert "moved nowhere" in judged(skill, moving(skill), "This is help.\n")
+    assert "moved nowhere" in judged(skill, moving(skill), MOVED.replace("ls -l", "ls"))
+    assert "code block" in judged(skill, moving(skill), MOVED.replace("ls -l", "  ls -l\n"))
+    assert "no such file is added" in judged(skill, moving(skill, moved=("references/other.md",)))
+    assert "code block" in judged(skill, moving(skill, new_text="It is in `references/two.md`."))
+    assert "normative" in judged(skill, moving(skill, span=rule), with_rule)
+    kept_rule = f"{TOLD}\n\nNever delete `data`."
+    assert not judged(skill, moving(skill, span=rule, new_text=kept_rule), with_rule)
+
+
+def test_only_what_edits_touch_is_compared_again_but_nothing_slips(tmp_path: Path) -> None:
+    skill = make_skill(tmp_path, MOVING)
+    start = at(skill, "## Two").start
+    swallow = Edit(Span(start, start), "<!--\n", "opens a comment")
+    assert enforce(skill, PassResult((swallow,))).edits == ()
+
+
 def test_an_edit_may_release_what_it_names(tmp_path: Path) -> None:
     skill = sample(tmp_path)
     edit = Edit(at(skill, "Never drop it."), "Keep it.", "said shorter", releases=("Never drop it.",))

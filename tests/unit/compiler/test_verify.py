@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from skvm.compiler.checking import Verdict, check_variant
+from skvm.compiler.proof_checking import Verdict, check_variant
 from skvm.compiler.contract import CompileOptions, PassContext, PassResult, RegisteredPass
 from skvm.compiler.pipeline import resolve_passes
 from skvm.compiler.standing import skill_of, tampering
@@ -186,7 +186,7 @@ def test_bytes_that_are_no_text_are_put_back(tmp_path: Path, monkeypatch: pytest
     )
     odd = RegisteredPass("odd", 99, Odd)
     monkeypatch.setattr("skvm.compiler.driver.resolve_passes", lambda _: (odd,))
-    monkeypatch.setattr("skvm.compiler.checking.PASSES", _Only(odd))
+    monkeypatch.setattr("skvm.compiler.proof_checking.PASSES", _Only(odd))
     result = compile_in(tmp_path, tmp_path / "sample", PROFILE)
     assert result.variant is not None
     assert result.proof["edits"][0]["oldBytes"]

@@ -10,7 +10,7 @@ import click
 from skvm.cli.command import SkvmCommand, settings_of
 
 if TYPE_CHECKING:
-    from skvm.compiler.checking import Verdict
+    from skvm.compiler.proof_checking import Verdict
     from skvm.settings import Settings
 
 __all__ = ["command"]
@@ -84,7 +84,7 @@ def _lock(path: Path, settings: Settings) -> Verdict:
 
 
 def _variant(folder: Path, skill_path: str | None, profile_path: Path | None) -> Verdict:
-    from skvm.compiler.checking import check_variant
+    from skvm.compiler.proof_checking import check_variant
     from skvm.skill.frontend import load_skill
     from skvm.target.store import read_profile
 
