@@ -94,7 +94,7 @@ class _Keeper:
 
     # Who may let a text go
 
-    def spared(self, span: Span, text: str, *, normative: bool = False) -> bool:
+    def spared(self, span: Span, text: str, *, normative: bool = False, verbatim: bool = False) -> bool:
         """Whether an edit that replaces a place names the text, or moves it to where it is found."""
         wanted = plain(text)
         for index in touching(self.edits, span):
@@ -102,7 +102,8 @@ class _Keeper:
             if any(wanted in released for released in self.released.get(index, ())):
                 return True
             for path in () if normative else edit.moved:
-                is_there = text in self.files.get(path, "") or wanted in self._plain.get(path, "")
+                held = self.files.get(path, "")
+                is_there = self.skill.text(span) in held if verbatim else wanted in self._plain.get(path, "")
                 if is_there and is_pointer(edit.new_text, path):
                     return True
         return False
@@ -143,7 +144,7 @@ class _Keeper:
         for (info, text), span in zip(_code_of(self.skill), _code_spans(self.skill), strict=True):
             if after[info, text] > 0:
                 after[info, text] -= 1
-            elif not self.spared(span, text):
+            elif not self.spared(span, text, verbatim=True):
                 yield self._lost("a code block would change or go", span)
         if len(self.made.indented) > len(self.skill.indented):
             untouched = (span for span in self.skill.indented if not self.places.is_near(span))
