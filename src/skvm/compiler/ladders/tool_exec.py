@@ -7,21 +7,52 @@ from collections.abc import Sequence
 
 from skvm.compiler.contract import Gap
 from skvm.compiler.ladder import LADDERS, Ground, Ladder, Lowering, edit_for
+from skvm.compiler.reading.bundle import BundleScript
+from skvm.compiler.reading.chains import is_said_chain, is_unbroken
 from skvm.compiler.reading.commands import PLACEHOLDER, command_lines
+from skvm.compiler.reading.prose import BlockKind, Sentence
+from skvm.compiler.reading.script_use import script_runs
+from skvm.compiler.reading.shell import read_shell
 from skvm.diagnostics import Span
 from skvm.skill.edit import Edit
-from skvm.skill.ir import ResourceKind
+from skvm.skill.ir import CodeFence
 from skvm.target.contract import Level
 
 MOVES = (
     "one script: a chain of commands with nothing left to fill in lies in the bundle, run by one command",
-    "exact command: a script the text speaks of, the only one in the bundle, is named with its interpreter",
+    "exact command: a script of the bundle the text names or the only one it can mean gets its command line",
 )
 _DANGEROUS = re.compile(
-    r"\bsudo\b|\brm\s+-\w*[rf]|\bcurl\b[^\n]*\|\s*\w*sh\b|\bgit\s+push\b|\bmkfs|\bdd\s+if=|\bshutdown\b|>\s*/dev/sd|\bdrop\s+table\b",
+    r"\bsudo\b|\brm\s+-\w*[rf]|\bcurl\b[^\n]*\|\s*\w*sh\b|\bgit\s+(?:push|reset|commit)\b|"
+    r"\bmkfs|\bdd\s+if=|\bshutdown\b"
+    r"|>\s*/dev/sd|\bdrop\s+(?:table|database)\b|\bkill(?:all)?\b",
     re.IGNORECASE,
 )
-_INTERPRETERS = {".py": "python3", ".sh": "sh", ".bash": "bash", ".js": "node"}
+_STAYS = re.compile(
+    # What a script of its own would not leave behind, wait for or ask.
+    r"(?m)^\s*(?:export|source|\.|alias|set|unset|ulimit)\s|\bactivate\b|(?<![&>])&\s*$|"
+    r"\bread\s+-|\b(?:ssh|vim?|nano|tmux)\s"
+    r"|\blogin\b|\b(?:npm|pnpm|yarn|bun)\s+(?:run\s+)?(?:dev|start|serve)\b|http\.server|"
+    r"\brunserver\b|\bserve\b|\bwatch\b"
+    r"|\$(?:[1-9@*]|\{[1-9])|\btail\s+-f\b|--interactive\b|\s-it\b|~/|\bYOUR|\b[A-Z]+_HERE\b|\bxxx"
+)
+_SAMPLE = re.compile(
+    r"\bmy[-_]\w|\b(?:sample|example|dummy|foo|bar|dbname|hello)\b|12345|(?-i:YYYY|\bARN\b|\b[A-Z]+_ID\b)"
+    r"|\b(?:pg_restore|restore|revert|rollback|undo|uninstall|despawn)\b",
+    re.IGNORECASE,
+)
+"""Values that only show what could stand there, and commands that take back what was done."""
+_VARIABLE = re.compile(r"\$(?:\{([A-Za-z_]\w*)|([A-Za-z_]\w*))")
+_ENVIRONMENT = frozenset({"HOME", "PWD", "USER", "PATH", "TMPDIR", "LANG", "HOSTNAME"})
+_KEEPS = re.compile(
+    r"\b(?:keep|save|write|put|store)\s+(?:what it prints|its output|the output|the result|"
+    r"what comes out)\s+"
+    r"(?:in|to|into|as|under)\s+`([\w./-]+)`",
+    re.IGNORECASE,
+)
+_EXAMPLE = re.compile(
+    r"\b(?:written like|such as|like|e\.g\.|for example)\s+`?([\w./:-]*\w)`?", re.IGNORECASE
+)
 
 
 def lower(gaps: Sequence[Gap], ground: Ground) -> Lowering:
@@ -30,25 +61,44 @@ def lower(gaps: Sequence[Gap], ground: Ground) -> Lowering:
     files: dict[str, bytes] = {}
     if not ground.holds("tool.exec"):
         return Lowering()
-    fences = {fence.span: fence for fence in ground.reading.prose.skill.fences}
+    prose = ground.reading.prose
+    fences = {fence.span.end: fence for fence in prose.skill.fences}
     for gap in gaps:
-        span = gap.requirement.span
-        if gap.requirement.level is Level.L3 and span in fences:
-            code = ground.reading.prose.text(fences[span].content)
-            if PLACEHOLDER.search(code) or _DANGEROUS.search(code) or not fences[span].is_closed:
+        fence = fences.get(gap.requirement.span.end)
+        if gap.requirement.level is Level.L3 and fence is not None:
+            code = prose.text(fence.content)
+            block = prose.leads.get(fence.span)
+            lead = prose.text(prose.blocks[block].span) if block is not None else ""
+            if not fence.is_closed or not _is_bundled(code, is_said_chain(lead)):
                 continue
             path = ground.free_path(f"scripts/run-{len(files) + 1}.sh")
             files[path] = ("set -e\n" + "\n".join(command_lines(code)) + "\n").encode()
-            shell = "bash" if fences[span].language == "bash" else "sh"
-            edits.append(_after_fence(gap, ground, f"All of it in one command: `{shell} {path}`"))
+            shell = "bash" if fence.language == "bash" else "sh"
+            edits.append(_after_fence(gap, fence, ground, f"All of it in one command: `{shell} {path}`"))
         elif gap.requirement.level is Level.L2:
             edits += _named(gap, ground)
     return Lowering(edits, files)
 
 
-def _after_fence(gap: Gap, ground: Ground, line: str) -> Edit:
+def _is_bundled(code: str, is_said: bool) -> bool:
+    """Whether a chain does the same in a script of its own as typed line by line, and as it stands."""
+    if any(found.search(code) for found in (PLACEHOLDER, _DANGEROUS, _STAYS, _SAMPLE)):
+        return False
+    comments = sum(line.lstrip().startswith("#") for line in code.splitlines())
+    if not is_said and (comments > 1 or not is_unbroken(code)):
+        # Commands with a headline each may be meant for different days.
+        return False
+    shell = read_shell(code)
+    top = [command for command in shell.commands if not command.is_nested]
+    used = {first or second for first, second in _VARIABLE.findall(code)}
+    # Where it ends in another folder, what follows in the skill is meant to happen there.
+    is_plain = not shell.has_error and bool(top) and not any(command.program == "cd" for command in top)
+    return is_plain and used <= shell.variables | _ENVIRONMENT
+
+
+def _after_fence(gap: Gap, fence: CodeFence, ground: Ground, line: str) -> Edit:
     source = ground.reading.prose.skill.source
-    span = gap.requirement.span
+    span = fence.span
     start = source.rfind(b"\n", 0, span.start) + 1
     pad = source[start : span.start].decode("utf-8", "replace")
     pad = pad if not pad.strip() else ""
@@ -65,25 +115,58 @@ def _after_fence(gap: Gap, ground: Ground, line: str) -> Edit:
 
 
 def _named(gap: Gap, ground: Ground) -> list[Edit]:
-    skill = ground.reading.prose.skill
-    scripts = [found.path for found in skill.resources if found.kind is ResourceKind.SCRIPT]
+    """The exact command line of the script a sentence means."""
     sentence = ground.sentence(gap)
-    if sentence is None or len(scripts) != 1 or "script" not in sentence.text.lower():
+    if sentence is None or ground.reading.prose.blocks[sentence.block].kind is BlockKind.ROW:
         return []
-    ending = scripts[0][scripts[0].rfind(".") :]
-    if ending not in _INTERPRETERS:
+    script = _meant(sentence, ground)
+    command = script.command if script else None
+    if script is None or command is None:
         return []
+    arguments = script.arguments or ()
+    example = _example(sentence, ground) if len(arguments) == 1 and not arguments[0].option else None
+    note = ""
+    if example:
+        command = command.replace(arguments[0].usage, example)
+        note = f" ({example} stands for the {arguments[0].name.replace('-', ' ')} that is asked for)"
+    kept = _KEEPS.search(sentence.text)
+    if kept:
+        command += f" > {kept.group(1)}"
     end = gap.requirement.span.end
+    mark = "" if sentence.text.rstrip().endswith((".", "!", "?", ":", "。", "：")) else "."
     return [
         edit_for(
             [gap],
             Span(end, end),
-            f" Run `{_INTERPRETERS[ending]} {scripts[0]}`.",
+            f"{mark} Run `{command}`{note}.",
             rule="exact command",
             to_level=Level.L1,
             because="the command is given",
         )
     ]
+
+
+def _meant(sentence: Sentence, ground: Ground) -> BundleScript | None:
+    """The script a sentence names, or the only one in the bundle where it speaks of the script."""
+    reading = ground.reading
+    named = next((run for run in script_runs(reading.prose) if run.sentence.span == sentence.span), None)
+    if named is not None:
+        return reading.bundle.find(named.name)
+    if not re.search(r"\bthe (?:\w+ ){0,2}script\b(?! you)", sentence.text, re.IGNORECASE):
+        return None
+    scripts = [found for found in reading.bundle.scripts() if found.is_program and found.interpreter]
+    return scripts[0] if len(scripts) == 1 else None
+
+
+def _example(sentence: Sentence, ground: Ground) -> str | None:
+    """A value the text shows for the only argument, right behind the sentence that tells to run it."""
+    sentences = ground.reading.prose.sentences
+    at = sentences.index(sentence)
+    for following in sentences[at : at + 3]:
+        found = _EXAMPLE.search(following.text)
+        if found and re.search(r"\bargument\b", following.text, re.IGNORECASE):
+            return found.group(1)
+    return None
 
 
 LADDERS.register("tool.exec", Ladder(MOVES, lower))

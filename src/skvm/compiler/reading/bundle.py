@@ -57,8 +57,10 @@ INTERPRETERS = {
 _SHEBANG = re.compile(r"#!\s*\S*?/(?:env\s+(?:-S\s+)?)?(python|node|bash|zsh|sh|ruby|perl|Rscript)\b")
 _SHEBANG_LANGUAGES = {"node": "javascript", "bash": "shell", "sh": "shell", "zsh": "shell", "Rscript": "r"}
 _OPEN = re.compile(
-    r"\bTODO\b[: ]\s*(?:implement|complete|fill|write|add|replace|your)|\bYOUR[_ ](?:CODE|LOGIC|QUERY)\b"
-    r"|\byour code (?:goes )?here\b|\bfill (?:this )?in\b|\bimplement (?:this|me)\b|\bNotImplementedError\b"
+    r"\bTODO\b[: ]\s*(?:implement|complete|fill|write|add|replace|your)|\bYOUR[_ ](?:CODE|"
+    r"LOGIC|QUERY)\b"
+    r"|\byour code (?:goes )?here\b|\bfill (?:this )?in\b|\bimplement (?:this|me)\b|"
+    r"\bNotImplementedError\b"
     r"|(?:请|待)(?:补全|填写|实现)",
     re.IGNORECASE,
 )
@@ -122,6 +124,13 @@ class Bundle:
             if script is not None:
                 yield script
 
+    def holds(self, language: str) -> bool:
+        """Whether a file of the bundle is named like one of a language; no file is read."""
+        return any(
+            LANGUAGES.get(PurePosixPath(found.path).suffix.lower()) == language
+            for found in self.skill.resources
+        )
+
     def script(self, path: str) -> BundleScript | None:
         """The script at a path of the bundle; ``None`` if there is none or it cannot be read as text."""
         resource = next((found for found in self.skill.resources if found.path == path), None)
@@ -163,11 +172,11 @@ class Bundle:
                 _cache.popitem(last=False)
         if not script.language:
             return None
-        own = self._own_modules() if script.third_party else frozenset()
+        own = self.own_modules() if script.third_party else frozenset()
         third_party = tuple(name for name in script.third_party if name not in own)
         return replace(script, path=resource.path, third_party=third_party)
 
-    def _own_modules(self) -> frozenset[str]:
+    def own_modules(self) -> frozenset[str]:
         """Names a file of the bundle may import another one by."""
         paths = (PurePosixPath(found.path) for found in self.skill.resources if found.path.endswith(".py"))
         return frozenset(part for path in paths for part in path.with_suffix("").parts)

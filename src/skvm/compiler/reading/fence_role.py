@@ -18,13 +18,15 @@ __all__ = ["FenceRole", "code_of", "copies", "fence_role", "lies_ready"]
 _LABEL = re.compile(
     r"^[^\w\n]{0,12}(?:(?:the|an?|example|sample|expected|console|typical|your|step \d+)\s+){0,3}"
     r"(?:outputs?|responses?|results?|returns|prints|output example|input|before|error(?: message)?|"
-    r"bad|wrong|incorrect|anti-?patterns?|vulnerable|insecure|don['’]?t(?: do)?|do not do|never do|avoid)\b"
+    r"bad|wrong|incorrect|anti-?patterns?|vulnerable|insecure|don['’]?t(?: do)?|do not do|"
+    r"never do|avoid)\b"
     r"(?:\s+(?:example|format|code|sample|this|data|looks like)){0,2}\s*(?:\([^)\n]{0,40}\))?\W{0,6}$"
     r"|❌|(?:输出|结果|返回)(?:示例|结果|格式)?[：:]?\W*$|示例输出|错误示例|反例|错误写法",
     re.IGNORECASE,
 )
 _HEADING_LABEL = re.compile(
-    r"^\W*(?:(?:example|sample|expected)\s+)?(?:outputs?|responses?|results?)(?:\s+(?:examples?|samples?|format))?\W*$"
+    r"^\W*(?:(?:example|sample|expected)\s+)?(?:outputs?|responses?|"
+    r"results?)(?:\s+(?:examples?|samples?|format))?\W*$"
     r"|\banti-?patterns?\b|^\W*(?:common )?(?:mistakes|pitfalls)\W*$|输出示例|示例输出|反模式|错误示例",
     re.IGNORECASE,
 )
@@ -41,24 +43,30 @@ _VERBATIM = re.compile(
     re.IGNORECASE,
 )
 _WRITES = re.compile(
-    r"\b(?:write|create|save|put|make|add|copy|paste|store|place|implement|compose|generate)\b|写入|保存|创建|编写|写",
+    r"\b(?:write|create|save|put|make|add|copy|paste|store|place|implement|compose|"
+    r"generate)\b|写入|保存|创建|编写|写",
     re.IGNORECASE,
 )
 _RUNS = re.compile(r"\b(?:run|runs|execute|executes|start|launch|invoke)\b|运行|执行", re.IGNORECASE)
 _ADAPTS = re.compile(
-    r"\b(?:adapt|adjust|modify|customi[sz]e|extend|based on|similar|such as|for example|e\.g|example|like|"
+    r"\b(?:adapt|adjust|modify|customi[sz]e|extend|based on|similar|such as|for example|"
+    r"e\.g|example|like|"
     r"template|"
-    r"pattern|skeleton|sketch|boilerplate|scaffold|starting point|something|along the lines|snippet|replace|"
+    r"pattern|skeleton|sketch|boilerplate|scaffold|starting point|something|"
+    r"along the lines|snippet|replace|"
     r"fill in|pseudo-?code|structure)\b|示例|例如|模板|类似|参考",
     re.IGNORECASE,
 )
 _CHANGES = re.compile(
-    r"\b(?:adapt|adjust|modify|customi[sz]e|extend|tailor|change)\s+(?:this|these|it|them|the (?:following|"
-    r"code|commands?|script|program|pipeline|pattern|query|template|example|snippet|lines?))\b|修改|改写|调整",
+    r"\b(?:adapt|adjust|modify|customi[sz]e|extend|tailor|change)\s+(?:this|these|it|them|"
+    r"the (?:following|"
+    r"code|commands?|script|program|pipeline|pattern|query|template|example|snippet|"
+    r"lines?))\b|修改|改写|调整",
     re.IGNORECASE,
 )
 _FILES = re.compile(
-    r"(?<![\w/.-])((?:[\w.-]+/)*[\w-][\w.-]*\.(?:m?js|cjs|tsx?|jsx|py|sh|bash|sql|html?|svg))(?![\w/.-])"
+    r"(?<![\w/.-])((?:[\w.-]+/)*[\w-][\w.-]*\.(?:m?js|cjs|tsx?|jsx|py|sh|bash|sql|html?|"
+    r"svg))(?![\w/.-])"
 )
 
 

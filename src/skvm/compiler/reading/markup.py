@@ -16,24 +16,28 @@ __all__ = [
 HTML_LANGUAGES = frozenset({"html", "htm", "xhtml", "svg"})
 """Info strings of HTML."""
 _DRAWN = re.compile(
-    r"<(?:path|rect|circle|ellipse|line|polyline|polygon)\b[^>]{0,400}\b(?:d|x|cx|x1|points)=", re.IGNORECASE
+    r"<(?:path|rect|circle|ellipse|line|polyline|polygon)\b[^>]{0,400}\b(?:d|x|cx|x1|"
+    r"points)=",
+    re.IGNORECASE,
 )
 _LABELLED = re.compile(
     r"\brole=|\baria-(?:labelledby|describedby|live|valuenow|current|expanded|controls)=", re.IGNORECASE
 )
 _PARTS = re.compile(
-    r"<(?:table|form|label|fieldset|select|textarea|main|header|footer|nav|section|article|aside|figure|figcaption|"
+    r"<(?:table|form|label|fieldset|select|textarea|main|header|footer|nav|section|article|"
+    r"aside|figure|figcaption|"
     r"details|dl)\b",
     re.IGNORECASE,
 )
 _SAYS_DRAWING = re.compile(
     r"\b(?:inline|embedded)\s+SVGs?\b|\b(?:draw|render|plot|sketch)\b[^.]{0,60}\bSVGs?\b"
-    r"|\bSVG\b[^.]{0,30}\b(?:chart|diagram|graph|plot|drawing|to scale)\b|\baria-(?:labelledby|describedby)\b"
+    r"|\bSVG\b[^.]{0,30}\b(?:chart|diagram|graph|plot|drawing|to scale)\b|"
+    r"\baria-(?:labelledby|describedby)\b"
     r"|\bARIA (?:roles?|labels?|attributes?)\b",
     re.IGNORECASE,
 )
 _SAYS_PARTS = re.compile(
-    r"\b(?:tables?|forms?|labell?ed (?:fields?|inputs?)|semantic|navigation bar|nav\s?bar|sidebar)\b"
+    r"\b(?:tables?|forms?|labell?ed (?:fields?|inputs?)|semantic|navigation bar|nav\s?bar)\b"
     r"|`<?(?:table|form|main|header|footer|nav|section|article|aside)>?`|表格|表单",
     re.IGNORECASE,
 )

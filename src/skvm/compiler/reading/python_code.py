@@ -24,11 +24,13 @@ class PythonCode:
         third_party: Top-level modules it imports that are not in the standard library.
         standard: Those that are.
         is_program: Whether it parses, has nothing left to fill in and does something when it is run.
+        is_module: Whether it parses and has nothing left to fill in, though it may only define things.
     """
 
     third_party: tuple[str, ...]
     standard: tuple[str, ...]
     is_program: bool
+    is_module: bool = False
 
 
 def is_python(language: str) -> bool:
@@ -53,6 +55,7 @@ def read_python(code: str) -> PythonCode:
         tuple(sorted(modules - standard)),
         tuple(sorted(modules & standard)),
         tree is not None and _acts(tree) and not PLACEHOLDER.search(code),
+        tree is not None and _is_whole(tree) and not PLACEHOLDER.search(code),
     )
 
 
@@ -69,7 +72,6 @@ def _parse(code: str) -> ast.Module | None:
 
 def _acts(tree: ast.Module) -> bool:
     """Whether running the module does something and needs nothing that is not in it."""
-    left_open = any(isinstance(node, ast.expr) and _is_ellipsis(node) for node in ast.walk(tree))
     defines = (
         ast.FunctionDef,
         ast.AsyncFunctionDef,
@@ -84,7 +86,13 @@ def _acts(tree: ast.Module) -> bool:
         and not (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant))
         for node in tree.body
     )
-    return acts and not left_open and not _unbound(tree)
+    return acts and _is_whole(tree)
+
+
+def _is_whole(tree: ast.Module) -> bool:
+    """Whether nothing in it is left out and no name comes from elsewhere."""
+    left_open = any(isinstance(node, ast.expr) and _is_ellipsis(node) for node in ast.walk(tree))
+    return not left_open and not _unbound(tree)
 
 
 def _unbound(tree: ast.Module) -> set[str]:
