@@ -11,13 +11,13 @@ from skvm.compiler.elimination.titles import Role
 from skvm.diagnostics import Span
 from skvm.target.contract import Level
 
-__all__ = ["MAX_FILES", "Chosen", "choose"]
+__all__ = ["LEAST_SKILL_TOKENS", "MAX_FILES", "Chosen", "choose"]
 
 MAX_FILES = 12
 """The most files one skill is spread over."""
 LEAST_SKILL_TOKENS = 1000
-"""Shorter skills stay as they are."""
-_LEAST_SAVING = 70
+"""Skills of fewer tokens stay as they are."""
+_LEAST_SAVING = 50
 _LEAST_SHARE = 0.08
 _ENOUGH = (0.40, 0.40, 0.60, 0.60)
 _LEAST_LEFT = 600
@@ -40,8 +40,6 @@ def choose(outline: Outline, standing: Standing, taken: Sequence[Span]) -> list[
         taken: Places other edits or open gaps claim.
     """
     total = outline.layout.tokens.total
-    if total < LEAST_SKILL_TOKENS:
-        return []
     ranked: list[list[Chosen]] = [[], [], [], []]
     for passage in outline.passages():
         if passage.saving < _LEAST_SAVING or any(span.overlaps(passage.span) for span in taken):

@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from skvm.compiler.contract import Gap
-from skvm.compiler.elimination.choice import choose
+from skvm.compiler.elimination.choice import LEAST_SKILL_TOKENS, choose
 from skvm.compiler.elimination.moving import Moves, move_out
 from skvm.compiler.elimination.passages import Outline
 from skvm.compiler.elimination.pieces import Layout
+from skvm.compiler.elimination.repetition import contents_tables, second_copies
 from skvm.compiler.elimination.standing import Standing, can_read_on_demand
 from skvm.compiler.elimination.tokens import ESTIMATE, estimate_tokens
 from skvm.compiler.reading.prose import Prose
@@ -51,21 +52,31 @@ def eliminate(
     """
     layout = Layout(prose)
     before = layout.tokens.total
-    moves = Moves()
-    if can_read_on_demand(profile):
+    moves, dropped = Moves(), []
+    taken = [gap.requirement.span for gap in gaps] + _claimed(edits)
+    if can_read_on_demand(profile) and before >= LEAST_SKILL_TOKENS:
+        dropped = [found for found in contents_tables(layout) if not _overlaps(taken, found.edit.span)]
+        layout.gone = tuple(found.edit.span for found in dropped)
         outline = Outline(layout)
-        taken = [gap.requirement.span for gap in gaps] + _claimed(edits)
-        moves = move_out(outline, choose(outline, Standing(profile, analysis.requirements), taken))
-    after = before - sum(move.saved_tokens for move in moves.moves)
+        chosen = choose(outline, Standing(profile, analysis.requirements), [*taken, *layout.gone])
+        moves = move_out(outline, chosen)
+        moved = [move.edit.span for move in moves.moves]
+        dropped += second_copies(layout, [*taken, *layout.gone, *moved])
+    made = tuple(move.edit for move in moves.moves) + tuple(found.edit for found in dropped)
+    after = before - sum(found.saved_tokens for found in (*moves.moves, *dropped))
     account = {
         "tokenizer": ESTIMATE,
         "tokensBefore": before,
         "tokensAfter": after,
         "tokensWithEveryFileLoaded": after + sum(estimate_tokens(data) for data in moves.files.values()),
         "moved": [move.record() for move in moves.moves],
-        "dropped": [],
+        "dropped": [found.record() for found in dropped],
     }
-    return Elimination(tuple(move.edit for move in moves.moves), moves.files, account)
+    return Elimination(tuple(sorted(made, key=lambda edit: edit.span)), moves.files, account)
+
+
+def _overlaps(taken: Sequence[Span], span: Span) -> bool:
+    return any(found.overlaps(span) for found in taken)
 
 
 def _claimed(edits: Sequence[Edit]) -> list[Span]:

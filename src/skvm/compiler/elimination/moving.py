@@ -18,6 +18,7 @@ from skvm.compiler.elimination.pointers import (
 )
 from skvm.compiler.elimination.titles import bare_title, moment_of, slug_of
 from skvm.compiler.elimination.tokens import ESTIMATE, estimate_tokens
+from skvm.compiler.reading.norms import is_normative, plain
 from skvm.skill.edit import Edit
 from skvm.skill.ir import Heading
 from skvm.target.contract import Level
@@ -99,6 +100,8 @@ class _Mover:
         whole = self.skill.source[start : passage.span.end]
         children = self._children(passage)
         moment = moment_of(bare_title(heading.title), is_procedure=passage.has_procedure)
+        if all(piece.kind is PieceKind.TABLE for piece in passage.pieces):
+            moment = "when looking this up"
         contents = contents_of(self.layout, passage.pieces, children)
         parts = [
             section_pointer(path, moment, contents, has_rules=_begins_with_rules(passage.kept)),
@@ -121,7 +124,7 @@ class _Mover:
             piece = found.passage.pieces[0]
             raw = self.skill.source[piece.span.start : piece.span.end]
             body += [f"\n## {title}\n\n".encode() if many else b"\n", _ended(raw)]
-            pointer = listing_pointer(path, title if many else None, describe(self.layout, piece))
+            pointer = listing_pointer(path, title if many else None, piece, describe(self.layout, piece))
             self._add(found, path, f"{' ' * piece.indent}{pointer}\n", b"".join(body))
 
     def _add(self, chosen: Chosen, path: str, text: str, data: bytes) -> None:
@@ -135,10 +138,20 @@ class _Mover:
             new_text=text,
             reason=f"to {path}, read on demand: {saved} tokens fewer (estimate); {_levels(chosen.held)}",
             rule=RULE,
+            releases=self._rows(passage),
             moved=(path,),
         )
         self.made.moves.append(Move(edit, path, self._heading(passage).title, saved))
         self.made.files[path] = data
+
+    def _rows(self, passage: Passage) -> tuple[str, ...]:
+        """Rows that go along with their table although they are worded like rules; the proof names each."""
+        kept = {piece.span for stretch in passage.kept for piece in stretch.pieces}
+        tables = [
+            piece for piece in passage.pieces if piece.kind is PieceKind.TABLE and piece.span not in kept
+        ]
+        rows = [plain(line) for piece in tables for line in self.skill.text(piece.span).splitlines()]
+        return tuple(dict.fromkeys(row for row in rows if is_normative(row)))
 
     def _heading(self, passage: Passage) -> Heading:
         if passage.heading is None:

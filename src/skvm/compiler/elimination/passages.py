@@ -10,6 +10,7 @@ from functools import cached_property
 from skvm.compiler.elimination.keeping import staying
 from skvm.compiler.elimination.pieces import Layout, Piece, PieceKind
 from skvm.compiler.elimination.titles import Role, anchor_of, bare_title, role_of
+from skvm.compiler.reading.norms import is_normative
 from skvm.compiler.reading.procedure import Procedure, procedures
 from skvm.diagnostics import Span
 from skvm.skill.ir import Heading, Skill
@@ -18,17 +19,19 @@ __all__ = ["Outline", "Passage", "Stretch"]
 
 POINTER_TOKENS = 45
 """What a pointer costs at most, about."""
-LISTING_TOKENS = 110
+LISTING_TOKENS = 95
 """Shorter listings and tables stay."""
 _HEART_LISTING_TOKENS = 150
-_KEPT_SHARE = 0.45
+_KEPT_SHARE = 0.5
 _SECTION_TOKENS = 2500
+_BLANKS = 4
 _SHELL = frozenset({"bash", "sh", "shell", "zsh", "console", "powershell"})
+# What steps and rules show in these may be the very thing to do.
+_MAY_BE_STEPS = _SHELL | {"", "text", "txt", "plaintext", "markdown", "md", "mermaid"}
 _STEP = re.compile(r"^\W*(?:step|phase|stage)\s+\d|^第[一二三四五六七八九十\d]+步|^步骤", re.IGNORECASE)
-_WORKFLOW = re.compile(
-    r"\b(?:workflow|process|procedure|instructions|steps|how to use|how (?:this|the) skill works|"
-    r"quick ?start|getting started|usage)\b|流程|步骤|快速开始",
-    re.IGNORECASE,
+_WORKFLOW = re.compile(r"\b(?:workflow|process|procedure|instructions|steps)\b|流程|步骤", re.IGNORECASE)
+_BLANK_TO_FILL = re.compile(
+    r"\[[A-Za-z][^\]\n]*\]|\{\{?[a-z_ ]+\}?\}|<[a-z][a-z_ -]*>|^#{1,4} |_{4,}", re.MULTILINE | re.IGNORECASE
 )
 
 
@@ -88,7 +91,7 @@ class Outline:
         for heading in self.skill.headings:
             own = Role.SUBJECT if heading.parent is None and heading.level == 1 else role_of(heading.title)
             around = Role.SUBJECT if heading.parent is None else found[heading.parent]
-            found.append(around if own is Role.SUBJECT else own)
+            found.append(around if own is Role.SUBJECT and around is not Role.START else own)
         return tuple(found)
 
     @cached_property
@@ -139,7 +142,7 @@ class Outline:
         body = self._body(heading)
         cost = self.layout.tokens.of(body)
         if (
-            role is Role.HEART
+            role >= Role.START
             or cost < LISTING_TOKENS
             or cost > min(_SECTION_TOKENS, self.layout.tokens.total // 2)
         ):
@@ -209,7 +212,7 @@ class Outline:
         found = []
         for at in (index, *inside):
             pieces = self.layout.within(self._direct(at))
-            pieces = pieces if self.roles[at] is Role.HEART else staying(pieces)
+            pieces = pieces if self.roles[at] >= Role.START else staying(pieces)
             if pieces:
                 found.append(Stretch(None if at == index else self.skill.headings[at], pieces))
         return tuple(found)
@@ -218,7 +221,7 @@ class Outline:
         """Long code and tables right below a heading."""
         here = self._direct(index)
         role = self.roles[index]
-        is_heart = role is Role.HEART or self._in_workflow(here)
+        is_heart = role >= Role.START or self._in_workflow(here)
         least = _HEART_LISTING_TOKENS if is_heart else LISTING_TOKENS
         pieces = self.layout.within(here)
         for at, piece in enumerate(pieces):
@@ -226,8 +229,23 @@ class Outline:
                 continue
             cost = self.layout.tokens.of(piece.span)
             is_ordered = at > 0 and pieces[at - 1].is_norm and pieces[at - 1].leads
-            is_command = is_heart and piece.fence is not None and piece.fence.language in _SHELL
-            bare = piece.fence is None and piece.kind is PieceKind.CODE
-            if cost < least or is_ordered or is_command or bare:
+            if (
+                cost < least
+                or is_ordered
+                or (is_heart and not _is_just_shown(self.skill.text(piece.span), piece))
+            ):
+                continue
+            if piece.fence is None and piece.kind is PieceKind.CODE:
                 continue
             yield Passage(piece.span, index, role, (piece,), (), cost - POINTER_TOKENS, False)
+
+
+def _is_just_shown(text: str, piece: Piece) -> bool:
+    """Whether a piece shows code, data or a form to fill in, and not steps, commands or rules."""
+    if piece.fence is None:
+        return False
+    if piece.fence.language not in _MAY_BE_STEPS:
+        return True
+    if piece.fence.language in _SHELL or is_normative(text):
+        return False
+    return len(_BLANK_TO_FILL.findall(text)) >= _BLANKS

@@ -18,10 +18,20 @@ from skvm.skill.ir import CodeFence, Skill
 __all__ = ["Layout", "Piece", "PieceKind"]
 
 _LEADS = re.compile(r"[:：][\s*_)]*$")
+_LABEL = re.compile(r"(?:\*\*|__)[^*_\n]+(?:\*\*|__)")
 _BOLD = re.compile(r"(?:\*\*|__)[^*_]+(?:\*\*|__)[:：]?$")
 _BOX = re.compile(rb"[ \t]*(?:[-*+]|\d+[.)])[ \t]+\[[ xX]\][ \t]")
 _ANCHOR = b"](#"
 _DEFINITION = re.compile(rb"^ {0,3}\[([^\]\n]+)\]:[ \t]*\S", re.MULTILINE)
+_COMMANDS = re.compile(
+    r"\b(?:must(?:n['’]t)?|never|always|shall|do not|don['’]t|cannot|can['’]t|may not|mandatory|forbidden|"
+    r"prohibited|not allowed|disallowed|make sure|refuse)\b"
+    r"|必须|务必|不得|不要|禁止|严禁|不可|不能|切勿|一律",
+    re.IGNORECASE,
+)
+_CASE = re.compile(
+    r"\b(?:triggers?|when|if|conditions?|signals?|route to|scenario)\b|条件|场景", re.IGNORECASE
+)
 _SCHEME = re.compile(r"[a-z][a-z0-9+.-]*:|//", re.IGNORECASE)
 
 
@@ -45,7 +55,8 @@ class Piece:
         text: Its words; empty for code and tables.
         leads: Whether it announces what follows (it ends in a colon, or is all bold).
         is_numbered: Whether it is an item of a numbered list.
-        is_norm: Whether something in it commands, forbids, limits or sets a condition.
+        is_norm: Whether something in it commands, forbids, limits or sets a condition; of a table, which is
+            read as data, whether it commands, forbids, or says what to do in which case.
         is_bound: Whether it must stay where it is: it links to places that only resolve from there.
         fence: The code block it is.
     """
@@ -66,12 +77,14 @@ class Layout:
 
     Args:
         prose: The skill, read.
+        gone: Places that leave altogether; what links from there need not be kept.
     """
 
-    def __init__(self, prose: Prose) -> None:
+    def __init__(self, prose: Prose, gone: Sequence[Span] = ()) -> None:
         self.prose = prose
         self.skill: Skill = prose.skill
         self.tokens = TokenMap(self.skill.source)
+        self.gone = tuple(gone)
 
     @cached_property
     def pieces(self) -> tuple[Piece, ...]:
@@ -93,7 +106,11 @@ class Layout:
         """Anchors the skill links to, without the sign before them."""
         if _ANCHOR not in self.skill.source:
             return frozenset()
-        return frozenset(found.decode("utf-8", "replace") for found in _TARGET.findall(self.skill.source))
+        return frozenset(
+            found[1].decode("utf-8", "replace")
+            for found in _TARGET.finditer(self.skill.source)
+            if not any(span.start <= found.start() < span.end for span in self.gone)
+        )
 
     @cached_property
     def _bound_places(self) -> list[int]:
@@ -166,7 +183,8 @@ class Layout:
         found = []
         for table in self.skill.tables:
             lines = self.tokens.lines(table.span)
-            norm = is_normative(self.skill.text(table.span))
+            cases = any(_CASE.search(column) for column in table.columns)
+            norm = cases or _COMMANDS.search(self.skill.text(table.span)) is not None
             found.append(Piece(lines, PieceKind.TABLE, is_norm=norm, is_bound=self._is_bound(lines)))
         return found
 

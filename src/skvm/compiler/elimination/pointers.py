@@ -13,7 +13,8 @@ from skvm.skill.ir import Heading
 __all__ = ["contents_of", "lead_of", "listing_pointer", "section_pointer"]
 
 _SHOWN = 6
-_MANY_CHARS = 60
+_MANY_CHARS = 80
+_PATH = re.compile(r"[/\\]\S*\.\w")
 _BOLD_HEAD = re.compile(r"^\s*(?:\*\*|__)([^*_\n]{2,60}?)[:：]?(?:\*\*|__)")
 _DEFINED = re.compile(
     r"^[ \t]*(?:export\s+|default\s+|async\s+|public\s+|static\s+|abstract\s+)*"
@@ -21,6 +22,8 @@ _DEFINED = re.compile(
     re.MULTILINE,
 )
 _COMMENT = re.compile(r"^\s*(?:#|//|--|<!--|/\*+|;)\s*(.*?)\s*(?:-->|\*/)?\s*$")
+_FORMS = frozenset({"json", "yaml", "yml", "toml", "xml", "csv", "http", "markdown", "md"})
+_PLAIN = frozenset({"", "text", "txt", "plaintext", "mermaid", "bash", "sh", "shell", "zsh", "console"})
 _NAMED = {
     "sh": "shell", "bash": "shell", "zsh": "shell", "console": "shell", "py": "Python", "python": "Python",
     "js": "JavaScript", "javascript": "JavaScript", "ts": "TypeScript", "typescript": "TypeScript",
@@ -36,15 +39,27 @@ def section_pointer(path: str, moment: str, contents: str, *, has_rules: bool) -
     return f"Read `{path}` {moment}: {contents}.{kept}"
 
 
-def listing_pointer(path: str, title: str | None, contents: str) -> str:
+def listing_pointer(path: str, title: str | None, piece: Piece, contents: str) -> str:
     """The line in the place of one piece of code or one table."""
     place = f"“{title}” in `{path}`" if title else f"`{path}`"
-    return f"Read {place} when working on this: {contents}."
+    language = piece.fence.language if piece.fence else ""
+    moment = "before working on this"
+    if piece.kind is PieceKind.TABLE:
+        moment = "when looking this up"
+    elif language in _FORMS:
+        moment = "when the exact form is needed"
+    elif language not in _PLAIN:
+        moment = "before writing code like this"
+    return f"Read {place} {moment}: {contents}."
 
 
 def contents_of(layout: Layout, pieces: Sequence[Piece], children: Sequence[Heading]) -> str:
     """What a passage holds, for somebody who has to decide whether to read it."""
-    names = [bare_title(child.title) for child in children] or _bold_heads(pieces)
+    shown = [piece for piece in pieces if piece.kind in (PieceKind.CODE, PieceKind.TABLE)]
+    names = _sayable(layout, [bare_title(child.title) for child in children]) or _bold_heads(pieces)
+    if not names and len(shown) == 1 and not any(piece.kind is PieceKind.ITEM for piece in pieces):
+        return describe(layout, shown[0])
+    names = names or _shown_heads(layout, pieces)
     parts = [_list(names)] if names else []
     counts = _forms(layout, pieces)
     if not names and not counts:
@@ -54,11 +69,29 @@ def contents_of(layout: Layout, pieces: Sequence[Piece], children: Sequence[Head
     return parts[0] if parts else ", ".join(counts)
 
 
+def _sayable(layout: Layout, names: Sequence[str]) -> list[str]:
+    """Names without those that would read as the path of a file that is not there."""
+    known = {resource.path for resource in layout.skill.resources}
+    return [name for name in names if not _PATH.search(name) or name in known]
+
+
 def _bold_heads(pieces: Sequence[Piece]) -> list[str]:
     """What items and paragraphs begin with in bold."""
     heads = (_BOLD_HEAD.match(piece.text) for piece in pieces if piece.text)
     names = [bare_title(found[1]) for found in heads if found]
     return list(dict.fromkeys(names)) if len(names) > 1 else []
+
+
+def _shown_heads(layout: Layout, pieces: Sequence[Piece]) -> list[str]:
+    """What its listings and tables are called, where most of them are called something."""
+    shown = [at for at, piece in enumerate(pieces) if piece.kind in (PieceKind.CODE, PieceKind.TABLE)]
+    named = [lead_of(layout, pieces, at) or _comment_of(layout, pieces[at]) for at in shown]
+    names = list(dict.fromkeys(name for name in named if name))
+    return names if len(names) > 1 or len(names) == len(shown) else []
+
+
+def _comment_of(layout: Layout, piece: Piece) -> str:
+    return _first_comment(layout.skill.text(piece.fence.content)) if piece.fence else ""
 
 
 def _forms(layout: Layout, pieces: Sequence[Piece]) -> list[str]:

@@ -10,24 +10,35 @@ __all__ = ["Role", "anchor_of", "bare_title", "moment_of", "role_of", "slug_of"]
 
 
 class Role(enum.IntEnum):
-    """What a section is for; lower ones leave first."""
+    """What a section is for; lower ones leave first, the start and the heart never.
+
+    What stands below a section about the heart is at the heart as well; below a start it is a subject.
+    """
 
     HELP = 1
     SUBJECT = 2
-    HEART = 3
+    START = 3
+    HEART = 4
 
 
+_START = re.compile(
+    r"^(?:overview|introduction|usage|contents|resources|references|documentation)$|"
+    r"\b(?:quick ?start|getting started|how to use|how (?:this|the) skill works|key features|"
+    r"core (?:capabilities|features))\b|概述|快速开始",
+    re.IGNORECASE,
+)
 _HEART = re.compile(
-    r"^(?:overview|introduction|instructions?|usage|contents|resources|references|documentation)$|"
-    r"\b(?:when (?:not )?to (?:use|activate)|quick ?start|getting started|how to use|"
-    r"how (?:this|the) skill works|rules?|constraints?|principles?|guard ?rails?|safety|permissions?|"
-    r"critical|important|must|never|always|required|requirements?|do(?:n['’]t| not)s?|deliverables?|prerequisites?|"
-    r"output (?:format|artifacts?|contract)|before (?:you )?start(?:ing)?|initial assessment|checklists?|"
-    r"check ?points?|(?:input|output) validation|best practices|guidelines?|anti[- ]?patterns?|pitfalls?|"
-    r"mistakes?|red flags?|proactive triggers?|gotchas?|warnings?|cautions?|limitations?|non[- ]goals?|"
-    r"boundar\w+|scope|purpose|mission|persona|communication|related skills|see also|cross[- ]references|"
-    r"(?:detailed )?reference documentation|table of contents|keywords|trigger terms|activation|activates)\b"
-    r"|概述|规则|原则|注意|必须|禁止|要求|约束|输出格式|快速开始|何时使用|检查清单|目录",
+    r"^instructions?$|^(?:when|if)\b|"
+    r"\b(?:when (?:not )?to (?:use|activate)|rules?|constraints?|principles?|guard ?rails?|safety|"
+    r"permissions?|critical|important|must|never|always|required|requirements?|do(?:n['’]t| not)s?|"
+    r"deliverables?|prerequisites?|output (?:format|artifacts?|contract)|before (?:you )?start(?:ing)?|"
+    r"initial assessment|checklists?|check ?points?|(?:input|output) validation|best practices|"
+    r"guidelines?|anti[- ]?patterns?|pitfalls?|mistakes?|red flags?|proactive triggers?|gotchas?|"
+    r"warnings?|cautions?|limitations?|non[- ]goals?|boundar\w+|scope|purpose|mission|persona|"
+    r"communication|related skills|see also|cross[- ]references|routing|escalation|"
+    r"decision (?:tree|framework|flow)\w*|(?:detailed )?reference documentation|table of contents|"
+    r"keywords|trigger terms|activation|activates)\b"
+    r"|规则|原则|注意|必须|禁止|要求|约束|输出格式|何时使用|检查清单|目录",
     re.IGNORECASE,
 )
 _HELP = re.compile(
@@ -45,7 +56,7 @@ _HELP = re.compile(
 )
 _MOMENTS = (
     (r"troubleshoot|issue|problem|debug|error|fail|故障|问题|错误", "when something goes wrong here"),
-    (r"\bfaq|question", "when a question of this kind comes up"),
+    (r"\bfaq|frequently asked|common questions", "when a question of this kind comes up"),
     (
         r"example|sample|demo|walk-?through|case stud|scenario|示例|例子|案例",
         "when a worked example would help",
@@ -58,6 +69,7 @@ _MOMENTS = (
         r"cheat|limits|参考|命令|参数|接口",
         "when the details are needed",
     ),
+    (r"workflow|process|procedure|playbook|runbook|流程|步骤", "before doing this"),
     (r"migrat|upgrad", "before migrating"),
     (r"integration|ci/cd", "before integrating it"),
 )
@@ -72,6 +84,8 @@ def role_of(title: str) -> Role:
     """The role a title gives its section."""
     if _HEART.search(title):
         return Role.HEART
+    if _START.search(title):
+        return Role.START
     return Role.HELP if _HELP.search(title) else Role.SUBJECT
 
 
@@ -80,7 +94,7 @@ def moment_of(title: str, *, is_procedure: bool) -> str:
     for pattern, moment in _MOMENTS:
         if re.search(pattern, title, re.IGNORECASE):
             return moment
-    return "before doing this" if is_procedure else "when working on this"
+    return "before doing this" if is_procedure else "before working on this"
 
 
 def bare_title(title: str) -> str:
