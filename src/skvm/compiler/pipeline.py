@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import graphlib
+import re
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -16,6 +17,8 @@ from skvm.skill.edit import Edit
 from skvm.skill.ir import Skill
 
 __all__ = ["PassRunMeta", "PipelineResult", "Step", "pass_tag", "resolve_passes", "run_passes"]
+
+_TAG = re.compile(r"(?:p\d+)+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,12 +74,12 @@ class PipelineResult:
 
 
 def resolve_passes(tokens: Sequence[str]) -> tuple[RegisteredPass, ...]:
-    """Passes by number or name, each once, in the order they must run.
+    """Passes by number, name or tag (``p1p3``), each once, in the order they must run.
 
     Raises:
         UsageError: No token, an unknown one, or passes that need each other in a circle.
     """
-    wanted = [token.strip() for token in tokens if token.strip()]
+    wanted = [part for token in tokens if token.strip() for part in _untagged(token.strip())]
     if not wanted:
         raise UsageError("no pass is named", help="give --pass=1, or a name from --list-passes")
     known = {registered.number: registered for registered in PASSES.all()}
@@ -93,6 +96,11 @@ def resolve_passes(tokens: Sequence[str]) -> tuple[RegisteredPass, ...]:
             found = PASSES.get(token)
         chosen[found.number] = found
     return _ordered([chosen[number] for number in sorted(chosen)])
+
+
+def _untagged(token: str) -> list[str]:
+    """The numbers in the tag of a variant; any other token as it is."""
+    return token[1:].split("p") if _TAG.fullmatch(token) else [token]
 
 
 def _ordered(passes: Sequence[RegisteredPass]) -> tuple[RegisteredPass, ...]:

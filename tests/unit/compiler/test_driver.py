@@ -9,7 +9,9 @@ from pathlib import Path
 import anyio
 import pytest
 
+from skvm.compiler.contract import PASSES
 from skvm.compiler.driver import CompileResult, compile_skill, is_complete
+from skvm.compiler.pipeline import pass_tag, resolve_passes
 from skvm.compiler.variant import variant_lock
 from skvm.errors import FindingsError, InfrastructureError, SkvmError, UsageError
 from skvm.settings import Settings, load_settings
@@ -281,6 +283,15 @@ def test_a_bundle_file_with_a_name_of_ours_is_refused(tmp_path: Path) -> None:
     with pytest.raises(FindingsError, match=r"SKV287.*proof\.json"):
         compile_in(tmp_path, make_skill(tmp_path, BODY, proof_dot_json="{}"), make_profile("L1"))
     assert not (tmp_path / "cache").exists()
+
+
+def test_a_tag_names_its_passes() -> None:
+    every = sorted(PASSES.all(), key=lambda registered: registered.number)
+    tag = pass_tag(every)
+    assert {found.id for found in resolve_passes([tag])} == {found.id for found in every}
+    assert pass_tag(resolve_passes([tag])) == tag
+    with pytest.raises(UsageError, match="no pass number 99"):
+        resolve_passes(["p1p99"])
 
 
 def test_half_a_variant_is_not_complete(tmp_path: Path) -> None:
