@@ -8,14 +8,15 @@ from pathlib import PurePosixPath
 
 from skvm.compiler.contract import Gap
 from skvm.compiler.need import Reading
-from skvm.compiler.reading.prose import Sentence
+from skvm.compiler.reading.commands import insertion
+from skvm.compiler.reading.prose import Block, Sentence
 from skvm.diagnostics import Span
 from skvm.registry import Registry
 from skvm.skill.edit import Edit
 from skvm.target.contract import Level
 from skvm.target.profile import Profile
 
-__all__ = ["LADDERS", "Ground", "Ladder", "Lowering", "edit_for"]
+__all__ = ["LADDERS", "Ground", "Ladder", "Lowering", "edit_below", "edit_for"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,3 +119,11 @@ def edit_for(
         releases=releases,
         requirement=Span(start, end),
     )
+
+
+def edit_below(
+    gaps: Sequence[Gap], block: Block, lead: str, body: str, *, rule: str, to_level: Level, because: str
+) -> Edit:
+    """An edit that puts a lead line and a body below a block; the arguments are those of ``edit_for``."""
+    place = Span(block.span.end, block.span.end)
+    return edit_for(gaps, place, insertion(block, lead, body), rule=rule, to_level=to_level, because=because)

@@ -33,7 +33,7 @@ LOWERED = [
     ("reason.arithmetic", "delegate", LEDGER + "revenue = price * count\n\nCalculate the total `revenue` with two decimals.\n", "sum orders.csv 'price * count' --digits 2"),  # noqa: E501
     ("reason.arithmetic", "delegate", "Apply a 15% discount, then add 8% tax.\n", "eval 'amount * (1 - 15/100) * (1 + 8/100)' amount=100"),  # noqa: E501
     ("reason.arithmetic", "delegate", LEDGER + "Calculate the total `price` where `region` is north.\n", """--where 'region == '"'"'north'"'"''"""),  # noqa: E501
-    ("reason.logic", "cases", "If the box is open or the lid is loose and old, close it; otherwise leave it.\n", "| otherwise | leave it |"),  # noqa: E501
+    ("reason.logic", "checks", "Find an order such that Ann is first, Bob is not last, and Cy sits by Ann.\n", "- Check 2: Bob is not last? Write yes or no."),  # noqa: E501
     ("follow.format", "form", "Write `out.json`, JSON with the keys `name` and `count` (number).\n", '"count": 3'),  # noqa: E501
     ("gen.text.structured", "skeleton", "Return a JSON array of objects with the keys `name` and `price`.\n", '"price": 12.5'),  # noqa: E501
     ("tool.file.write", "here-document", "Create `a.txt`, `b.txt` and `c.txt`.\n", "cat > b.txt <<'EOF'"),

@@ -8,7 +8,7 @@ from skvm.compiler.ladder import LADDERS
 from skvm.compiler.need import DETECTORS
 from skvm.compiler.requirements import analyse, scr_of
 from skvm.target.contract import LEVELS, PRIMITIVES
-from tests.unit.compiler.making import IDS, make_skill
+from tests.unit.compiler.making import make_skill
 
 CASES = [
     ("reason.arithmetic", "L1", "Subtract 12 from 40."),
@@ -34,7 +34,8 @@ CASES = [
     ("tool.file.write", "L3", "Create `a.txt`, `b.txt` and `c.txt`."),
     ("tool.file.write", None, "Read `answer.txt`."),
     ("reason.logic", "L1", "If the name is empty, use the id."),
-    ("reason.logic", "L2", "If the name is empty and the id is short, use the id, otherwise use the name."),
+    ("reason.logic", "L1", "If the name is empty and the id is short, use the id, otherwise use the name."),
+    ("reason.logic", "L2", "Find an order such that Ann is first, Bob is not last, and Cy sits by Ann."),
     ("reason.logic", "L3", "Minimise the cost of the trip given the constraints above."),
     ("reason.logic", None, "The name is on the form."),
     ("follow.procedure", "L1", "1. Read the file.\n2. Sort it.\n3. Write it.\n"),
@@ -80,7 +81,7 @@ def test_a_skill_that_needs_nothing_known_has_one_purpose(tmp_path: Path) -> Non
 
 
 def test_every_detector_has_rules_a_ladder_and_a_primitive() -> None:
-    assert set(DETECTORS.names()) == set(LADDERS.names()) == set(IDS)
+    assert set(DETECTORS.names()) == set(LADDERS.names()) == set(PRIMITIVES.names())
     for name in DETECTORS.names():
         assert set(DETECTORS.get(name).rules) == set(LEVELS) == set(PRIMITIVES.get(name).levels)
         assert LADDERS.get(name).moves

@@ -7,15 +7,18 @@ from collections.abc import Sequence
 from skvm.compiler.calculator import calculator_bytes, calculator_path
 from skvm.compiler.contract import Gap
 from skvm.compiler.ladder import LADDERS, Ground, Ladder, Lowering, edit_for
+from skvm.compiler.reading.amounts import Amount, amounts_in
 from skvm.compiler.reading.commands import fenced, insertion, join_command
 from skvm.compiler.reading.computation import command_for
-from skvm.compiler.reading.prose import BlockKind
+from skvm.compiler.reading.prose import Block, BlockKind, Sentence
+from skvm.compiler.reading.spotting import is_chinese
 from skvm.diagnostics import Span
 from skvm.skill.edit import Edit
 from skvm.target.contract import Level
 
 MOVES = (
     "delegate: a total, average, share or formula becomes an exact command on a calculator in the bundle",
+    "delegate: a chain of percentages or of formulas becomes one command a case or formula",
 )
 
 
@@ -28,6 +31,10 @@ def lower(gaps: Sequence[Gap], ground: Ground) -> Lowering:
     edits: list[Edit] = []
     for index, members in ground.by_block(gaps).items():
         block = prose.blocks[index]
+        chain = amounts_in(members[0][1].text) if len(members) == 1 else ()
+        if chain and block.kind is not BlockKind.ROW:
+            edits.append(_chained(members[0][0], block, chain, script, members[0][1]))
+            continue
         made = [command_for(sentence.text, names, sentence.span.start) for _, sentence in members]
         if block.kind is BlockKind.ROW or prose.text(block.span).endswith((":", "：")) or None in made:
             continue
@@ -50,6 +57,34 @@ def lower(gaps: Sequence[Gap], ground: Ground) -> Lowering:
             )
         )
     return Lowering(edits, {script: calculator_bytes()} if edits else {})
+
+
+def _chained(gap: Gap, block: Block, chain: Sequence[Amount], script: str, sentence: Sentence) -> Edit:
+    """A command for every case of a chain, or for every formula, each from what is given alone."""
+    chinese = is_chinese(sentence.text)
+    lines: list[str] = []
+    for amount in chain:
+        if amount.label:
+            label = "all others" if amount.label == "otherwise" else amount.label
+            lines.append(f"# {label}")
+        digits = () if amount.digits is None else ("--digits", str(amount.digits))
+        values = (f"{name}=100" for name in amount.names)
+        lines.append(join_command(["python3", script, "eval", amount.expression, *values, *digits]))
+    names = list(dict.fromkeys(name for amount in chain for name in amount.names))
+    by_case = any(amount.label == "otherwise" for amount in chain)
+    if chinese:
+        lead = f"不要心算，运行命令，把 {'、'.join(names)} 换成真实的值："
+    else:
+        which = "the line that fits" if by_case else "this"
+        lead = f"Do not work this out in your head, run {which} with the real {' and '.join(names)} put in:"
+    return edit_for(
+        [gap],
+        Span(block.span.end, block.span.end),
+        insertion(block, lead, fenced("\n".join(lines), "bash")),
+        rule="delegate",
+        to_level=Level.L0,
+        because="a command computes it",
+    )
 
 
 LADDERS.register("reason.arithmetic", Ladder(MOVES, lower))

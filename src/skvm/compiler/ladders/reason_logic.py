@@ -1,4 +1,4 @@
-"""Lowering ``reason.logic``: bounds on rows become commands, conditions become a table of cases."""
+"""Lowering ``reason.logic``: bounds on rows become commands, constraints become checks in a fixed order."""
 
 from __future__ import annotations
 
@@ -6,22 +6,26 @@ from collections.abc import Sequence
 
 from skvm.compiler.calculator import calculator_bytes, calculator_path
 from skvm.compiler.contract import Gap
-from skvm.compiler.ladder import LADDERS, Ground, Ladder, Lowering, edit_for
+from skvm.compiler.ladder import LADDERS, Ground, Ladder, Lowering, edit_below, edit_for
 from skvm.compiler.reading.commands import fenced, insertion, join_command
-from skvm.compiler.reading.conditions import Case, cases_of, row_filter
+from skvm.compiler.reading.conditions import constraints_of, row_filter
 from skvm.compiler.reading.prose import BlockKind, Sentence
+from skvm.compiler.reading.spotting import is_chinese
 from skvm.diagnostics import Span
 from skvm.skill.edit import Edit
 from skvm.target.contract import Level
 
 MOVES = (
     "filter: a bound on a column the text names becomes a command that lists the rows it holds for",
-    "cases: a sentence with if, or and otherwise is set out case by case in a table",
+    "checks: constraints one arrangement has to meet become checks in a fixed order, each result written "
+    "down",
 )
+
+_MOST_CHECKS = 12
 
 
 def lower(gaps: Sequence[Gap], ground: Ground) -> Lowering:
-    """A filter where the condition is about columns of a table, else a table of cases."""
+    """A filter where the condition is about columns of a table, else checks of the constraints it lists."""
     prose = ground.reading.prose
     script = calculator_path(ground)
     edits: list[Edit] = []
@@ -43,12 +47,16 @@ def lower(gaps: Sequence[Gap], ground: Ground) -> Lowering:
             )
             files[script] = calculator_bytes()
         elif len(members) == 1 and members[0][0].requirement.level is Level.L2:
-            cases = cases_of(members[0][1].text)
-            if len(cases) > 1:
-                text = insertion(block, "Case by case:", _table(cases))
+            constraints = constraints_of(members[0][1].text)
+            if 1 < len(constraints) <= _MOST_CHECKS:
                 edits.append(
-                    edit_for(
-                        blocked, place, text, rule="cases", to_level=Level.L1, because="each case has a line"
+                    edit_below(
+                        blocked,
+                        block,
+                        *_checks(constraints),
+                        rule="checks",
+                        to_level=Level.L1,
+                        because="one constraint is checked at a time",
                     )
                 )
     return Lowering(edits, files)
@@ -70,16 +78,24 @@ def _filters(members: Sequence[tuple[Gap, Sentence]], script: str, ground: Groun
     ]
 
 
-def _table(cases: Sequence[Case]) -> str:
-    lines = ["| If | Then |", "|---|---|"]
-    for case in cases:
-        condition = _cell(case.condition) or "otherwise"
-        lines.append(f"| {condition} | {_cell(case.action)} |")
-    return "\n".join(lines)
-
-
-def _cell(text: str) -> str:
-    return " ".join(text.split()).replace("|", "\\|")
+def _checks(constraints: Sequence[str]) -> tuple[str, str]:
+    """The lead and the lines of checks."""
+    if is_chinese("".join(constraints)):
+        lead = (
+            "先写下一种安排，再按这个顺序逐条检查，每条的结果写下来再查下一条；有一条不成立就换一种安排，"
+            "从第一条查起："
+        )
+        return lead, "\n".join(
+            f"- 检查{number}：{wanted}？写“是”或“否”。" for number, wanted in enumerate(constraints, 1)
+        )
+    lead = (
+        "Write down one arrangement and check it in this order, the result of each check written down "
+        "before the next; "
+        "at the first no change the arrangement and begin again with check 1:"
+    )
+    return lead, "\n".join(
+        f"- Check {number}: {wanted}? Write yes or no." for number, wanted in enumerate(constraints, 1)
+    )
 
 
 LADDERS.register("reason.logic", Ladder(MOVES, lower))

@@ -18,14 +18,22 @@ RULES = {
     Level.L3: "compound quantities: powers, roots, results that feed further formulas",
 }
 _WORTH = re.compile(
-    r"[=%*×÷]|percent|comput|calculat|sum|total|averag|mean|median|multipl|divid|subtract|deduct|ratio|rate|margin|"
+    r"[=%*×÷]|percent|comput|calculat|sum|total|averag|mean|median|multipl|divid|subtract|deduct|ratio|rate"
+    r"|margin|"
     r"discount|tax|interest|work out|figure out|est|计算|求和|平均|百分比|合计|总计|折扣",
     re.IGNORECASE,
 )
 
+_BY_CODE = re.compile(
+    r"\b(?:awk|pipelines?|scripts?|quer(?:y|ies)|sql|functions?|programs?|one-liners?|code|pandas|macros?"
+    r"|spreadsheet formulas?|select)\b|脚本|代码|查询语句|函数",
+    re.IGNORECASE,
+)
+"""Words for what does a computation in the reader's place."""
+
 
 def find(reading: Reading) -> Iterator[Need]:
-    """Sentences that ask for a computation; a command behind it, or a mere definition, asks none."""
+    """Sentences that ask for a computation; code that does it, or a mere definition, asks none."""
     prose = reading.prose
     for sentence in prose.sentences:
         block = prose.blocks[sentence.block]
@@ -34,7 +42,7 @@ def find(reading: Reading) -> Iterator[Need]:
         level = level_of(sentence.text)
         if level is None or has_command(prose, sentence) or _is_used_later(reading, sentence):
             continue
-        if computes(reading, sentence):
+        if computes(reading, sentence) or _BY_CODE.search(sentence.text):
             continue
         yield Need(level, sentence.span)
 

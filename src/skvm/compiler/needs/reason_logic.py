@@ -1,4 +1,4 @@
-"""What needs ``reason.logic``: conditions the agent must apply, outside numbered steps."""
+"""What needs ``reason.logic``: rules, constraints and choices the agent applies itself."""
 
 from __future__ import annotations
 
@@ -8,23 +8,41 @@ from collections.abc import Iterator
 from skvm.compiler.filling import tests_rows
 from skvm.compiler.need import DETECTORS, Detector, Need, Reading
 from skvm.compiler.reading.commands import has_command
-from skvm.compiler.reading.conditions import has_branch
-from skvm.compiler.reading.prose import BlockKind, Prose, Sentence
+from skvm.compiler.reading.conditions import constraints_of, has_branch
+from skvm.compiler.reading.prose import Block, BlockKind, Prose, Sentence
+from skvm.compiler.reading.spotting import TOLD, spotted, stems
+from skvm.skill.ir import CodeFence
 from skvm.target.contract import Level
 
 RULES = {
-    Level.L1: "an if-then rule with its otherwise, a bound to test facts against, or cases in a table",
-    Level.L2: "conditions that combine: two or more of and, or, unless, except, otherwise in one sentence",
+    Level.L1: "if-then rules with their otherwise, a bound to test facts against, a table or tree of cases",
+    Level.L2: "several constraints one arrangement has to meet together",
     Level.L3: "the best choice under constraints",
 }
-_BEST = re.compile(
-    r"\b(?:optimal|optimi[sz]e|minimi[sz]e|maximi[sz]e|cheapest|"
-    r"best (?:combination|assignment|schedule|allocation))\b"
-    r"[^.]{0,100}\b(?:subject to|while|without|within|given|under|such that|constraints?)\b",
-    re.IGNORECASE,
+_LIMITS = (
+    r"(?:subject to|while (?:staying|keeping|meeting|respecting|still)|without (?:exceeding|breaking"
+    r"|violating|overlap\w*)|within (?:the|a|its|their) "
+    r"(?:budget|limits?|capacity|deadline)|given the|under the|such that|constraints?|at most|no more than"
+    r"|not more than|at least|up to|limit)"
 )
-_CONNECTIVE = re.compile(
-    r"\b(?:and|or|unless|except|otherwise|else|but not|neither|both)\b|(?:或者|并且|除非|否则)", re.IGNORECASE
+_BEST = re.compile(
+    r"\b(?:optimal(?:ly)?|optimi[sz]e|minimi[sz]e|maximi[sz]e|cheapest|"
+    r"best (?:combination|assignment|schedule|allocation|selection|subset))\b"
+    r"[^.]{0,100}\b(?:subject to|while (?:staying|keeping|meeting|respecting)|without (?:exceeding|breaking"
+    r"|violating)|within (?:the|a|its|their) (?:budget|limits?|"
+    r"capacity|deadline)|given the (?:\w+ )?(?:constraints?|limits?|budget)|under (?:the "
+    r"|these )?(?:\w+ )?(?:constraints?|limits?)|such that|at most|no more than)\b"
+    rf"|\bof all\b[^.;]{{0,100}}\b{_LIMITS}\b[^.;]{{0,120}}\b(?:the most|the least|the highest|the lowest"
+    rf"|the best|the cheapest|the fewest|the shortest)\b"
+    rf"|{TOLD}(?:choose|pick|select|find|take)\b[^.;]{{0,80}}\b(?:combination|subset|set of|selection"
+    rf"|assignment|schedule|load|route|plan)\b[^.;]{{0,80}}"
+    r"\b(?:the most|the least|highest|lowest|cheapest|fewest|shortest)\b[^.;]{0,80}"
+    r"\b(?:at most|no more than|not more than|without exceeding|within)\b"
+    r"|(?:最优|最大化|最小化|利润最高|成本最低|总[^，。]{0,4}最[大小多少高低])[^。；]{0,40}(?:约束|限制"
+    r"|条件|不超过|前提)"
+    r"|(?:不超过|约束|限制|条件)[^。；]{0,60}(?:最优|最大化|最小化|利润最高|成本最低"
+    r"|最[大小多少高低]的?(?:方案|组合|安排))",
+    re.IGNORECASE,
 )
 _BOUND = re.compile(
     r"\b(?:over|above|more than|exceeds?|exceeding|at least|at most|below|under|less than)\s+"
@@ -34,44 +52,106 @@ _BOUND = re.compile(
 _TEST = re.compile(
     r"\b(?:flag|reject|approve|accept|mark|exclude|include|skip|drop|list|label|classify)\w*\b", re.IGNORECASE
 )
+_CASE = re.compile(
+    r"(?:若(?!干)|一旦|当[^。；，]{1,30}时|的话)[^。]*[，,：:]|^\W*(?:whenever|when)\s[^.;:]{3,80},\s+\w",
+    re.IGNORECASE,
+)
+_WHETHER = re.compile(
+    r"\b(?:check|see|verify|determine|know|ask|wonder|decide|test|confirm|unsure|tell|note|evaluate|assess"
+    r"|as|even|what)\s+(?:\w+\s+)?if\b",
+    re.IGNORECASE,
+)
+_STEMS = stems(
+    "if |if:|if*|unless|otherwise|in case|depending on|when|all of |all these|each of|such that|"
+    "satisf|optim|minimi|maximi|cheapest|best |the most|the least|lowest|highest|fewest|flag|reject|"
+    "approve|accept|mark|exclude|include|skip|drop|list|label|classify|若|当|一旦|的话|如果|否则|除非|"
+    "满足|最"
+)
 _TESTS_ROWS = re.compile(
     r"\s*(?:\$\s+)?(?:(?:grep|awk|jq|sqlite3)\b|.*(?:--where|\bcalc\.py (?:rows|count)\b|\bif\b))"
 )
-_CASE_COLUMN = re.compile(r"\|\s*(?:if|when|condition|case)\b", re.IGNORECASE)
+_CASE_COLUMN = re.compile(
+    r"\|\s*\**(?:if|when|condition|case|situation|scenario|trigger|signal|symptom|score|range|threshold"
+    r"|条件|情况|情形|代码|若)\b",
+    re.IGNORECASE,
+)
+_BOUND_CELL = re.compile(
+    r"\|\s*[`*\"]*(?:\w{1,20}\s*)?(?:[<>≤≥]=?\s*\$?\d|\d[\d.,]*\s*%?\s*(?:[-–]|to)\s*\d|(?:over|under|above"
+    r"|below)\s+\d)",
+    re.IGNORECASE,
+)
+_TREE = re.compile(r"(?:├|└|→|->|--)[─\s>-]*(?:yes|no|if|是|否)\b", re.IGNORECASE)
+
+_RULE_LINE = re.compile(
+    r"^\s*(?:[-*]|\d+[.)])\s+(?:\*\*)?(?:if|unless|otherwise)\b[^\n]{3,120}[,:]\s|^\s*(?:[-*]"
+    r"|\d+[.)])\s+(?:如果|若|否则)",
+    re.IGNORECASE | re.MULTILINE,
+)
 
 
 def find(reading: Reading) -> Iterator[Need]:
-    """Conditional sentences; easier where a table of cases follows, none where a command follows."""
+    """Conditional sentences, tables and trees of cases; none where a command tests instead."""
     prose = reading.prose
-    for sentence in prose.sentences:
-        block = prose.blocks[sentence.block]
-        if block.kind in (BlockKind.HEADING, BlockKind.ROW) or block.ordinal is not None:
-            continue
-        level = _level(sentence.text)
+    for fence in prose.skill.fences:
+        if _is_tree(prose, fence):
+            yield Need(Level.L1, fence.span)
+    yield from _rows(prose)
+    for sentence in spotted(prose, _STEMS):
+        level = _level(prose, sentence)
         if level is None or has_command(prose, sentence, _TESTS_ROWS):
             continue
-        if level is not Level.L3 and tests_rows(reading, sentence):
+        if level is Level.L1 and tests_rows(reading, sentence):
             continue
-        yield Need(Level.L1 if level is Level.L2 and _in_table(prose, sentence) else level, sentence.span)
+        yield Need(level, sentence.span)
 
 
-def _level(text: str) -> Level | None:
+def _rows(prose: Prose) -> Iterator[Need]:
+    """Tables whose first column is a case: their head, and every row that begins with a bound."""
+    before: Block | None = None
+    for block in prose.blocks:
+        if block.kind is not BlockKind.ROW:
+            continue
+        is_head = before is None or not _follows(prose, before, block)
+        before = block
+        text = prose.text(block.span)
+        if (is_head and _CASE_COLUMN.match(text)) or _BOUND_CELL.match(text):
+            yield Need(Level.L1, block.span)
+
+
+def _level(prose: Prose, sentence: Sentence) -> Level | None:
+    text = sentence.text
     if _BEST.search(text):
         return Level.L3
-    if not has_branch(text) and not (_BOUND.search(text) and _TEST.search(text)):
-        return None
-    return Level.L2 if len(_CONNECTIVE.findall(text)) > 1 else Level.L1
+    if len(constraints_of(text)) > 1:
+        return Level.L1 if are_checks(prose, sentence) else Level.L2
+    is_bound = _BOUND.search(text) and _TEST.search(text)
+    is_case = has_branch(_WHETHER.sub("", text)) or _CASE.search(text)
+    return Level.L1 if is_bound or is_case else None
 
 
-def _in_table(prose: Prose, sentence: Sentence) -> bool:
-    """Whether a table whose first column is a condition stands right below."""
-    for block in prose.blocks[sentence.block + 1 : sentence.block + 3]:
-        text = prose.text(block.span)
-        if block.kind is BlockKind.ROW:
-            return _CASE_COLUMN.match(text) is not None
-        if not text.endswith(":"):
-            return False
-    return False
+def are_checks(prose: Prose, sentence: Sentence) -> bool:
+    """Whether the constraints stand below one by one, each with its result to be written down."""
+    constraints = constraints_of(sentence.text)
+    checks = [
+        prose.text(block.span)
+        for block in prose.blocks[sentence.block + 1 : sentence.block + 3 + len(constraints)]
+        if block.kind is BlockKind.ITEM
+    ]
+    return all(any(wanted in check for check in checks) for wanted in constraints)
+
+
+def _follows(prose: Prose, before: Block, row: Block) -> bool:
+    """Whether a row belongs to the table of another one."""
+    between = prose.skill.source[before.span.end : row.span.start]
+    return between.count(b"\n") < 3 and not between.replace(b"|", b"").strip(b" \t\r\n>:-")
+
+
+def _is_tree(prose: Prose, fence: CodeFence) -> bool:
+    """Whether a fence that is no program holds a tree of decisions, or rules written for the reader."""
+    if fence.language not in {"", "text", "txt", "plaintext", "markdown", "md"}:
+        return False
+    text = prose.text(fence.content)
+    return len(_TREE.findall(text)) > 1 or _RULE_LINE.search(text) is not None
 
 
 DETECTORS.register("reason.logic", Detector(RULES, find))

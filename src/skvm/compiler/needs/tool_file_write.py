@@ -10,18 +10,20 @@ from skvm.compiler.need import DETECTORS, Detector, Need, Reading
 from skvm.compiler.reading.commands import is_shell
 from skvm.compiler.reading.formats import output_format
 from skvm.compiler.reading.names import FILE
-from skvm.compiler.reading.prose import BlockKind, Sentence
+from skvm.compiler.reading.prose import Prose, Sentence
+from skvm.compiler.reading.spotting import TOLD, spotted, stems
 from skvm.target.contract import Level
 
 RULES = {
-    Level.L1: "one short file",
-    Level.L2: "a file of several records, sections or pages",
+    Level.L1: "one short file, or one written in pieces by a command each",
+    Level.L2: "a file of several records, sections or pages; several files, each with its own command",
     Level.L3: "three files or more from one sentence",
 }
 _WRITE = re.compile(
     r"\b(?:write|save|create|store|export|dump|append|generate)\b(?!\s+access)|写入|保存到|生成文件",
     re.IGNORECASE,
 )
+_STEMS = stems("write|save|create|store|export|dump|append|generate|写|保存|生成文件|输出")
 _LEADS = re.compile(
     r"(?:\s+(?!(?:from|using|with|see|of|by|following|against|reading)\b)[\w'-]+){0,7}[\s:]+[`\"'*]{0,3}",
     re.IGNORECASE,
@@ -31,10 +33,25 @@ _OPEN = re.compile(
     r"YYYY|HHMM|^[-_.]|\bXX|^(?:Next|Node|React|Vue|Nuxt|Express|Three|D3)\.js$", re.IGNORECASE
 )
 _LONG = re.compile(
-    r"\b(?:report|document|pages?|sections?|chapters?|article|documentation|"
+    r"\b(?:report|(?<!or )(?<!and )document|pages?|sections?|chapters?|article|"
     r"one (?:line|row|record|entry) (?:per|for))\b",
     re.IGNORECASE,
 )
+
+_UNNAMED = re.compile(
+    rf"{TOLD}(?:save|write|export|create|store)\b(?!\s+(?:the\s+|a\s+)?(?:code|batch"
+    rf"|access)\b)(?:(?!\b(?:by|from|using|via)\b)[^.;`]){{0,50}}?\b(?:a|an|the|this|one|each|new|updated)\s+"
+    r"(?:[\w-]+ ){0,3}?file\b(?!s? (?:id|ids|path|paths|name|names|size|type|format|system|structure|tree"
+    r"|list|using|descriptor|upload)\b)"
+    r"|(?:保存|写入|写到|输出)[^。；;\n]{0,12}文件(?!夹|名|系统|路径)",
+    re.IGNORECASE,
+)
+_NEVER = re.compile(
+    r"`--\w|\b(?:do not|don['’]t|never|without|instead of|not)\s+(?:\w+\s+)?(?:save|saving|write|writing"
+    r"|create|creating|store|storing|export)\b|不要|请勿|禁止",
+    re.IGNORECASE,
+)
+_SLOT = re.compile(r"<<-?\s*['\"]?(\w+)['\"]?\n(?:CONTENT|内容)\n\1$", re.MULTILINE)
 
 
 def files_to_write(sentence: Sentence) -> list[str]:
@@ -57,31 +74,27 @@ def files_to_write(sentence: Sentence) -> list[str]:
 
 
 def find(reading: Reading) -> Iterator[Need]:
-    """Sentences that name a file to write; a ready write command right below makes them one level easier."""
+    """Sentences that tell to write a file; ready write commands right below make them one level easier."""
     prose = reading.prose
-    for sentence in prose.sentences:
-        if "." not in sentence.text or prose.blocks[sentence.block].kind in (
-            BlockKind.HEADING,
-            BlockKind.ROW,
-        ):
-            continue
-        files = files_to_write(sentence)
+    for sentence in spotted(prose, _STEMS):
+        files = files_to_write(sentence) if "." in sentence.text else []
         if not files:
+            if _UNNAMED.search(sentence.text) and not _NEVER.search(sentence.text):
+                yield Need(Level.L1, sentence.span)
             continue
         output = output_format(reading, sentence)
         if output is not None and files == [output.file] and fills_output(reading, output):
             continue
         long = _LONG.search(FILE.sub("", sentence.text)) or (output is not None and output.depth > 1)
         rank = 3 if len(files) > 2 else 2 if long else 1
-        if _is_given(reading, sentence, files, output.end if output else 0):
+        if _is_given(prose, sentence, files, output.end if output else 0, rank):
             rank -= 1
         if rank:
             yield Need(Level(f"L{rank}"), sentence.span)
 
 
-def _is_given(reading: Reading, sentence: Sentence, files: list[str], end: int) -> bool:
-    """Whether a shell fence right below writes every one of the files."""
-    prose = reading.prose
+def _is_given(prose: Prose, sentence: Sentence, files: list[str], end: int, rank: int) -> bool:
+    """Whether a shell fence right below writes every one of the files; a long one in pieces or as it is."""
     last = sentence.block
     while last + 1 < len(prose.blocks) and prose.blocks[last + 1].span.start < end:
         last += 1
@@ -89,7 +102,8 @@ def _is_given(reading: Reading, sentence: Sentence, files: list[str], end: int) 
         fence = prose.fence_after(block)
         if fence is not None and is_shell(fence):
             code = prose.text(fence.content)
-            return all(re.search(rf">\s*['\"]?{re.escape(name)}\b", code) for name in files)
+            written = all(re.search(rf">\s*['\"]?{re.escape(name)}\b", code) for name in files)
+            return written and (rank != 2 or ">>" in code or _SLOT.search(code) is None)
     return False
 
 

@@ -10,6 +10,7 @@ import ast
 import re
 from dataclasses import dataclass
 
+from skvm.compiler.reading.amounts import formulas_in, has_power
 from skvm.compiler.reading.conditions import row_filter
 from skvm.compiler.reading.names import Names, column_of
 from skvm.target.contract import Level
@@ -54,7 +55,8 @@ _HARD = re.compile(
     re.IGNORECASE,
 )
 _MANY = re.compile(
-    r"\b(?:all|every|each|per|by|across|grouped|subtotals?|sums?|totals?|averages?|means?|medians?)\b|平均|合计|总计|求和",
+    r"\b(?:all|every|each|per|by|across|grouped|subtotals?|sums?|totals?|averages?|means?|medians?)\b|平均"
+    r"|合计|总计|求和",
     re.IGNORECASE,
 )
 _OPERATIONS = (
@@ -90,10 +92,13 @@ def level_of(text: str) -> Level | None:
     L3: compound quantities: powers, roots, results that feed further formulas.
     """
     formula = formula_in(text) if "=" in text else None
-    if formula is None and not _ASKS.search(text):
+    linked = formulas_in(text) if "=" in text else ()
+    if formula is None and not linked and not _ASKS.search(text):
         return None
-    if _HARD.search(text):
+    if _HARD.search(text) or any(has_power(found.expression) for found in linked):
         return Level.L3
+    if linked:
+        return Level.L2
     if formula is not None:
         return Level.L1 if _operator_count(formula[1]) < 2 else Level.L2
     several = sum(bool(operation.search(text)) for operation in _OPERATIONS) > 1

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from skvm.compiler.reading.names import Names, column_of
 
-__all__ = ["Case", "cases_of", "has_branch", "row_filter"]
+__all__ = ["Case", "cases_of", "constraints_of", "has_branch", "row_filter"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,8 @@ def cases_of(text: str) -> tuple[Case, ...]:
 
 
 _STATES = re.compile(
-    r"\b(?:is|are|was|were|has|have|had|does|do|can|cannot|will|exists?|fails?|contains?|equals?|exceeds?|matches|"
+    r"\b(?:is|are|was|were|has|have|had|does|do|can|cannot|will|exists?|fails?|contains?|equals?|exceeds?"
+    r"|matches|"
     r"lacks?|needs?|wants?|asks?|says?|starts?|ends?|uses?)\b",
     re.IGNORECASE,
 )
@@ -64,6 +65,44 @@ def _alternatives(condition: str) -> list[str]:
     """The parts of a condition joined by or, where each of them says something by itself."""
     parts = re.split(r",?\s+or\s+", condition)
     return parts if all(_STATES.search(part) for part in parts) else [condition]
+
+
+_TOGETHER = re.compile(
+    r"\b(?:find|choose|pick|select|arrange|assign|seat|place|order|schedule|allocate|build|determine|make"
+    r"|put|work out)\b[^.;:]{0,120}?"
+    r"\b(?:all (?:of )?(?:these|the following|them)(?: \w+)? (?:hold|are met|are true|apply"
+    r"|are satisfied)(?: together| at once| at the same time)?"
+    r"|(?:meets?|satisf(?:y|ies|ying)|respects?|fulfils?|keeps?|honou?rs?|obeys?) (?:all "
+    r"|each )(?:of )?(?:these|the following)(?: (?:constraints|conditions|rules|wishes))?"
+    r"|such that)\s*[:,]?\s+(?P<list>.+)"
+    r"|(?:排|安排|找出|选出|分配|确定|给出)[^。：:]{0,40}?(?:同时满足|满足(?:以下|下列|所有"
+    r"|全部))[^：:，。]{0,12}[：:]\s*(?P<chinese>.+)",
+    re.IGNORECASE | re.DOTALL,
+)
+_ENUMERATED = re.compile(
+    r"\s*[,;]\s+and\s+|\s*[,;]\s+(?!which\b|who\b|because\b|since\b|so\b|e\.g\.)|\s*[，；、]\s*(?:并且|而且"
+    r"|以及|且)?"
+)
+_HOLDS = re.compile(
+    r"\b(?:is|are|has|have|sits?|stands?|comes?|gets?|must|may|cannot|can|does|do|goes|lies|starts?|ends?"
+    r"|never|contains?|follows?|neither|each|every|no)\b"
+    r"|[不必是在有坐排]",
+    re.IGNORECASE,
+)
+
+
+def constraints_of(text: str) -> tuple[str, ...]:
+    """The constraints a sentence lists that one arrangement has to meet together."""
+    if len(text) > 1200 or (
+        "ll " not in text and "each " not in text and "uch that" not in text and "满足" not in text
+    ):
+        return ()
+    found = _TOGETHER.search(text)
+    if found is None:
+        return ()
+    listed = (found.group("list") or found.group("chinese")).strip().rstrip(".。")
+    parts = tuple(part.strip() for part in _ENUMERATED.split(listed) if part.strip())
+    return parts if len(parts) > 1 and all(_HOLDS.search(part) for part in parts) else ()
 
 
 _ABOVE = r"(?:is\s+|are\s+)?(?:over|above|more than|greater than|exceeds?|exceeding|>)"

@@ -1,0 +1,144 @@
+"""What needs ``tool.web``: data the agent gets from a web server itself."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from skvm.compiler.need import DETECTORS, Detector, Need, Reading
+from skvm.compiler.reading.commands import has_command, is_shell
+from skvm.compiler.reading.prose import Prose, Sentence
+from skvm.compiler.reading.spotting import TOLD, spotted, stems
+from skvm.target.contract import Level
+
+RULES = {
+    Level.L1: "one page or document from a given address, or a search of the web",
+    Level.L2: "a request put together from parameters, or records to filter or to add up",
+    Level.L3: "a token in a header, all pages of a list, details looked up by id",
+}
+_STEMS = stems(
+    "http|fetch|search|request|endpoint|web| api|pages of|all pages|paginat|get /|get `|post /|"
+    "download|scrape|请求|抓取|网页|搜索|接口"
+)
+_ADDRESS = r"(?:https?://[^\s)\"'`]+)"
+_WEB_SEARCH = re.compile(
+    rf"{TOLD}(?:use|run|do|perform|conduct)\s+(?:\w+\s+){{0,2}}`?(?:web[_ -]?search(?:es)?|websearch"
+    rf"|webfetch|web[_ -]?fetch)\b"
+    rf"|{TOLD}(?:search|browse|research)\s+(?:on\s+)?(?:the\s+)?(?:web|internet|online)\b"
+    rf"|{TOLD}(?:webfetch|web[_ ]fetch)\b(?=\s+(?:the|each|all|every|it)\b|[`(])"
+    rf"|{TOLD}google\s+(?:for|the|it)\b"
+    r"|(?:网络|联网|网上|互联网)(?:上)?(?:搜索|查询|查找)|搜索(?:网络|互联网|网页)",
+    re.IGNORECASE,
+)
+_DATA_ADDRESS = (
+    r"https?://[^\s)\"'`]*(?:\bapi\b|/v\d|\.json|\.xml|\.csv|\?\w+=|raw\.githubusercontent|rss|feed)"
+)
+_GET = re.compile(
+    rf"{TOLD}(?:re-?)?(?:fetch|request|scrape|crawl|query)\b[^;\n]{{0,80}}?{_ADDRESS}"
+    rf"|{TOLD}(?:get|download|retrieve|pull|load|read|hit|call|access)\b[^;\n]{{0,80}}?{_DATA_ADDRESS}"
+    rf"|(?:^|[\s`(:])(?:GET|POST|PUT|PATCH|DELETE)\s+`?{_ADDRESS}"
+    rf"|{TOLD}fetch\b[^.;\n]{{0,60}}?\b(?:web ?pages?|urls?|websites?|web ?sites?|rss|feeds?|(?:the|from"
+    rf"|live) (?:\w+ )?api|"
+    rf"endpoint|homepage)\b"
+    rf"|{TOLD}(?:call|query|hit)\s+(?:the\s+|this\s+)?(?:[\w.`-]+\s+){{0,3}}(?:api|endpoint)\b"
+    rf"(?=[^.;]{{0,40}}\b(?:to get|to fetch|to retrieve|and read)\b)"
+    rf"|{TOLD}(?:scrape|crawl)\s+(?:the|each|all|every|their)\b[^.;]{{0,40}}\b(?:sites?|pages?|urls?"
+    rf"|website)\b"
+    r"|(?:请求|调用|抓取|访问|获取)[^。；;\n]{0,30}(?:https?://|网页|接口|网址)",
+    re.IGNORECASE,
+)
+_NOT_DONE = re.compile(
+    r"\b(?:do not|don['’]t|never|cannot|can['’]t|without|no|unless|instead of|falls? back to"
+    r"|rather than)\b[^.;]{0,40}"
+    r"\b(?:fetch|web|search|request|scrape|crawl)|^\W*(?:this|the) (?:\w+ )?(?:skill|script|tool|agent"
+    r"|server|plugin|command)s? "
+    r"|(?:不要|禁止|无需)[^。]{0,10}(?:抓取|搜索|请求)",
+    re.IGNORECASE,
+)
+_LOCAL = re.compile(r"https?://(?:localhost|127\.0\.0\.1|0\.0\.0\.0)", re.IGNORECASE)
+_FOR_PEOPLE = re.compile(
+    r"\b(?:sign up|register|create an? (?:\w+ )?(?:account|app)|in your browser|api[ -]?keys?|credentials"
+    r"|get (?:your|a|an) (?:\w+ )?(?:key|token|account)|"
+    r"download (?:and install|the (?:app|installer|utility|sdk))|install(?:ed|er|ation)?|support|docs?:"
+    r"|documentation|license|licence)\b",
+    re.IGNORECASE,
+)
+_REQUEST = re.compile(
+    rf"{TOLD}(?:request|fetch|query|get|list|send|go through|page through|look up|retrieve)\b|请求|查询"
+    rf"|获取|翻页|逐页",
+    re.IGNORECASE,
+)
+_HEADER = re.compile(
+    r"\b(?:send|pass|put|set|include|add|with)\b[^.;]{0,50}\b(?:token|key|header|bearer|authori[sz]ation)\b"
+    r"[^.;]{0,40}\b(?:header|in every request|in each request|with every request|with each request"
+    r"|authori[sz]ation|bearer|X-[\w-]+)"
+    r"|请求头",
+    re.IGNORECASE,
+)
+_PAGES = re.compile(
+    r"\b(?:all|every|each|through the) pages?\b|\b(?:paginat\w+|page through|next page|until (?:`?next`?"
+    r"|there is no|no more))\b|所有页|逐页|翻页",
+    re.IGNORECASE,
+)
+_BY_ID = re.compile(
+    r"\b(?:look up|fetch|get|request)\b[^.;]{0,50}\b(?:by|for) (?:its|their|each|every"
+    r"|the)\s+(?:`?\w*_?id`?s?|identifier)\b|\{id\}",
+    re.IGNORECASE,
+)
+_FILTERS = re.compile(
+    r"\b(?:keep|filter|drop|only|select|leave out)\b[^.;]{0,60}\b(?:records?|entries|rows?|items?|results?"
+    r"|those)\b"
+    r"|\b(?:add up|sum|count|total|average)\b|筛选|过滤|汇总|合计",
+    re.IGNORECASE,
+)
+_PARAMETERS = re.compile(
+    r"\b(?:parameters?|query string|units? of|as (?:json|csv)|page size)\b|[?&]\w+=\{|参数", re.IGNORECASE
+)
+_SERVICE = re.compile(
+    rb"\b(?:GET|POST) `?/|`(?:GET|POST) |https?://[^\s)\"'`]*(?:api|/v\d|data\.|service\.)|endpoint"
+    rb"|web requests|fetches web",
+    re.IGNORECASE,
+)
+_CLIENT = re.compile(r"\s*(?:\$\s+)?(?:curl|wget|http|https|python3?|node|gh|npx|uv|bash|sh|\./|scripts/)\b")
+_TOOL = re.compile(
+    rb"(?:tool|tools|access)\W+(?:that|which|to)\W+(?:fetch|make|request|load|get)[^\n]{0,30}(?:web|http"
+    rb"|page|request)"
+    rb"|web (?:requests?|access|fetch|tool)|webfetch|http tool",
+    re.IGNORECASE,
+)
+
+
+def find(reading: Reading) -> Iterator[Need]:
+    """Requests the agent is told to make; a command that makes them, or an address only named, needs none."""
+    prose = reading.prose
+    for fence in prose.skill.fences:
+        if not is_shell(fence) and fence.language not in {"", "http", "text"}:
+            continue
+        if re.match(rf"\s*(?:GET|POST)\s+{_ADDRESS}", prose.text(fence.content)):
+            yield Need(Level.L1, fence.span)
+    source = prose.skill.source
+    is_service = _TOOL.search(source) is not None or _SERVICE.search(source) is not None
+    for sentence in spotted(prose, _STEMS):
+        level = _level(prose, sentence, is_service)
+        if level is not None:
+            yield Need(level, sentence.span)
+
+
+def _level(prose: Prose, sentence: Sentence, is_service: bool) -> Level | None:
+    text = sentence.text
+    if _NOT_DONE.search(text):
+        return None
+    if _WEB_SEARCH.search(text):
+        return Level.L1
+    asks = _GET.search(text) is not None or (is_service and _REQUEST.search(text) is not None)
+    if not asks or _LOCAL.search(text) or _FOR_PEOPLE.search(text) or has_command(prose, sentence, _CLIENT):
+        return None
+    hard = sum(bool(words.search(text)) for words in (_HEADER, _PAGES, _BY_ID))
+    if hard > 1:
+        return Level.L3
+    if _FILTERS.search(text) and (is_service or _PARAMETERS.search(text)):
+        return Level.L2
+    return Level.L1 if _GET.search(text) else None
+
+
+DETECTORS.register("tool.web", Detector(RULES, find))
