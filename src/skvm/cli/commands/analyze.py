@@ -1,0 +1,84 @@
+"""``skvm analyze``: what a corpus of skills holds."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from skvm.cli.command import SkvmCommand
+
+if TYPE_CHECKING:
+    from skvm.compiler.study.skill_study import SkillStudy, Unreadable
+
+__all__ = ["command"]
+
+
+@click.command("analyze", cls=SkvmCommand)
+@click.argument("paths", nargs=-1, required=True, metavar="DIR…", type=click.Path(path_type=Path))
+@click.option("--jobs", type=click.IntRange(1, 256), help="Processes; as many as there are cores otherwise.")
+@click.option("--chart", type=click.Path(path_type=Path), metavar="FILE", help="Draw it (.png or .svg).")
+@click.option("--skills", "each", is_flag=True, help="With --json: one entry a skill as well.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+def command(paths: tuple[Path, ...], jobs: int | None, chart: Path | None, each: bool, as_json: bool) -> int:
+    """Say what skills hold: kinds, procedures, code, requirements, dependencies, parallel steps, findings.
+
+    Every SKILL.md in or below each DIR is read; no model is asked and nothing of a skill is run.
+    Exit code: 0, or 1 if a skill could not be read.
+    """
+    import time
+
+    from skvm.cli.analyze_report import print_summary
+    from skvm.cli.console import err, out, print_json, progress
+    from skvm.compiler.study.corpus import study_corpus
+    from skvm.compiler.study.skill_study import study_json
+    from skvm.compiler.study.summary import summarise, summary_json
+    from skvm.errors import UsageError
+
+    if each and not as_json:
+        raise UsageError("--skills needs --json")
+    files = _skill_files(paths)
+    began = time.perf_counter()
+    studies: list[SkillStudy] = []
+    unreadable: list[Unreadable] = []
+    with progress(quiet=as_json or len(files) < 2) as bars:
+        bar = bars.add_task("analyze", total=len(files), note="")
+        for found in study_corpus(files, jobs=jobs):
+            studies += found.studies
+            unreadable += found.unreadable
+            bars.advance(bar, len(found.studies) + len(found.unreadable))
+    seconds = time.perf_counter() - began
+    summary = summarise(studies)
+    if chart is not None:
+        from skvm.cli.analyze_chart import write_chart
+
+        write_chart(summary, chart.expanduser())
+    if as_json:
+        entries = {"entries": [study_json(study) for study in studies]} if each else {}
+        failed = [{"path": left.path, "error": left.message} for left in unreadable]
+        print_json({"schema": 1, **summary_json(summary), "unreadable": failed, **entries})
+    else:
+        print_summary(summary)
+        for left in unreadable:
+            err.print(f"{left.path}: {left.message}", style="red", markup=False)
+        rate = f", {len(files) / seconds:,.0f} skills/s" if len(files) > 1 else ""
+        out.print(f"{len(files)} skills in {seconds:.1f} s{rate}", style="dim")
+        if chart is not None:
+            out.print(f"chart: {chart}", style="dim", markup=False)
+    return 1 if unreadable else 0
+
+
+def _skill_files(paths: tuple[Path, ...]) -> list[Path]:
+    from skvm.errors import UsageError
+    from skvm.skill.frontend import find_skill_files
+
+    files: dict[Path, None] = {}
+    for path in paths:
+        if not path.exists():
+            raise UsageError(f"no such file or folder: {str(path)!r}")
+        found = list(find_skill_files(path))
+        if not found:
+            raise UsageError(f"no SKILL.md in or below {str(path)!r}")
+        files.update(dict.fromkeys(found))
+    return list(files)
