@@ -113,7 +113,7 @@ class _Mover:
     def listings(self, members: Sequence[Chosen]) -> None:
         """Move the long listings and tables below one heading into one file, each under what announced it."""
         heading = self._heading(members[0].passage)
-        path = self._path(f"{slug_of(heading.title)}-{_noun(members)}")
+        path = self._path(slug_of(heading.title))
         pieces = self.layout.within(heading.section)
         titles = _titles(
             [lead_of(self.layout, pieces, pieces.index(found.passage.pieces[0])) for found in members]
@@ -192,11 +192,6 @@ def _begins_with_rules(kept: Sequence[Stretch]) -> bool:
 
 def _ended(raw: bytes) -> bytes:
     return raw.rstrip(b"\r\n") + b"\n"
-
-
-def _noun(members: Sequence[Chosen]) -> str:
-    kinds = {found.passage.pieces[0].kind for found in members}
-    return "tables" if kinds == {PieceKind.TABLE} else "listings"
 
 
 def _titles(leads: Sequence[str]) -> list[str]:

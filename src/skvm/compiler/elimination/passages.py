@@ -17,7 +17,7 @@ from skvm.skill.ir import Heading, Skill
 
 __all__ = ["Outline", "Passage", "Stretch"]
 
-POINTER_TOKENS = 45
+POINTER_TOKENS = 35
 """What a pointer costs at most, about."""
 LISTING_TOKENS = 95
 """Shorter listings and tables stay."""
@@ -212,7 +212,9 @@ class Outline:
         found = []
         for at in (index, *inside):
             pieces = self.layout.within(self._direct(at))
-            pieces = pieces if self.roles[at] >= Role.START else staying(pieces)
+            title = self.skill.headings[at].title
+            is_rule = self.roles[at] >= Role.START or (at != index and is_normative(title))
+            pieces = pieces if is_rule else staying(pieces)
             if pieces:
                 found.append(Stretch(None if at == index else self.skill.headings[at], pieces))
         return tuple(found)
@@ -235,8 +237,8 @@ class Outline:
                 or (is_heart and not _is_just_shown(self.skill.text(piece.span), piece))
             ):
                 continue
-            if piece.fence is None and piece.kind is PieceKind.CODE:
-                continue
+            if piece.kind is PieceKind.CODE and (piece.fence is None or piece.fence.language in _SHELL):
+                continue  # commands are what to do, and leave only with all of their section
             yield Passage(piece.span, index, role, (piece,), (), cost - POINTER_TOKENS, False)
 
 

@@ -114,12 +114,20 @@ class Layout:
 
     @cached_property
     def _bound_places(self) -> list[int]:
-        """Where links stand that resolve from ``SKILL.md`` only, and mentions of bundle files in prose."""
-        return sorted(
+        """Where links stand that resolve from ``SKILL.md`` only, and names of bundle files."""
+        found = [
             ref.span.start
             for ref in self.skill.references
             if (ref.kind != "mention" and not _SCHEME.match(ref.target)) or ref.resource is not None
-        )
+        ]
+        names = {resource.path.rpartition("/")[2] for resource in self.skill.resources}
+        known = [
+            name.encode() for name in sorted(names) if "." in name and name.encode() in self.skill.source
+        ]
+        if known:
+            pattern = re.compile(b"|".join(map(re.escape, known)))
+            found += [match.start() for match in pattern.finditer(self.skill.source)]
+        return sorted(found)
 
     @cached_property
     def _labels(self) -> frozenset[bytes]:

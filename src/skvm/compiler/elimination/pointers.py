@@ -12,7 +12,7 @@ from skvm.skill.ir import Heading
 
 __all__ = ["contents_of", "lead_of", "listing_pointer", "section_pointer"]
 
-_SHOWN = 6
+_SHOWN = 5
 _MANY_CHARS = 80
 _PATH = re.compile(r"[/\\]\S*\.\w")
 _BOLD_HEAD = re.compile(r"^\s*(?:\*\*|__)([^*_\n]{2,60}?)[:：]?(?:\*\*|__)")
@@ -56,17 +56,17 @@ def listing_pointer(path: str, title: str | None, piece: Piece, contents: str) -
 def contents_of(layout: Layout, pieces: Sequence[Piece], children: Sequence[Heading]) -> str:
     """What a passage holds, for somebody who has to decide whether to read it."""
     shown = [piece for piece in pieces if piece.kind in (PieceKind.CODE, PieceKind.TABLE)]
-    names = _sayable(layout, [bare_title(child.title) for child in children]) or _bold_heads(pieces)
+    names = [bare_title(child.title) for child in children] or _bold_heads(pieces)
     if not names and len(shown) == 1 and not any(piece.kind is PieceKind.ITEM for piece in pieces):
         return describe(layout, shown[0])
-    names = names or _shown_heads(layout, pieces)
-    parts = [_list(names)] if names else []
+    names = _sayable(layout, names or _shown_heads(layout, pieces))
+    if len(names) > 1:
+        return _list(names)
     counts = _forms(layout, pieces)
-    if not names and not counts:
+    if not counts and not names:
         counts = [_many(sum(piece.kind is PieceKind.PARAGRAPH for piece in pieces), "paragraph")]
-    if names and counts:
-        return f"{parts[0]} ({', '.join(counts)})"
-    return parts[0] if parts else ", ".join(counts)
+    told = ", ".join(counts)
+    return f"{names[0]} ({told})" if names and told else told or names[0]
 
 
 def _sayable(layout: Layout, names: Sequence[str]) -> list[str]:
@@ -127,10 +127,20 @@ def lead_of(layout: Layout, pieces: Sequence[Piece], index: int) -> str:
     """What a listing or table is called: the words right before it, ``""`` where there are none."""
     before = pieces[index - 1] if index else None
     if before is None or not before.text:
-        return ""
+        return _first_words(layout, pieces[index])
     text = re.sub(r"[*_`#\[\]]", "", " ".join(before.text.split()))
     last = re.split(r"(?<=[.!?。])\s+", text)[-1].strip(" :：.")
-    return last if 0 < len(last) <= _MANY_CHARS else ""
+    return last if 0 < len(last) <= _MANY_CHARS else _first_words(layout, pieces[index])
+
+
+def _first_words(layout: Layout, piece: Piece) -> str:
+    """The first line of a listing, where it is a comment or a title."""
+    if piece.fence is None:
+        return ""
+    code = layout.skill.text(piece.fence.content)
+    first = next((line for line in code.splitlines() if line.strip()), "").strip(" *_#=-:")
+    is_title = piece.fence.language in _PLAIN and re.fullmatch(r"[A-Z][\w ,&/()'-]{3,60}", first)
+    return _first_comment(code) or (first if is_title else "")
 
 
 def _first_comment(code: str) -> str:

@@ -22,7 +22,9 @@ class Role(enum.IntEnum):
 
 
 _START = re.compile(
-    r"^(?:overview|introduction|usage|contents|resources|references|documentation)$|"
+    r"^(?:overview|introduction|usage|contents|resources|references|documentation|scripts|assets|"
+    r"knowledge base)$|"
+    r"\b(?:(?:bundled|reference|supporting|additional) (?:files?|guides?|materials?|resources))\b|"
     r"\b(?:quick ?start|getting started|how to use|how (?:this|the) skill works|key features|"
     r"core (?:capabilities|features))\b|概述|快速开始",
     re.IGNORECASE,
@@ -57,12 +59,10 @@ _HELP = re.compile(
 _MOMENTS = (
     (r"troubleshoot|issue|problem|debug|error|fail|故障|问题|错误", "when something goes wrong here"),
     (r"\bfaq|frequently asked|common questions", "when a question of this kind comes up"),
-    (
-        r"example|sample|demo|walk-?through|case stud|scenario|示例|例子|案例",
-        "when a worked example would help",
-    ),
-    (r"install|set-?up|\bconfigur|settings|environment variable|安装|配置", "before setting this up"),
     (r"template|模板", "before filling in a template"),
+    (r"example|sample|demo|walk-?through|case stud|示例|例子|案例", "when a worked example would help"),
+    (r"scenario|use cases?|场景", "when one of these cases comes up"),
+    (r"install|set-?up|\bconfigur|settings|environment variable|安装|配置", "before setting this up"),
     (r"background|theory|concept|rationale|history|背景", "when the background matters"),
     (
         r"reference|\bapi\b|command|option|parameter|flag|argument|endpoint|schema|method|code|glossary|terminology|"
@@ -73,6 +73,7 @@ _MOMENTS = (
     (r"migrat|upgrad", "before migrating"),
     (r"integration|ci/cd", "before integrating it"),
 )
+_SLUG_CHARS = 36
 _NUMBER = re.compile(
     r"^(?:(?:step|phase|stage|part|section|appendix|pattern|example|scenario)\s+)?"
     r"[\dA-Z]{1,2}(?:\.\d+)*[.):：]\s*",
@@ -105,9 +106,12 @@ def bare_title(title: str) -> str:
 
 
 def slug_of(title: str) -> str:
-    """A file name for a title: small ASCII letters, digits and hyphens; ``part`` where nothing is left."""
+    """A file name for a title: words of small ASCII letters and digits; ``part`` where nothing is left."""
     plain = unicodedata.normalize("NFKD", bare_title(title)).encode("ascii", "ignore").decode().lower()
-    return re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:48].strip("-") or "part"
+    slug = re.sub(r"[^a-z0-9]+", "-", plain).strip("-")
+    if len(slug) > _SLUG_CHARS:
+        slug = slug[: _SLUG_CHARS + 1].rpartition("-")[0] or slug[:_SLUG_CHARS]
+    return slug or "part"
 
 
 def anchor_of(title: str) -> str:
