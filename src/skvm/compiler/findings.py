@@ -92,20 +92,23 @@ SKV254 = rule(
 SKV230 = rule(
     "SKV230",
     "a step needs a later one",
-    "A step speaks of the result of a step that comes after it, so no order satisfies both. The plan keeps the "
+    "A step speaks of the result of a step that comes after it, so no order satisfies both. The plan "
+    "keeps the "
     "order of the text. Move the step, or correct the number it names.",
 )
 SKV231 = rule(
     "SKV231",
     "steps said to be independent are not",
-    "The skill says that some steps may go at once, but one of them writes what another reads or writes, or a "
+    "The skill says that some steps may go at once, but one of them writes what another reads or "
+    "writes, or a "
     "third one must come between them. They are planned one after the other. Give each its own output, or "
     "take the sentence out.",
 )
 SKV232 = rule(
     "SKV232",
     "proposal for the plan rejected",
-    "The compiler model proposed a dependency or a group that names a step that is not there, makes a circle, or "
+    "The compiler model proposed a dependency or a group that names a step that is not there, makes a "
+    "circle, or "
     "joins steps that touch the same thing. It was left out; the rest of the plan stands.",
     Severity.NOTE,
 )

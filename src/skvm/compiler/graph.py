@@ -65,7 +65,9 @@ def link(workflow: Workflow, graph: Graph) -> None:
                 graph.add(step.id, Dependency(step=other.id, kind="stated", reason=f"it names step {number}"))
 
 
-def _dependency(earlier: SkillStep, step: SkillStep) -> Dependency | None:
+def _dependency(  # noqa: PLR0911 - one return a reason
+    earlier: SkillStep, step: SkillStep
+) -> Dependency | None:
     """Why a step must come after an earlier one, the strongest reason first; ``None`` if it need not."""
     if earlier.kind is StepKind.ASK:
         return Dependency(step=earlier.id, kind="confirmation", reason="a person answers first")

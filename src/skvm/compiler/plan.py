@@ -128,7 +128,7 @@ class Group(_Record):
 class Plan(_Record):
     """What ``plan.json`` holds."""
 
-    schema_: Literal[1] = Field(default=PLAN_SCHEMA, alias="schema")
+    schema_: Literal[1] = Field(default=1, alias="schema")
     skill: str
     skill_digest: str = Field(alias="skillDigest")
     procedures: tuple[PlanProcedure, ...] = ()

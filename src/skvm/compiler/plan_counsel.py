@@ -1,4 +1,4 @@
-"""What a compiler model adds to a plan: dependencies nobody could read, and groups that pass the same check."""
+"""What a compiler model adds to a plan: dependencies nobody could read, groups that pass the same check."""
 
 from __future__ import annotations
 
@@ -62,7 +62,8 @@ async def ask_for_plan(skill: Skill, plan: Plan, counsel: Counsel) -> PlanPropos
     lines = [_line(skill, step) for step in plan.steps]
     prompt = "\n".join(
         [
-            f"The skill {skill.name!r} has these steps. Say which of them must wait for which, beyond what is",
+            f"The skill {skill.name!r} has these steps. Say which of them must wait for which, beyond "
+            f"what is",
             "listed, and which may go at once: dlp (one step over independent items), ilp (independent calls",
             "that fit in one turn), tlp (independent tasks of several turns). Use only these ids.",
             "",
@@ -158,7 +159,7 @@ def _why_no_group(steps: dict[str, PlanStep], members: Sequence[str]) -> str | N
     return None
 
 
-def _group(
+def _group(  # noqa: PLR0911 - one return a refusal
     steps: dict[str, PlanStep], procedure_of: dict[str, str], proposed: ProposedGroup
 ) -> tuple[Group | None, str]:
     members = tuple(dict.fromkeys(proposed.steps))

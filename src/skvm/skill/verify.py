@@ -12,6 +12,7 @@ from skvm.skill.emit import resource_bytes
 from skvm.skill.fields import check_fields
 from skvm.skill.findings import Findings, sort_diagnostics
 from skvm.skill.ir import Skill
+from skvm.skill.security import check_security
 from skvm.skill.targets import check_targets
 
 __all__ = ["verify_skill"]
@@ -90,6 +91,7 @@ def verify_skill(skill: Skill, path: PurePath | str = "") -> tuple[Diagnostic, .
         check_fields(skill, skill.frontmatter, findings)
     _check_body(skill, findings)
     check_targets(skill, findings, resource_bytes)
+    check_security(skill, findings, resource_bytes)
     found = sort_diagnostics([*skill.diagnostics, *findings.all()])
     skill_file = PurePath(path or "SKILL.md")
     return tuple(

@@ -195,8 +195,7 @@ class _Reader:
         for sentence in self.prose.sentences:
             text = sentence.text
             if "`" in text or "." in text:
-                actions = self.inline(sentence)
-                for action in actions:
+                for action in self.inline(sentence):
                     yield self._seen(action.effects, action.span)
                 asked = ask_of(text)
                 if asked.reads or asked.writes:
@@ -236,8 +235,8 @@ class _Reader:
 
 
 _PROGRAM_NAMES = """
-python python3 node bash sh npx npm uv uvx docker kubectl aws gcloud az terraform make cargo go deno bun yarn pnpm
-pip pip3 pytest playwright
+python python3 node bash sh npx npm uv uvx docker kubectl aws gcloud az terraform make cargo go deno bun yarn
+pnpm pip pip3 pytest playwright
 """
 _PROGRAMS = frozenset(_PROGRAM_NAMES.split())
 

@@ -2,7 +2,8 @@
 
 Things are named by one string each. A file is its path or a pattern, ``*`` anything at all; what is no file
 carries a scheme: ``env:`` (installed software and variables), ``git:`` (a repository's history), ``host:x``
-(what a host keeps), ``person:`` (what a person is shown), ``program:`` (what a running program holds in memory).
+(what a host keeps), ``person:`` (what a person is shown), ``program:`` (what a
+running program holds in memory).
 """
 
 from __future__ import annotations

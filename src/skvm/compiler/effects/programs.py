@@ -37,9 +37,9 @@ basename dirname : exit return break continue shift set test [ [[ wait read loca
 """Programs and words of the shell that touch no file."""
 READERS = _names("""
 cat head tail less more wc grep egrep fgrep rg ag sort uniq cut diff cmp comm join paste file stat ls tree
-du df md5sum sha1sum sha256sum sha512sum shasum od xxd hexdump strings nl tac column fold fmt realpath readlink bat
-tr identify ffprobe pdfinfo pdffonts exiftool mediainfo xmllint csvlook csvstat csvcut csvgrep shellcheck
-jq yq awk gawk sed find fd soxi zipinfo nm objdump ldd rev expand
+du df md5sum sha1sum sha256sum sha512sum shasum od xxd hexdump strings nl tac column fold fmt realpath
+readlink bat tr identify ffprobe pdfinfo pdffonts exiftool mediainfo xmllint csvlook csvstat csvcut csvgrep
+shellcheck jq yq awk gawk sed find fd soxi zipinfo nm objdump ldd rev expand
 """)
 """Programs that read the files they are given and print."""
 FIRST_IS_PROGRAM = _names("grep egrep fgrep rg ag jq yq awk gawk sed tr csvgrep fd")
@@ -54,9 +54,9 @@ rsvg-convert ffmpeg img2pdf ocrmypdf pdfunite
 """)
 """Programs that write the last file they are given."""
 NETWORK_PROGRAMS = _names("""
-yt-dlp youtube-dl aws gcloud az docker docker-compose podman kubectl helm npx uvx pnpx bunx ssh scp sftp rsync ftp nc
-telnet dig nslookup host ping terraform tofu ansible vercel netlify fly heroku stripe glab sf psql mysql
-mongosh redis-cli http https aria2c rclone gsutil firebase supabase wrangler ngrok
+yt-dlp youtube-dl aws gcloud az docker docker-compose podman kubectl helm npx uvx pnpx bunx ssh scp sftp rsync
+ftp nc telnet dig nslookup host ping terraform tofu ansible vercel netlify fly heroku stripe glab sf
+psql mysql mongosh redis-cli http https aria2c rclone gsutil firebase supabase wrangler ngrok
 """)
 """Programs not read further here that use the network."""
 INSTALLERS = {

@@ -255,7 +255,7 @@ def called(func: ast.expr) -> tuple[str, str]:
 def _mode(node: ast.Call, at: int) -> str:
     for keyword in node.keywords:
         if keyword.arg == "mode":
-            return keyword.value.value if _is_text(keyword.value) else "rw+"  # type: ignore[attr-defined,no-any-return]
+            return keyword.value.value if _is_text(keyword.value) else "rw+"  # type: ignore[attr-defined]
     if len(node.args) <= at:
         return "r"
     value = node.args[at]
@@ -268,7 +268,9 @@ def _is_text(node: ast.expr) -> bool:
     return isinstance(node, ast.Constant) and isinstance(node.value, str)
 
 
-def _text_of(node: ast.expr, names: dict[str, str]) -> str | None:
+def _text_of(  # noqa: PLR0911 - one return a kind of expression
+    node: ast.expr, names: dict[str, str]
+) -> str | None:
     """The text an expression gives, what is not known in it a star; ``None`` where nothing is known."""
     if isinstance(node, ast.Constant):
         return node.value if isinstance(node.value, str) else None

@@ -80,7 +80,8 @@ def _apart(parts: Sequence[Effects]) -> bool:
 
 
 _WORKS = """
-get open read_csv read_excel read_json urlopen convert image_to_string image_to_data run check_output savefig save write_text to_csv to_excel transcribe
+get open read_csv read_excel read_json urlopen convert image_to_string image_to_data
+run check_output savefig save write_text to_csv to_excel transcribe
 """
 _DOES_WORK = frozenset(_WORKS.split())
 _FETCHES = re.compile(r"(?:get|fetch|download|load|read|render|convert|transcribe|ocr|scrape|query)_\w+\Z")
@@ -260,12 +261,14 @@ def _in_order(statement: ast.stmt) -> list[tuple[str, bool]]:
         ]
         return heads + [pair for inner in statement.body for pair in _in_order(inner)]
     if isinstance(statement, (ast.If, ast.For, ast.While, ast.Try)):
-        heads = [
-            part
-            for part in (getattr(statement, "test", None), getattr(statement, "iter", None))
+        parts = [getattr(statement, name, None) for name in ("test", "iter")]
+        found = [
+            (item.id, False)
+            for part in parts
             if part is not None
+            for item in ast.walk(part)
+            if isinstance(item, ast.Name)
         ]
-        found = [(item.id, False) for part in heads for item in ast.walk(part) if isinstance(item, ast.Name)]
         if isinstance(statement, ast.For):
             found += [(item.id, True) for item in ast.walk(statement.target) if isinstance(item, ast.Name)]
         handlers = [inner for handler in getattr(statement, "handlers", ()) for inner in handler.body]
@@ -306,11 +309,13 @@ def _writes_apart(node: ast.AST, own: set[str]) -> bool:
 
 
 _EACH = re.compile(
-    r"\b(?:for )?(?:each|every)(?: of (?:the|these))?\s+((?:[\w-]+\s+){0,2}?[\w-]+?)(?=[,:.;)]|\s+(?:in|of|on|to|with|and|using|is|that|run|which|from|by|extract|fetch|via)\b|$)",
+    r"\b(?:for )?(?:each|every)(?: of (?:the|these))?\s+((?:[\w-]+\s+){0,2}?[\w-]+?)(?=[,:.;)]|"
+    r"\s+(?:in|of|on|to|with|and|using|is|that|run|which|from|by|extract|fetch|via)\b|$)",
     re.IGNORECASE,
 )
 _HELPERS = re.compile(
-    r"\b(?:launch|spawn|dispatch|start|run|use|deploy|send|create|delegate)\b[^.\n]{0,60}?\b((?:sub-?)?agents|workers|reviewers)\b",
+    r"\b(?:launch|spawn|dispatch|start|run|use|deploy|send|create|"
+    r"delegate)\b[^.\n]{0,60}?\b((?:sub-?)?agents|workers|reviewers)\b",
     re.IGNORECASE,
 )
 _ISOLATED = re.compile(
@@ -318,7 +323,8 @@ _ISOLATED = re.compile(
     re.IGNORECASE,
 )
 _DOES_EACH = re.compile(
-    r"(?:run|launch|spawn|dispatch|fetch|process|search|send|execute|analy[sz]e|query|call|start|perform|make|do|download|review|"
+    r"(?:run|launch|spawn|dispatch|fetch|process|search|send|execute|analy[sz]e|query|call|start|"
+    r"perform|make|do|download|review|"
     r"read|load|check|inspect|generate|write|create|render|convert|extract|use|issue|for each|batch)\b",
     re.IGNORECASE,
 )
@@ -328,7 +334,9 @@ _ORDER_MATTERS = re.compile(
 )
 
 
-def said_repetition(text: str, whole: str, span: Span, actions: Sequence[Action]) -> Repetition | None:
+def said_repetition(  # noqa: PLR0911 - one return a way to say it
+    text: str, whole: str, span: Span, actions: Sequence[Action]
+) -> Repetition | None:
     """What a sentence does to each of several things at once.
 
     Args:
@@ -339,7 +347,7 @@ def said_repetition(text: str, whole: str, span: Span, actions: Sequence[Action]
     """
     each = _EACH.search(text) if "ach" in text or "very" in text else None
     at_once = AT_ONCE.search(text)
-    if each is None and at_once is None or IN_TURN.search(whole) or _ORDER_MATTERS.search(whole):
+    if (each is None and at_once is None) or IN_TURN.search(whole) or _ORDER_MATTERS.search(whole):
         return None
     plain = text.lstrip("*_-# ")
     helpers = _HELPERS.search(text)

@@ -46,17 +46,24 @@ _STEP_TITLE = re.compile(
 )
 _NAMED_STEP = re.compile(r"\W*(?:step|phase|stage|步骤|阶段)", re.IGNORECASE)
 _ACTS = re.compile(
-    r"(?:add|analy[sz]e|append|apply|ask|assemble|audit|build|bundle|calculate|check|choose|classify|clean|clone|collect|commit|compare|"
-    r"compile|compute|configure|confirm|convert|copy|create|decide|define|deliver|deploy|design|detect|determine|develop|document|"
-    r"download|draft|edit|evaluate|execute|explore|export|extract|fetch|fill|filter|find|fix|gather|generate|get|identify|implement|"
-    r"import|initiali[sz]e|inspect|install|interpret|launch|list|load|locate|map|mark|merge|monitor|normali[sz]e|open|parse|plan|prepare|"
-    r"present|process|publish|push|read|record|remove|rename|render|report|reset|research|resolve|retrieve|return|review|run|save|scan|search|select|"
-    r"send|set|share|show|sort|split|start|submit|summari[sz]e|synthesi[sz]e|test|track|transform|understand|update|upload|use|"
+    r"(?:add|analy[sz]e|append|apply|ask|assemble|audit|build|bundle|calculate|check|choose|classify|"
+    r"clean|clone|collect|commit|compare|"
+    r"compile|compute|configure|confirm|convert|copy|create|decide|define|deliver|deploy|design|detect|"
+    r"determine|develop|document|"
+    r"download|draft|edit|evaluate|execute|explore|export|extract|fetch|fill|filter|find|fix|gather|"
+    r"generate|get|identify|implement|"
+    r"import|initiali[sz]e|inspect|install|interpret|launch|list|load|locate|map|mark|merge|monitor|"
+    r"normali[sz]e|open|parse|plan|prepare|"
+    r"present|process|publish|push|read|record|remove|rename|render|report|reset|research|resolve|"
+    r"retrieve|return|review|run|save|scan|search|select|"
+    r"send|set|share|show|sort|split|start|submit|summari[sz]e|synthesi[sz]e|test|track|transform|"
+    r"understand|update|upload|use|"
     r"validate|verify|wait|write)\b",
     re.IGNORECASE,
 )
 _NO_WORKFLOW = re.compile(
-    r"\b(?:best practices?|tips?|guidelines?|rules|principles|notes?|philosoph\w+|troubleshooting|pitfalls?|limitations?|faq|"
+    r"\b(?:best practices?|tips?|guidelines?|rules|principles|notes?|philosoph\w+|troubleshooting|"
+    r"pitfalls?|limitations?|faq|"
     r"mistakes|anti-?patterns?|capabilities|features|overview|when to use|examples?|references?|resources)\b",
     re.IGNORECASE,
 )

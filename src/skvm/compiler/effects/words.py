@@ -48,36 +48,43 @@ _LEAD = re.compile(
 )
 _LABEL = re.compile(r"\*\*[^*\n]{1,60}?(?::\*\*|\*\*\s*[:–—→-])\s*")
 _POLITE = re.compile(
-    r"(?:first|then|next|finally|now|also|please|always|optionally|just|simply|and|lastly|you (?:should|must|can))\b,?\s+",
+    r"(?:first|then|next|finally|now|also|please|always|optionally|just|simply|and|lastly|"
+    r"you (?:should|must|can))\b,?\s+",
     re.IGNORECASE,
 )
 _VERBS = {
     SentenceKind.READ: "read load open consult view look see list inspect scan parse",
     SentenceKind.CHECK: "check verify validate",
     SentenceKind.WRITE: (
-        "write save create generate produce export append add update edit modify store record log put move copy "
+        "write save create generate produce export append add update edit modify store record log put "
+        "move copy "
         "rename delete remove replace insert emit render build draft output"
     ),
-    SentenceKind.TELL: "tell show present display report return summarize summarise print share explain notify",
+    SentenceKind.TELL: "tell show present display report return summarize print share explain notify",
     SentenceKind.ASK: "ask confirm wait prompt request get",
 }
 _KIND_OF = {verb: kind for kind, verbs in _VERBS.items() for verb in verbs.split()}
 _WORD = re.compile(r"[A-Za-z]+")
 _CONFIRMS = re.compile(
-    r"\b(?:wait(?:s|ing)? (?:for|until)|(?:user|founder|human|their|explicit|get|ask for|request|before) (?:confirmation|approval)|"
-    r"ask (?:the )?(?:user|them|for|what|which|whether|if)|confirm (?:with|to|that|the|before)|get (?:explicit |user )?(?:confirmation|approval)|"
-    r"(?:user|customer|founder|human)(?:'s)? (?:approv|confirm|select|choos|pick|review)|do not (?:proceed|continue)|full stop|"
+    r"\b(?:wait(?:s|ing)? (?:for|until)|(?:user|founder|human|their|explicit|get|ask for|request|"
+    r"before) (?:confirmation|approval)|"
+    r"ask (?:the )?(?:user|them|for|what|which|whether|if)|confirm (?:with|to|that|the|before)|"
+    r"get (?:explicit |user )?(?:confirmation|approval)|"
+    r"(?:user|customer|founder|human)(?:'s)? (?:approv|confirm|select|choos|pick|review)|"
+    r"do not (?:proceed|continue)|full stop|"
     r"(?:after|upon|once) (?:\w+ )?(?:approval|approved|confirmed|confirmation))|用户确认|等待|询问用户",
     re.IGNORECASE,
 )
 _WHEN = re.compile(
-    r"\b(?:if|when|unless|otherwise|in case|depending|as needed|if needed|where|optional(?:ly)?)\b|如果|若|当",
+    r"\b(?:if|when|unless|otherwise|in case|depending|as needed|where|optional(?:ly)?)\b|如果|若|当",
     re.IGNORECASE,
 )
 _LEANS = re.compile(
-    r"\b(?:it|its|them|they|their|these|those|that|this|such|same|both|result(?:s|ing)?|output(?:s)?|previous(?:ly)?|"
+    r"\b(?:it|its|them|they|their|these|those|that|this|such|same|both|result(?:s|ing)?|output(?:s)?|"
+    r"previous(?:ly)?|"
     r"prior|earlier|above|preceding|following|so far|findings?|found|based on|according to|accordingly|"
-    r"chosen|selected|identified|detected|generated|created|extracted|collected|approved|corresponding|relevant|"
+    r"chosen|selected|identified|detected|generated|created|extracted|collected|approved|corresponding|"
+    r"relevant|"
     r"appropriate|specified|provided|final|remaining|each|all)\b|上述|以上|基于|结果|根据",
     re.IGNORECASE,
 )
@@ -85,20 +92,25 @@ _REFERENCE = re.compile(
     r"\b(?:steps?|phases?|stages?)\s*(\d{1,2})(?:\s*(?:-|–|to|and|&|,)\s*(\d{1,2}))?", re.IGNORECASE
 )
 AT_ONCE = re.compile(
-    r"\b(?:in parallel|parallel(?:ly|ize|ise)|concurrently|simultaneously|at the same time|independently of (?:each|one) (?:other|another)"
+    r"\b(?:in parallel|parallel(?:ly|ize|ise)|concurrently|simultaneously|at the same time|"
+    r"independently of (?:each|one) (?:other|another)"
     r"|all at once|in (?:a|one) single (?:message|turn)|in one (?:message|turn))\b|并行|同时",
     re.IGNORECASE,
 )
 """Words that say things may go at once."""
 IN_TURN = re.compile(
-    r"\b(?:one (?:at a time|by one|after (?:the other|another))|sequential(?:ly)?|in (?:strict )?order|in sequence|serially|"
-    r"before (?:moving|going|proceeding|continuing)|not? (?:in parallel|concurrent|parallel|simultaneous)|never (?:in parallel|simultaneous)|"
-    r"rate[- ]limit|delay|sleep|wait between|throttl|(?:do not|don't|avoid|never)[^.]{0,40}(?:parallel|concurren|simultan|at once))\b|依次|逐个|逐一",
+    r"\b(?:one (?:at a time|by one|after (?:the other|another))|sequential(?:ly)?|in (?:strict )?order|"
+    r"in sequence|serially|"
+    r"before (?:moving|going|proceeding|continuing)|not? (?:in parallel|concurrent|parallel|"
+    r"simultaneous)|never (?:in parallel|simultaneous)|"
+    r"rate[- ]limit|delay|sleep|wait between|throttl|(?:do not|don't|avoid|never)[^.]{0,40}(?:parallel|"
+    r"concurren|simultan|at once))\b|依次|逐个|逐一",
     re.IGNORECASE,
 )
 """Words that say things must not."""
 _DECLARES = re.compile(
-    r"(?:the|this|that|these|it|there|they|output|outputs|expected|default|example|examples|note|usage|parameters|input|"
+    r"(?:the|this|that|these|it|there|they|output|outputs|expected|default|example|examples|note|usage|"
+    r"parameters|input|"
     r"inputs|requires|required|optional|supported|where|why|what|options?|format)\b",
     re.IGNORECASE,
 )
@@ -106,7 +118,7 @@ _COMPLETE = re.compile(r"[`\"'(<$\w]")
 
 
 @lru_cache(maxsize=4096)
-def ask_of(text: str) -> Asked:
+def ask_of(text: str) -> Asked:  # noqa: PLR0911 - one return a kind of sentence
     """What a sentence asks for; ``other`` where that is not known."""
     plain = _LABEL.sub("", text, count=1) if text.startswith("**") else text
     lead = _LEAD.match(plain)

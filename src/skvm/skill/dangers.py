@@ -1,0 +1,364 @@
+"""The rules on what is dangerous in a skill, each as a pattern over text and what clears a match.
+
+What only warns of a thing ("never run …") is cleared.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from skvm.diagnostics import Rule, Severity, rule
+
+__all__ = ["CHECKS", "Check"]
+
+SKV171 = rule(
+    "SKV171",
+    "download is run unread",
+    "A command feeds what it downloads straight to a shell or an interpreter.\n\n"
+    "Whoever controls the address, or the connection, runs code with the rights of the agent; nobody has seen"
+    " it, and it may be another one tomorrow.\n\n"
+    "Download to a file, check its digest, then run it; or install from a registry with a version.",
+)
+SKV172 = rule(
+    "SKV172",
+    "secret in the skill",
+    "The text or a script holds what looks like a real key, token, password or private key.\n\n"
+    "Everybody who gets the skill has it, and models repeat it.\n\n"
+    "Withdraw it at its issuer, then read it from the environment.",
+    Severity.ERROR,
+)
+SKV173 = rule(
+    "SKV173",
+    "sends private data away",
+    "A command or sentence sends credentials, environment variables or home files to an address.\n\n"
+    "That is how a malicious skill steals; an honest one asks for what it needs and names where it goes.\n\n"
+    "Remove it, or send one named value to the service it belongs to.",
+    Severity.ERROR,
+)
+SKV174 = rule(
+    "SKV174",
+    "encoded code is run",
+    "Something encoded (base64, hexadecimal) is decoded and run at once.\n\n"
+    "Nobody who reads the skill can tell what it does.\n\n"
+    "Write the code as it is.",
+    Severity.ERROR,
+)
+SKV175 = rule(
+    "SKV175",
+    "deletes broadly",
+    "A command deletes everything below the root, the home folder, the working folder or a system folder.\n\n"
+    "An agent runs it as it stands, in whatever folder it is.\n\n"
+    "Name the folder that was made for the task.",
+    Severity.ERROR,
+)
+SKV176 = rule(
+    "SKV176",
+    "hides something from the user",
+    "The text tells the agent to disregard its instructions or the user, or to do something without telling"
+    " them.\n\n"
+    "It can be harmless style, but it is also how an injected instruction reads; a person should look.\n\n"
+    "Say what is done and why, and let the user decide.",
+    Severity.NOTE,
+)
+SKV178 = rule(
+    "SKV178",
+    "invisible character in a word",
+    "A character that is never shown stands between two letters.\n\n"
+    "Words can be made to pass a filter that way, and a copied command does not work.\n\n"
+    "Remove the character.",
+)
+
+SKV179 = rule(
+    "SKV179",
+    "unknown program is to be run",
+    "The text has commands of a paste site run, or a program out of an archive with a password.\n\n"
+    "That is how malware is handed out: the page can change at any time, and no scanner looks into such an"
+    " archive.\n\n"
+    "Install from a registry or a repository with a version, and say what the program does.",
+    Severity.ERROR,
+)
+
+_SHELL = r"(?:(?:sudo|env|exec)\s+(?:-\w+\s+)*)?(?:/(?:usr/)?bin/)?(?:ba|z|da|k)?sh\b"
+_INTERPRETER = r"(?:(?:sudo\s+)?(?:python3?|node|perl|ruby|php)\b(?!\s+(?:-m|-c|-e|[\w./]))(?:\s+-)?)"
+_NEGATED = re.compile(
+    r"\b(?:never|do not|don['’]t|not|avoid|refuse|block(?:ed|s|list)?|den(?:y|ied)|forbid(?:den)?|"
+    r"dangerous|malicious|attack\w*|"
+    r"inject\w*|detect\w*|suspicious|warning|prevent|reject|flag|scan|unsafe|risky?|red flags?|"
+    r"prohibited|bad|wrong|危险|禁止)\b|❌|🚫|✗|🔴",
+    re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One rule over a text: a cheap test for all of it, then a pattern, then what clears a match."""
+
+    rule: Rule
+    hints: tuple[str, ...]
+    pattern: re.Pattern[str]
+    says: Callable[[re.Match[str]], str]
+    clears: Callable[[str, re.Match[str]], bool]
+    also: tuple[str, ...] = ()
+
+    def may_match(self, text: str) -> bool:
+        """The cheap test: one of the hints, and one of the others where there are any."""
+        hit = any(hint in text for hint in self.hints)
+        return hit and (not self.also or any(hint in text for hint in self.also))
+
+
+def _line(text: str, match: re.Match[str]) -> str:
+    start = text.rfind("\n", 0, match.start()) + 1
+    end = text.find("\n", match.end())
+    return text[start : end if end >= 0 else len(text)]
+
+
+def _before(text: str, match: re.Match[str], chars: int = 240) -> str:
+    return text[max(0, match.start() - chars) : match.start()]
+
+
+def _is_warned_of(text: str, match: re.Match[str]) -> bool:
+    """Whether the line, or the heading and sentence before it, speaks of the thing as bad."""
+    if _NEGATED.search(_line(text, match)):
+        return True
+    lead = _before(text, match)
+    return any(
+        _NEGATED.search(line)
+        for line in lead.splitlines()[-3:]
+        if line.lstrip().startswith(("#", "-", "*", "|", "**")) or line.rstrip().endswith(":")
+    )
+
+
+def _quoted(match: re.Match[str]) -> str:
+    return " ".join(match[0].split())[:100]
+
+
+def _masked(secret: str) -> str:
+    return f"{secret[:4]}… ({len(secret)} characters)"
+
+
+_PLACEHOLDER = re.compile(
+    r"x{4,}|X{4,}|\*{3,}|\.{3}|your|example|sample|dummy|fake|test|placeholder|redact|secret|changeme|"
+    r"foo|<|12345|abcdef|ABCDEF|aaaa|0000|_here",
+    re.IGNORECASE,
+)
+
+
+def _is_placeholder(_: str, match: re.Match[str]) -> bool:
+    secret = match[0]
+    if secret.startswith("-----"):
+        return False
+    return bool(_PLACEHOLDER.search(secret)) or len(set(secret)) < 10
+
+
+def _is_shown_key(text: str, match: re.Match[str]) -> bool:
+    """A private key of which only the frame is shown is an example or a pattern."""
+    if not match[0].startswith("-----"):
+        return _is_placeholder(text, match)
+    following = text[match.end() : match.end() + 200]
+    return not re.match(r"\s*(?:\\n|\n)[A-Za-z0-9+/=]{40,}", following)
+
+
+_PRIVATE = (
+    r"(?:api[- _]?keys?|credentials?|env(?:ironment)? (?:vars?|variables)|ssh keys?|private keys?|"
+    r"passwords?|session cookies|"
+    r"auth(?:entication)? tokens?|home (?:directory|folder)|keychain|~/\.(?:ssh|aws|env|netrc|gnupg|"
+    r"kube)|\.env files?)"
+)
+_PRIVATE_FILES = (
+    r"(?:~|\$HOME|/root|/home/\w+)/\.(?:ssh|aws|netrc|gnupg|kube|env|docker/config|git-credentials|npmrc|"
+    r"pypirc)|/etc/(?:passwd|shadow)|(?<![\w.])\.env\b"
+)
+
+_ATTACK = re.compile(
+    r"\b(?:attack\w*|inject\w*|jailbreak\w*|detect\w*|malicious|adversar\w*|suspicious|pattern|"
+    r"phrases? like|such as|e\.g\.|phish\w*|red flag|threat|untrusted|hijack\w*)\b|提示注入",
+    re.IGNORECASE,
+)
+
+
+def _is_quoted_attack(text: str, match: re.Match[str]) -> bool:
+    """Whether the words stand in a text about such attacks."""
+    return bool(_ATTACK.search(_line(text, match)) or _ATTACK.search(_before(text, match, 400)))
+
+
+_RUNNERS = "sh bash zsh dash ksh sudo env /bin /usr python node perl ruby php iex"
+_PIPES = (
+    *(f"{bar}{program}" for bar in ("|", "| ", "|  ") for program in _RUNNERS.split()),
+    "<(curl",
+    "<(wget",
+    "<( curl",
+    "$(curl",
+    "$(wget",
+    "$( curl",
+    "`curl",
+    "`wget",
+    "Invoke-Expression",
+)
+_PASTE_SITES = (
+    r"(?:glot\.io|pastebin\.com|rentry\.(?:co|org)|hastebin\.\w+|ghostbin\.\w+|paste\.ee|dpaste\.\w+|"
+    r"controlc\.com|termbin\.com|ix\.io)"
+)
+
+CHECKS: tuple[Check, ...] = (
+    Check(
+        SKV171,
+        ("curl", "wget", "iwr", "irm", "Invoke-WebRequest", "Invoke-RestMethod"),
+        re.compile(
+            rf"\b(?:curl|wget)\b[^\n|;]{{0,300}}(?:\\\n[^\n|;]{{0,200}})?\|\s*(?:{_SHELL}|{_INTERPRETER})"
+            rf"|{_SHELL}\s+(?:-\w+\s+)?(?:<\(|[\"']?\$\(|[\"']?`)\s*(?:curl|wget)\b[^\n]{{0,200}}"
+            r"|\b(?:iwr|irm|Invoke-WebRequest|Invoke-RestMethod)\b[^\n|]{0,200}\|\s*(?:iex|"
+            r"Invoke-Expression)\b",
+        ),
+        _quoted,
+        _is_warned_of,
+        _PIPES,
+    ),
+    Check(
+        SKV172,
+        (
+            "AKIA",
+            "ghp_",
+            "gho_",
+            "github_pat_",
+            "sk-",
+            "xox",
+            "AIza",
+            "-----BEGIN",
+            "glpat-",
+            "npm_",
+            "SG.",
+            "eyJ",
+            "rk_live",
+            "sk_live",
+            "AGE-SECRET",
+            "hf_",
+        ),
+        re.compile(
+            r"\b(?:AKIA[0-9A-Z]{16}|gh[po]_[A-Za-z0-9]{36}|github_pat_[A-Za-z0-9_]{60,}|sk-(?:ant-|"
+            r"proj-|or-v1-)?[A-Za-z0-9_-]{32,}|"
+            r"xox[baprs]-[0-9]{6,}-[A-Za-z0-9-]{10,}|AIza[0-9A-Za-z_-]{35}|glpat-[A-Za-z0-9_-]{20}|"
+            r"npm_[A-Za-z0-9]{36}|"
+            r"SG\.[A-Za-z0-9_-]{22}\.[A-Za-z0-9_-]{43}|[sr]k_live_[A-Za-z0-9]{24,}|hf_[A-Za-z0-9]{34}|"
+            r"AGE-SECRET-KEY-1[0-9A-Z]{50,}|"
+            r"eyJ[A-Za-z0-9_-]{20,}\.eyJ[A-Za-z0-9_-]{20,}\.[A-Za-z0-9_-]{20,})\b"
+            r"|-----BEGIN (?:RSA |EC |DSA |OPENSSH |PGP )?PRIVATE KEY(?: BLOCK)?-----"
+        ),
+        lambda match: f"what looks like a secret: {_masked(match[0])}",
+        _is_shown_key,
+    ),
+    Check(
+        SKV173,
+        ("curl", "wget", "nc ", "requests.post", "fetch("),
+        re.compile(
+            rf"(?:\b(?:env|printenv)\b|(?:cat|tar|zip|"
+            rf"base64)\b[^\n|]{{0,80}}(?:{_PRIVATE_FILES}))[^\n]{{0,80}}\|[^\n]{{0,60}}\b(?:curl|wget|"
+            rf"nc)\b[^\n]{{0,120}}"
+            rf"|\b(?:curl|wget)\b[^\n]{{0,160}}(?:-d|--data(?:-binary|-raw)?|-F|--form|-T|--post-data|"
+            rf"--post-file)[ =]?[\"']?(?:[^\n\"']{{0,40}}=)?@?\$?\(?(?:(?:env|printenv)\b|"
+            rf"(?:cat )?(?:{_PRIVATE_FILES}))[^\n]{{0,80}}"
+            r"|requests\.post\([^\n]{0,120}(?:dict\()?os\.environ\b(?!\.get|\[)[^\n]{0,60}"
+        ),
+        _quoted,
+        _is_warned_of,
+    ),
+    Check(
+        SKV173,
+        ("http", "server", "endpoint", "webhook"),
+        re.compile(
+            rf"\b(?:send|upload|post|forward|transmit|exfiltrate|"
+            rf"copy)\b[^.\n]{{0,60}}\b{_PRIVATE}[^.\n]{{0,60}}\bto\b[^.\n]{{0,40}}(?:https?://|"
+            rf"\b(?:our|my|this|the following) (?:server|endpoint|webhook))[^\n]{{0,80}}",
+            re.IGNORECASE,
+        ),
+        _quoted,
+        _is_warned_of,
+    ),
+    Check(
+        SKV174,
+        ("base64", "b64decode", "atob", "fromhex", "-enc", "-EncodedCommand", "xxd"),
+        re.compile(
+            rf"\bbase64\s+(?:-d|-D|--decode)\b[^\n|]{{0,80}}\|\s*(?:{_SHELL}|{_INTERPRETER})"
+            r"|\b(?:eval|source)\b[^\n]{0,60}\bbase64\s+(?:-d|-D|--decode)\b[^\n]{0,60}"
+            r"|\bxxd -r[^\n|]{0,40}\|\s*(?:ba|z)?sh\b"
+            r"|\b(?:exec|eval)\(\s*(?:compile\()?[^\n]{0,60}(?:b64decode|fromhex|atob|unhexlify)\([^\n]{0,80}"
+            r"|\bpowershell(?:\.exe)?\b[^\n]{0,60}\s-(?:enc|EncodedCommand)\b[^\n]{0,60}",
+            re.IGNORECASE,
+        ),
+        _quoted,
+        _is_warned_of,
+    ),
+    Check(
+        SKV175,
+        ("rm -", "rmtree", "rd /s", "Remove-Item"),
+        re.compile(
+            r"(?:^|[`;&|]|\bsudo\b|\$ )[ \t]*(?:sudo )?rm\s+(?:-\w+\s+)*-(?:[a-zA-Z]*[rR][a-zA-Z]*f|"
+            r"[a-zA-Z]*f[a-zA-Z]*[rR])\w*\s+(?:--no-preserve-root\s+)?[\"']?"
+            r"(?:/\*?|~/?\*?|\$\{?HOME\}?/?\*?|\.{1,2}/?\*?|\*|/(?:usr|etc|var|home|opt|root|bin|lib|"
+            r"boot|Users)/?\*?)[\"']?(?=\s|$|`|;|&)"
+            r"|\brmtree\(\s*(?:[\"'](?:/|~|\.)[\"']|os\.path\.expanduser\([\"']~[\"']\)|"
+            r"Path\.home\(\))\s*[,)]",
+            re.MULTILINE,
+        ),
+        _quoted,
+        _is_warned_of,
+    ),
+    Check(
+        SKV176,
+        ("gnore ", "isregard ", "orget ", "verride "),
+        re.compile(
+            r"(?:[Ii]gnore|[Dd]isregard|[Ff]orget|[Oo]verride) (?:all |any )?(?:of )?(?:the |your )?"
+            r"(?:previous|prior|above|earlier|system|safety|user['’]s) "
+            r"(?:instructions?|prompts?|rules|guidelines|messages?|wishes)",
+            re.IGNORECASE,
+        ),
+        _quoted,
+        _is_quoted_attack,
+    ),
+    Check(
+        SKV176,
+        (" user",),
+        re.compile(
+            r"(?:do not|don['’]t|never) (?:tell|inform|notify|alert) (?:the )?users?\b[^.\n]{0,40}"
+            r"|without (?:telling|informing|notifying|the knowledge of) (?:the )?users?\b"
+            r"|(?:hide|conceal) (?:this|it|these|that)\b[^.\n]{0,30} from (?:the )?users?\b",
+            re.IGNORECASE,
+        ),
+        _quoted,
+        _is_quoted_attack,
+        ("tell", "inform", "notify", "alert", "hide ", "onceal ", "knowledge"),
+    ),
+    Check(
+        SKV179,
+        ("glot.", "paste", "rentry.", "hastebin.", "ghostbin.", "controlc.", "termbin.", "ix.io"),
+        re.compile(
+            rf"{_PASTE_SITES}/[^\n]{{0,160}}\b(?:execute|run|paste|terminal)\b[^\n]{{0,60}}"
+            rf"|\b(?:execute|run|paste)\b[^\n]{{0,120}}\bhttps?://{_PASTE_SITES}/[^\n]{{0,60}}",
+            re.IGNORECASE,
+        ),
+        _quoted,
+        _is_warned_of,
+    ),
+    Check(
+        SKV179,
+        (".zip", ".rar", ".7z", ".exe", ".dmg", ".scr", ".msi"),
+        re.compile(
+            r"\bdownload\b[^\n]{0,200}\.(?:zip|rar|7z)\b[^\n]{0,240}\b(?:pass(?:word|code)?|"
+            r"pwd)\b\s*(?:is\b|:|=)[^\n]{0,120}"
+            r"|\b(?:extract|unzip|unpack)\w*\b[^\n]{0,40}\b(?:with|using)\b[^\n]{0,20}\bpass(?:word|"
+            r"code)?\b\s*(?:is\b|:|=)[^\n]{0,60}",
+            re.IGNORECASE,
+        ),
+        _quoted,
+        _is_warned_of,
+        ("pass", "Pass", "PASS", "pwd"),
+    ),
+    Check(
+        SKV178,
+        ("\u200b", "\u200c", "\u200d", "\u2060", "\u00ad", "\ufeff"),
+        re.compile("(?<=[A-Za-z0-9])[\u200b\u200c\u200d\u2060\u00ad\ufeff](?=[A-Za-z0-9])"),
+        lambda match: f"invisible character U+{ord(match[0]):04X} in a word",
+        lambda _text, _match: False,
+    ),
+)

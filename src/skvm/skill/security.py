@@ -1,0 +1,123 @@
+"""What is hidden or dangerous in a skill: in its text and in the scripts it brings."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+
+from skvm.diagnostics import Rule, Severity, Span, rule
+from skvm.errors import UsageError
+from skvm.skill.dangers import CHECKS
+from skvm.skill.findings import Findings
+from skvm.skill.ir import Skill
+
+__all__ = ["check_security"]
+
+SKV170 = rule(
+    "SKV170",
+    "comment with instructions",
+    "An HTML comment tells the agent to do something.\n\n"
+    "A person who reads the rendered page does not see it, but the model is given it and may obey.\n\n"
+    "Write the instruction where everybody sees it, or remove it.",
+)
+SKV177 = rule(
+    "SKV177",
+    "letters of two scripts in a word",
+    "A word in code or in an address mixes Latin letters with look-alikes of another script.\n\n"
+    "It names another program, file or host than the one a person reads.\n\n"
+    "Write it with letters of one script.",
+    Severity.ERROR,
+)
+
+_MAX_SCRIPT_BYTES = 200_000
+_SCRIPTS = (".py", ".sh", ".bash", ".zsh", ".js", ".mjs", ".ts", ".ps1", ".rb", ".pl")
+_MIXED = re.compile(
+    "[A-Za-z][A-Za-z0-9_./-]*[\u0370-\u03ff\u0400-\u04ff][\\w./-]*|[\u0370-\u03ff\u0400-\u04ff]+[A-Za-z][\\w./-]*"
+)
+_OTHER_SCRIPT = re.compile("[\u0370-\u03ff\u0400-\u04ff]")
+_LOOK_ALIKES = frozenset("асеорхуіјѕԁһӏАВЕКМНОРСТХІЈЅοανιρυκτΑΒΕΖΗΙΚΜΝΟΡΤΥΧ")
+_COMMENT = re.compile(r"<!--(.*?)-->", re.DOTALL)
+_INSTRUCTS = re.compile(
+    r"\b(?:you (?:must|should|are|will)|(?:the )?(?:agent|assistant|model|claude|gpt) (?:must|should|"
+    r"will)|ignore (?:all|any|the|previous|prior)|"
+    r"do not (?:tell|mention|reveal|show|inform)|don['’]t (?:tell|mention|reveal)|secretly|silently|"
+    r"when (?:the user|asked)|always (?:run|execute|send|add|include)|"
+    r"(?:run|execute|send|fetch|download|curl|upload)\s+(?:the|this|all|https?:|`))",
+    re.IGNORECASE,
+)
+
+
+def check_security(skill: Skill, findings: Findings, read: Callable[[Skill, str], bytes]) -> None:
+    """Look for what is hidden or dangerous in ``SKILL.md`` and the scripts of the bundle.
+
+    Args:
+        skill: The skill.
+        findings: Where findings go.
+        read: Gives the bytes of a bundle file.
+    """
+    for path, text in _texts(skill, read):
+        spans = _Spans(text)
+        for check in CHECKS:
+            if check.may_match(text):
+                for match in check.pattern.finditer(text):
+                    if not check.clears(text, match):
+                        _add(findings, check.rule, check.says(match), spans.of(match), path)
+        if not path and "<!--" in text:
+            _check_comments(text, spans, findings)
+        if not text.isascii() and _OTHER_SCRIPT.search(text):
+            _check_letters(skill if not path else None, text, spans, findings, path)
+
+
+def _add(findings: Findings, found: Rule, message: str, span: Span, path: str) -> None:
+    if path:
+        findings.add(found, message, path=path)
+    else:
+        findings.add(found, message, span)
+
+
+def _texts(skill: Skill, read: Callable[[Skill, str], bytes]) -> Iterator[tuple[str, str]]:
+    if b"\0" not in skill.source:
+        yield "", skill.source.decode("utf-8", "surrogateescape")
+    for resource in skill.resources:
+        if resource.is_text and resource.path.endswith(_SCRIPTS) and resource.size_bytes <= _MAX_SCRIPT_BYTES:
+            try:
+                yield resource.path, read(skill, resource.path).decode("utf-8", "replace")
+            except UsageError:
+                # Changed or gone since the skill was read; that is told elsewhere.
+                continue
+
+
+class _Spans:
+    """From characters of a text to bytes of its file."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._is_ascii = text.isascii()
+
+    def of(self, match: re.Match[str]) -> Span:
+        start, end = match.span()
+        if self._is_ascii:
+            return Span(start, end)
+        before = len(self._text[:start].encode("utf-8", "surrogateescape"))
+        return Span(before, before + len(match[0].encode("utf-8", "surrogateescape")))
+
+
+def _check_comments(text: str, spans: _Spans, findings: Findings) -> None:
+    for comment in _COMMENT.finditer(text):
+        if found := _INSTRUCTS.search(comment[1]):
+            findings.add(SKV170, f"a comment says “{' '.join(found[0].split())}”", spans.of(comment))
+
+
+def _check_letters(skill: Skill | None, text: str, spans: _Spans, findings: Findings, path: str) -> None:
+    code = [(fence.content.start, fence.content.end) for fence in skill.fences] if skill else []
+    for match in _MIXED.finditer(text):
+        word = match[0]
+        others = [char for char in word if ord(char) >= 0x370]
+        # Every letter that is no Latin one looks like a Latin one: that is no unit and no formula.
+        if not others or any(char not in _LOOK_ALIKES for char in others) or len(word) < 3:
+            continue
+        span = spans.of(match)
+        in_code = bool(path) or any(start <= span.start < end for start, end in code)
+        if in_code or text[match.start() - 1 : match.start()] in {"`", "/"}:
+            shown = word.encode("unicode_escape").decode()
+            _add(findings, SKV177, f"a word mixes letters of two scripts: {shown[:60]}", span, path)
