@@ -19,6 +19,7 @@ from skvm.compiler.reading.commands import command_lines, is_shell
 from skvm.compiler.reading.figures import Figure, sentence_figures, sentence_filter
 from skvm.compiler.reading.formats import Field, OutputFormat, said_type, sample_of, type_of
 from skvm.compiler.reading.prose import Sentence
+from skvm.diagnostics import Span
 from skvm.skill.emit import resource_bytes
 from skvm.skill.ir import Skill
 
@@ -28,6 +29,7 @@ __all__ = [
     "composes",
     "computes",
     "fields_path",
+    "fill_commands",
     "fills_output",
     "given",
     "tests_rows",
@@ -151,6 +153,21 @@ def _computed(fields: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
             yield from _computed(field["fields"])
         elif isinstance(field, dict) and "compute" in field:
             yield field
+
+
+def fill_commands(reading: Reading) -> frozenset[Span]:
+    """The fences that hold nothing but a fill command of the shipped scripts; it writes its file itself."""
+    return frozenset(
+        fence.span
+        for fence in reading.prose.skill.fences
+        if is_shell(fence)
+        and (lines := command_lines(reading.prose.text(fence.content)))
+        and all(_is_shipped(reading.prose.skill, _COMMAND.match(line)) for line in lines)
+    )
+
+
+def _is_shipped(skill: Skill, found: re.Match[str] | None) -> bool:
+    return found is not None and _bytes(skill, found.group(1)) == shipped("fill.py")
 
 
 def computes(reading: Reading, sentence: Sentence) -> bool:
