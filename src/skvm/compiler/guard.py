@@ -14,12 +14,13 @@ from skvm.compiler.contract import PassResult, Requirement
 from skvm.compiler.findings import SKV203
 from skvm.compiler.keeping import Loss, find_losses
 from skvm.compiler.placing import Places
-from skvm.compiler.requirements import Analysis, analyse
+from skvm.compiler.requirements import Analysis, analyse, requirements_for
 from skvm.diagnostics import Diagnostic, Span
 from skvm.errors import UsageError
 from skvm.skill.edit import Edit, EditConflictError
 from skvm.skill.emit import rewrite_skill
 from skvm.skill.ir import Skill
+from skvm.target.contract import Level
 from skvm.target.gap import shortfall
 from skvm.target.profile import Profile
 
@@ -186,7 +187,7 @@ class _Court:
         """Whether every requirement an edit was made for is lower now, and no new gap was made."""
         if self.profile is None:
             return []
-        after = analyse(made)
+        after = requirements_for(made, self._measured(edits))
         places = Places(list(edits.values()))
         found: list[Loss] = []
         groups: dict[tuple[str, Span], list[int]] = {}
@@ -205,18 +206,25 @@ class _Court:
             ):
                 # Only the compiler model sees this requirement; reading again can say nothing of it.
                 continue
-            now = _highest(after, primitive_id, places.after(span))
+            now = _highest_of(after, primitive_id, places.after(span))
             if now >= was:
                 message = f"{primitive_id} would still need L{now} there"
                 found.append(Loss(message, frozenset(members)))
         for index, edit in edits.items():
             region = places.after(edit.span)
-            for needed in after.requirements:
+            for needed in after:
                 lacks = shortfall(self.profile, needed.primitive_id, needed.level) is not None
                 if lacks and needed.span.overlaps(region) and not self._needed_before(needed, edit):
                     message = f"it would need {needed.primitive_id} {needed.level}, which the target lacks"
                     found.append(Loss(message, frozenset({index})))
         return found
+
+    def _measured(self, edits: Mapping[int, Edit]) -> set[str]:
+        """The primitives worth looking for again: what an edit speaks of, and what could be a gap."""
+        held = self.profile.capabilities if self.profile else {}
+        spoken = {name for edit in edits.values() for name, _ in edit.answers}
+        spoken |= {edit.primitive_id for edit in edits.values()}
+        return spoken | {name for name, level in held.items() if level is not Level.L3}
 
     def _needed_before(self, needed: Requirement, edit: Edit) -> bool:
         near = Span(max(0, edit.span.start - 1), edit.span.end + 1)
@@ -252,10 +260,14 @@ def _speaks(edit: Edit) -> str:
 
 def _highest(analysis: Analysis, primitive_id: str, span: Span) -> int:
     """The highest level of a primitive needed anywhere in a span; 0 for none."""
+    return _highest_of(analysis.requirements, primitive_id, span)
+
+
+def _highest_of(requirements: Sequence[Requirement], primitive_id: str, span: Span) -> int:
     return max(
         (
             needed.level.rank
-            for needed in analysis.requirements
+            for needed in requirements
             if needed.primitive_id == primitive_id and needed.span.overlaps(span)
         ),
         default=0,

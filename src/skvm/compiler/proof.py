@@ -15,7 +15,7 @@ from skvm.compiler.contract import Gap
 from skvm.compiler.gaps import find_gaps
 from skvm.compiler.need import DETECTORS
 from skvm.compiler.pipeline import PipelineResult, Step
-from skvm.compiler.requirements import analyse
+from skvm.compiler.requirements import analyse, requirements_for
 from skvm.diagnostics import Span, locate
 from skvm.skill.bundle import digest_of
 from skvm.skill.edit import Edit
@@ -93,7 +93,9 @@ def seal(proof: Mapping[str, Any], files: Mapping[str, bytes], skill: Skill) -> 
 
 def remaining_gaps(skill: Skill, profile: Profile) -> tuple[Gap, ...]:
     """The gaps a skill has, looked at anew."""
-    return find_gaps(analyse(skill).requirements, profile)
+    # What the target holds in full cannot be a gap, so it is not looked for.
+    below = {name for name, level in profile.capabilities.items() if level is not Level.L3}
+    return find_gaps(requirements_for(skill, below), profile)
 
 
 def gaps_left(skill: Skill, profile: Profile | None) -> list[dict[str, str]]:

@@ -13,7 +13,7 @@ from skvm.compiler.build import build_key, data_digest, profile_digest
 from skvm.compiler.contract import PASSES, PassResult
 from skvm.compiler.faults import SKV285
 from skvm.compiler.guard import enforce
-from skvm.compiler.proof import chain_of, edit_of, gaps_left
+from skvm.compiler.proof import BY_MODEL, chain_of, edit_of, gaps_left
 from skvm.compiler.requirements import analyse
 from skvm.compiler.standing import skill_of, tampering
 from skvm.diagnostics import Diagnostic
@@ -268,7 +268,10 @@ class _Check:
             for found in analyse(skill).requirements
             if found.primitive_id == edit.primitive_id and place is not None and found.span.overlaps(place)
         ]
-        if Level(edit.from_level) not in needed:
+        if chain_of(skill, edit, profile)["rule"] == BY_MODEL:
+            if not self.proof["build"]["answers"]:
+                yield "a model is said to need it, and none was asked"
+        elif Level(edit.from_level) not in needed:
             yield f"those words do not need {edit.primitive_id} {edit.from_level}"
         held = profile.level_of(edit.primitive_id) if profile else None
         if held is None or held.rank >= Level(edit.from_level).rank:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cache, lru_cache
 from typing import Any
@@ -25,6 +25,7 @@ __all__ = [
     "primitives_for",
     "purpose_at",
     "read",
+    "requirements_for",
     "scr_of",
 ]
 
@@ -87,23 +88,55 @@ def _read(key: _Key) -> Reading:
     return Reading(prose, read_names(prose))
 
 
+def requirements_for(skill: Skill, primitives: Collection[str]) -> tuple[Requirement, ...]:
+    """What a skill needs of some primitives, in order of place; the others are not looked for."""
+    findings = _findings(_Key(skill.id, skill.source, skill.resources, skill))
+    return tuple(findings.of([name for name, _ in _detectors() if name in primitives]))
+
+
+class _Findings:
+    """What is known of one skill so far, primitive by primitive."""
+
+    def __init__(self, skill: Skill) -> None:
+        self.reading = read(skill)
+        self.purposes = _purposes(self.reading.prose)
+        self.ways = read_ways(self.reading.prose)
+        self._known: dict[str, list[Requirement]] = {}
+
+    def of(self, primitives: Iterable[str]) -> list[Requirement]:
+        """Requirements of some primitives, in order of place."""
+        found = [needed for name in primitives for needed in self._of(name)]
+        found.sort(key=lambda needed: (needed.span, needed.primitive_id))
+        return found
+
+    def _of(self, primitive_id: str) -> list[Requirement]:
+        if primitive_id not in self._known:
+            skill = self.reading.prose.skill
+            found = [
+                Requirement(
+                    _purpose_at(self.purposes, need.span.start).id,
+                    primitive_id,
+                    need.level,
+                    _evidence(skill, need.span),
+                    need.span,
+                    need.path,
+                )
+                for need in dict(_detectors())[primitive_id].find(self.reading)
+            ]
+            self._known[primitive_id] = without_skipped(found, self.ways)
+        return self._known[primitive_id]
+
+
+@lru_cache(maxsize=16)
+def _findings(key: _Key) -> _Findings:
+    return _Findings(key.skill)
+
+
 @lru_cache(maxsize=16)
 def _analyse(key: _Key) -> Analysis:
-    skill = key.skill
-    reading = read(skill)
-    purposes = _purposes(reading.prose)
-    requirements: list[Requirement] = []
-    for primitive_id, detector in _detectors():
-        for need in detector.find(reading):
-            purpose = _purpose_at(purposes, need.span.start)
-            requirements.append(
-                Requirement(
-                    purpose.id, primitive_id, need.level, _evidence(skill, need.span), need.span, need.path
-                )
-            )
-    ways = read_ways(reading.prose)
-    requirements = without_skipped(requirements, ways)
-    requirements.sort(key=lambda found: (found.span, found.primitive_id))
+    findings = _findings(key)
+    purposes, ways = findings.purposes, findings.ways
+    requirements = findings.of(name for name, _ in _detectors())
     places = {choice.span.start: _purpose_at(purposes, choice.span.start).id for choice in ways.open}
     return Analysis(purposes, tuple(requirements), choices_of(ways, requirements, places))
 
