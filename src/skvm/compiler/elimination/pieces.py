@@ -13,9 +13,9 @@ from skvm.compiler.elimination.tokens import TokenMap
 from skvm.compiler.reading.norms import is_normative
 from skvm.compiler.reading.prose import BlockKind, Prose
 from skvm.diagnostics import Span
-from skvm.skill.ir import CodeFence, Skill
+from skvm.skill.ir import CodeFence, Skill, Table
 
-__all__ = ["Layout", "Piece", "PieceKind"]
+__all__ = ["Layout", "Piece", "PieceKind", "is_table_of_rules"]
 
 _LEADS = re.compile(r"[:：][\s*_)]*$")
 _LABEL = re.compile(r"(?:\*\*|__)[^*_\n]+(?:\*\*|__)")
@@ -33,6 +33,12 @@ _CASE = re.compile(
     r"\b(?:triggers?|when|if|conditions?|signals?|route to|scenario)\b|条件|场景", re.IGNORECASE
 )
 _SCHEME = re.compile(r"[a-z][a-z0-9+.-]*:|//", re.IGNORECASE)
+
+
+def is_table_of_rules(table: Table, text: str) -> bool:
+    """Whether a table commands, forbids, or says what to do in which case; other tables are data."""
+    cases = any(_CASE.search(column) for column in table.columns)
+    return cases or _COMMANDS.search(text) is not None
 
 
 class PieceKind(enum.StrEnum):
@@ -191,8 +197,7 @@ class Layout:
         found = []
         for table in self.skill.tables:
             lines = self.tokens.lines(table.span)
-            cases = any(_CASE.search(column) for column in table.columns)
-            norm = cases or _COMMANDS.search(self.skill.text(table.span)) is not None
+            norm = is_table_of_rules(table, self.skill.text(table.span))
             found.append(Piece(lines, PieceKind.TABLE, is_norm=norm, is_bound=self._is_bound(lines)))
         return found
 
