@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from skvm.compiler.contract import Gap
@@ -19,6 +20,8 @@ MOVES = (
     *READY_MOVES,
     "skeleton: a table and a form whose columns and fields the sentence names are written out, to fill in",
 )
+
+_TAG = re.compile(r"<[^<>]*>")
 
 
 def lower(gaps: Sequence[Gap], ground: Ground) -> Lowering:
@@ -50,7 +53,7 @@ def lower(gaps: Sequence[Gap], ground: Ground) -> Lowering:
 
 
 def _is_whole(code: str) -> bool:
-    return is_whole_page(code) and "..." not in code and not PLACEHOLDER.search(code.replace("<", " <"))
+    return is_whole_page(code) and "..." not in code and not PLACEHOLDER.search(_TAG.sub(" ", code))
 
 
 LADDERS.register("gen.code.html", Ladder(MOVES, lower))

@@ -20,7 +20,8 @@ from skvm.target.contract import Level
 
 MOVES = (
     "one script: a chain of commands with nothing left to fill in lies in the bundle, run by one command",
-    "exact command: a script of the bundle the text names or the only one it can mean gets its command line",
+    "exact command: a script the text names, or the only one it can mean, gets its command line, as its code "
+    "says or as the skill shows it elsewhere",
 )
 _DANGEROUS = re.compile(
     r"\bsudo\b|\brm\s+-\w*[rf]|\bcurl\b[^\n]*\|\s*\w*sh\b|\bgit\s+(?:push|reset|commit)\b|"
@@ -115,14 +116,39 @@ def _after_fence(gap: Gap, fence: CodeFence, ground: Ground, line: str) -> Edit:
 
 
 def _named(gap: Gap, ground: Ground) -> list[Edit]:
-    """The exact command line of the script a sentence means."""
+    """The command line of the script a sentence means."""
     sentence = ground.sentence(gap)
     if sentence is None or ground.reading.prose.blocks[sentence.block].kind is BlockKind.ROW:
         return []
-    script = _meant(sentence, ground)
-    command = script.command if script else None
-    if script is None or command is None:
+    if sentence.text.rstrip().endswith((":", "：")):
         return []
+    run = next((run for run in script_runs(ground.reading.prose) if run.sentence.span == sentence.span), None)
+    script = ground.reading.bundle.find(run.name) if run else _only_script(sentence, ground)
+    words = _exact(script, sentence, ground) if script else None
+    shown = next((line for line in run.shown if _is_shown_whole(line)), None) if run else None
+    if words is None and shown is not None:
+        words = f"Its command line looks like this: `{shown}`."
+    if words is None:
+        return []
+    end = gap.requirement.span.end
+    mark = "" if sentence.text.rstrip().endswith((".", "!", "?", "。", "！", "？")) else "."
+    return [
+        edit_for(
+            [gap],
+            Span(end, end),
+            f"{mark} {words}",
+            rule="exact command",
+            to_level=Level.L1,
+            because="the command is given",
+        )
+    ]
+
+
+def _exact(script: BundleScript, sentence: Sentence, ground: Ground) -> str | None:
+    """The command line as the script's own code says; ``None`` where it does not say."""
+    command = script.command
+    if command is None:
+        return None
     arguments = script.arguments or ()
     example = _example(sentence, ground) if len(arguments) == 1 and not arguments[0].option else None
     note = ""
@@ -132,29 +158,21 @@ def _named(gap: Gap, ground: Ground) -> list[Edit]:
     kept = _KEEPS.search(sentence.text)
     if kept:
         command += f" > {kept.group(1)}"
-    end = gap.requirement.span.end
-    mark = "" if sentence.text.rstrip().endswith((".", "!", "?", ":", "。", "：")) else "."
-    return [
-        edit_for(
-            [gap],
-            Span(end, end),
-            f"{mark} Run `{command}`{note}.",
-            rule="exact command",
-            to_level=Level.L1,
-            because="the command is given",
-        )
-    ]
+    return f"Run `{command}`{note}."
 
 
-def _meant(sentence: Sentence, ground: Ground) -> BundleScript | None:
-    """The script a sentence names, or the only one in the bundle where it speaks of the script."""
-    reading = ground.reading
-    named = next((run for run in script_runs(reading.prose) if run.sentence.span == sentence.span), None)
-    if named is not None:
-        return reading.bundle.find(named.name)
+def _is_shown_whole(line: str) -> bool:
+    """Whether a command line the skill shows is all of it and gives the script something to work on."""
+    words = line.split()
+    given = [word for word in words[2:] if not word.startswith("-") or "=" in word]
+    return "\\" not in line and " -h" not in line and "--help" not in line and bool(given) and len(words) < 16
+
+
+def _only_script(sentence: Sentence, ground: Ground) -> BundleScript | None:
+    """The only script of the bundle, where a sentence speaks of the script."""
     if not re.search(r"\bthe (?:\w+ ){0,2}script\b(?! you)", sentence.text, re.IGNORECASE):
         return None
-    scripts = [found for found in reading.bundle.scripts() if found.is_program and found.interpreter]
+    scripts = [found for found in ground.reading.bundle.scripts() if found.is_program and found.interpreter]
     return scripts[0] if len(scripts) == 1 else None
 
 

@@ -34,10 +34,10 @@ _DESCRIBED = re.compile(
     re.IGNORECASE,
 )
 _SPOKEN_OF = re.compile(
-    r"\b(?:way|how|able|ability|used|needed|order|tries|"
-    r"time) to\s*$",
+    r"\b(?:way|how|able|ability|used|needed|order|tries|time) to\s*$|[\"“]$|`\W{0,4}\s*(?::|—|–|-)\W*$",
     re.IGNORECASE,
 )
+_POINTS = re.compile(r"\b(?:corresponding|following)\b", re.IGNORECASE)
 _WRITES_AND_RUNS = re.compile(
     r"\b(?:write|create)\b[^.]{0,60}\b(?:scripts?|programs?)\b[^.]{0,60}\b(?:run|"
     r"execute)\b",
@@ -83,8 +83,9 @@ def _level_of_words(prose: Prose, sentence: Sentence) -> Level | None:
 
 
 def _is_set_aside(text: str, found: re.Match[str]) -> bool:
-    """Whether what is found is forbidden, or only spoken of."""
-    return is_forbidden(text[: found.start()]) or _SPOKEN_OF.search(text[: found.start()]) is not None
+    """Whether what is found is forbidden, only spoken of, or given elsewhere."""
+    before = text[: found.start()]
+    return is_forbidden(before) or bool(_SPOKEN_OF.search(before) or _POINTS.search(found.group()))
 
 
 def _of_fence(reading: Reading, bundle: Bundle, fence: CodeFence) -> Need | None:
@@ -111,7 +112,9 @@ def _to_run(reading: Reading, bundle: Bundle, fence: CodeFence, role: FenceRole,
         return Need(Level.L3, _chain_span(prose, fence, role))
     written = reading.names.outputs
     own = (found.group(1) for found in _READERS_OWN.finditer(code))
-    is_own = any(re.search(r"(?:^|/)(?:your|my)[_-]", name) or name in written for name in own)
+    is_own = any(
+        re.search(r"(?:^|/)(?:your|my)[_-]", name) or (name in written and "/" not in name) for name in own
+    )
     return Need(Level.L2 if is_own else Level.L1, fence.span)
 
 

@@ -26,8 +26,12 @@ _OUTPUT_OPTIONS = frozenset(_OUTPUT_WORDS.split())
 """Options whose value a command leaves behind."""
 _MAKES_LAST = frozenset({"mkdir", "touch", "cp", "mv", "tee", "ln"})
 _LISTS = re.compile(
-    r"^\W*(?:usage|examples?|quick reference|common|options|commands|cheat ?sheet|backup)\b", re.IGNORECASE
+    r"^\W*(?:usage|examples?|quick reference|common|options|commands|cheat ?sheet|backup)\b"
+    r"|\breference\W*$",
+    re.IGNORECASE,
 )
+_MARKED = re.compile(r"(?<!<)<[A-Za-z][\w |./-]*>|\[--?[\w -]+\]")
+"""Marks of what is put in or left out, which a shell would take for redirections."""
 _MAX_CHARS = 20_000
 
 
@@ -43,10 +47,11 @@ def is_chain(code: str, lead: str) -> bool:
     """
     if len(code) > _MAX_CHARS or "\n" not in code.strip():
         return False
+    code = _MARKED.sub("PUT-IN", code)
     shell = read_shell(code)
     commands = [command for command in shell.commands if not command.is_nested]
     lines = sorted({_line(code, command) for command in commands})
-    if len(lines) < 2:
+    if len(lines) + len(shell.variables) < 2:
         return False
     if is_said_chain(lead):
         return True

@@ -25,12 +25,7 @@ _POSTS = re.compile(
     r"submits)(?:\s+\w+)?\s+to\s+`([^`\n]+)`",
     re.IGNORECASE,
 )
-_FIELDS = re.compile(
-    r"\b(?:labell?ed\s+)?(?:fields?|inputs?)\s+for\s+"
-    r"((?:[^,.;:()]{1,40},\s+(?:and\s+)?){0,9}[^,.;:()]{1,40}?\s+and\s+[^,.;:()]{1,40}?|"
-    r"[^,.;:()]{1,40}?)" + _END,
-    re.IGNORECASE,
-)
+_FIELDS = re.compile(rf"\b(?:fields?|inputs?)\s+for\s+{_ITEMS}{_END}", re.IGNORECASE)
 _TABLE = re.compile(r"\btables?\b", re.IGNORECASE)
 _PARTS = ("header", "main", "footer", "nav")
 

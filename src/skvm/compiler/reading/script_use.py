@@ -13,11 +13,10 @@ from skvm.compiler.reading.prose import Prose, Sentence
 
 __all__ = ["ScriptRun", "is_forbidden", "script_changes", "script_runs"]
 
-_SCRIPT = re.compile(
-    r"(?<![\w/.-])((?:(?:\.{0,2}/|\{\w+\}/|\$\{?\w+\}?/|"
-    r"<[\w -]+>/)?(?:[\w.-]+/)*)[\w-][\w.-]*\.(?:py|sh|bash|m?js|cjs|ts|rb|pl|R))"
-    r"(?![\w/-]|\.\w)"
-)
+_PATH = r"(?<![\w/.-])((?:(?:\.{0,2}/|\{\w+\}/|\$\{?\w+\}?/|<[\w -]+>/)?(?:[\w.-]+/)*)[\w-][\w.-]*\.(?:"
+_ENDINGS = r"py|sh|bash|m?js|cjs|ts|rb|pl|R"
+_SCRIPT = re.compile(rf"{_PATH}{_ENDINGS}))(?![\w/-]|\.\w)")
+_CODE_FILE = re.compile(rf"{_PATH}{_ENDINGS}|sql|html?|svg))(?![\w/-]|\.\w)")
 _RUNS = re.compile(
     r"\b(?:run|runs|execute|executes|invoke|invokes|call|calls|launch|use|start)\b|运行|执行|调用|使用",
     re.IGNORECASE,
@@ -96,8 +95,8 @@ def script_changes(prose: Prose, bundle: Bundle, language: str) -> Iterator[tupl
     """Every sentence that tells to complete or change a script of the bundle, or to run an unfinished one."""
     if not bundle.holds(language):
         return
-    for sentence in sentences_with(prose, _MENTIONS, headings=True):
-        for found in _SCRIPT.finditer(sentence.text):
+    for sentence in sentences_with(prose, (*_MENTIONS, b".sql", b".htm", b".svg"), headings=True):
+        for found in _CODE_FILE.finditer(sentence.text):
             script = bundle.find(found.group(1))
             if script is None or script.language != language:
                 continue

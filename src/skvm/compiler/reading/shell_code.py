@@ -82,6 +82,7 @@ def split_pipeline(line: str, first: int) -> list[str] | None:
     """
     code = read_shell(line)
     source = line.encode()
+    bare = re.sub(r"'[^']*'|\"(?:[^\"\\]|\\.)*\"", "''", line)
     commands = code.commands
     plain = (
         not code.has_error
@@ -89,7 +90,7 @@ def split_pipeline(line: str, first: int) -> list[str] | None:
         and len({command.pipeline for command in commands}) == 1
         and not any(command.is_nested or command.reads for command in commands)
         and not any(command.writes for command in commands[:-1])
-        and not re.search(r"\|&|2>|&>|&&|\|\||;|`|\$\(|<<|\bxargs\b|\btee\b|\bwhile\b", line)
+        and not re.search(r"\|&|2>|&>|&&|\|\||;|`|\$\(|<<|\bxargs\b|\btee\b|\bwhile\b", bare)
     )
     if not plain:
         return None
