@@ -94,22 +94,18 @@ _VULNERABLE = re.compile(r"\bvulnerabilit(?:y|ies)\b", re.IGNORECASE)
 _SOURCE = re.compile(r"\b(?:code|functions?|modules?|diffs?|sources?)\b", re.IGNORECASE)
 _SOFTWARE = re.compile(
     rb"stack ?traces?|codebase|source code|pull requests?|test suite|failing tests?|\bbugs?\b|traceback"
-    rb"|unit tests?|compiler|\bdebug",
-    re.IGNORECASE,
+    rb"|unit tests?|compiler|\bdebug"
 )
 _SHOWN = re.compile(r"^ *\d+  ", re.MULTILINE)
 
 
 def find(reading: Reading) -> Iterator[Need]:
     """Sentences that tell to find out something about code; lines shown right below make it easier."""
-    source = reading.prose.skill.source
-    # Causes are looked for in many trades; only in talk of software is it code that is read.
-    is_software = len({found.lower() for found in _SOFTWARE.findall(source)}) > 1
     for sentence in spotted(reading.prose, _STEMS):
         text = sentence.text
         if _ABOUT.search(text) or _NOT.search(text) or text.rstrip().endswith("?"):
             continue
-        level = _level(text, is_software)
+        level = _level(text, reading.prose.lowered)
         if level is None:
             continue
         yield Need(
@@ -117,8 +113,9 @@ def find(reading: Reading) -> Iterator[Need]:
         )
 
 
-def _level(text: str, is_software: bool) -> Level | None:
-    if _FOLLOW.search(text) and (is_software or _CODE.search(text)):
+def _level(text: str, whole: bytes) -> Level | None:
+    # Causes are looked for in many trades; only in talk of software is it code that is read.
+    if _FOLLOW.search(text) and (_CODE.search(text) or len(set(_SOFTWARE.findall(whole))) > 1):
         return Level.L3 if _THROUGH.search(text) else Level.L2
     if _FAULT.search(text) and (not _VULNERABLE.search(text) or _SOURCE.search(text)):
         return Level.L2

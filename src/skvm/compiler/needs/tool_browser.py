@@ -23,6 +23,7 @@ _TOOL = re.compile(
     rb"puppeteer|headless (?:browser|chrom)|agent-browser|stagehand|browserbase|" + "浏览器".encode(),
     re.IGNORECASE,
 )
+_TOOL_STEMS = stems("browser|chrome devtools|playwright mcp|puppeteer|headless|stagehand|浏览器")
 _STEMS = stems(
     "click|navigat|fill|submit|log in|login|sign in|open|go to|visit|browser|snapshot|screenshot|"
     "select the|scroll|点击|打开|填写|登录|提交"
@@ -65,7 +66,7 @@ _FOR_PEOPLE = re.compile(
 def find(reading: Reading) -> Iterator[Need]:
     """What the agent does on a page, in skills that speak of a browser it controls."""
     prose = reading.prose
-    if _TOOL.search(prose.skill.source) is None:
+    if not any(stem in prose.lowered for stem in _TOOL_STEMS) or _TOOL.search(prose.skill.source) is None:
         return
     for sentence in spotted(prose, _STEMS):
         text = sentence.text

@@ -116,27 +116,39 @@ def find(reading: Reading) -> Iterator[Need]:
             continue
         if re.match(rf"\s*(?:GET|POST)\s+{_ADDRESS}", prose.text(fence.content)):
             yield Need(Level.L1, fence.span)
-    source = prose.skill.source
-    is_service = _TOOL.search(source) is not None or _SERVICE.search(source) is not None
+    is_service = _Service(prose.skill.source)
     for sentence in spotted(prose, _STEMS):
         level = _level(prose, sentence, is_service)
         if level is not None:
             yield Need(level, sentence.span)
 
 
-def _level(prose: Prose, sentence: Sentence, is_service: bool) -> Level | None:
+class _Service:
+    """Whether a skill speaks of a service on the web; its whole text is searched when first asked."""
+
+    def __init__(self, source: bytes) -> None:
+        self._source = source
+        self._is: bool | None = None
+
+    def __bool__(self) -> bool:
+        if self._is is None:
+            self._is = _TOOL.search(self._source) is not None or _SERVICE.search(self._source) is not None
+        return self._is
+
+
+def _level(prose: Prose, sentence: Sentence, is_service: _Service) -> Level | None:
     text = sentence.text
     if _NOT_DONE.search(text):
         return None
     if _WEB_SEARCH.search(text):
         return Level.L1
-    asks = _GET.search(text) is not None or (is_service and _REQUEST.search(text) is not None)
+    asks = _GET.search(text) is not None or (_REQUEST.search(text) is not None and bool(is_service))
     if not asks or _LOCAL.search(text) or _FOR_PEOPLE.search(text) or has_command(prose, sentence, _CLIENT):
         return None
     hard = sum(bool(words.search(text)) for words in (_HEADER, _PAGES, _BY_ID))
     if hard > 1:
         return Level.L3
-    if _FILTERS.search(text) and (is_service or _PARAMETERS.search(text)):
+    if _FILTERS.search(text) and (_PARAMETERS.search(text) or is_service):
         return Level.L2
     return Level.L1 if _GET.search(text) else None
 

@@ -24,6 +24,7 @@ __all__ = [
     "type_of",
 ]
 
+_FORMAT_STEMS = ("json", "yaml", "yml", "csv", "comma-sep", "xml", "table")
 _FORMATS = (
     ("json", re.compile(r"\bJSON\b|\.jsonl?\b", re.IGNORECASE)),
     ("yaml", re.compile(r"\bYAML\b|\.ya?ml\b", re.IGNORECASE)),
@@ -87,7 +88,8 @@ class OutputFormat:
 def output_format(reading: Reading, sentence: Sentence) -> OutputFormat | None:
     """The format a sentence asks the agent to produce, if it asks for one."""
     text = sentence.text
-    if _PROGRAM.search(text):
+    low = text.lower()
+    if not any(stem in low for stem in _FORMAT_STEMS) or _PROGRAM.search(text):
         return None
     produces = _PRODUCES.search(text)
     if (

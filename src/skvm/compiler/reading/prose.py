@@ -86,6 +86,11 @@ class Prose:
         return self.skill.text(span)
 
     @cached_property
+    def lowered(self) -> bytes:
+        """Every byte of ``SKILL.md`` with ASCII letters in lower case, for quick looks at the whole."""
+        return self.skill.source.lower()
+
+    @cached_property
     def blocks(self) -> tuple[Block, ...]:
         """Every block in order; code fences and the frontmatter are not prose."""
         return tuple(_blocks(self.skill))

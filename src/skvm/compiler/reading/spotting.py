@@ -40,7 +40,7 @@ def spotted(prose: Prose, words: Sequence[bytes], *, rows: bool = False) -> Iter
         words: Words or beginnings of words, in lower case.
         rows: Whether table rows count.
     """
-    lowered = prose.skill.source.lower()
+    lowered = prose.lowered
     places: set[int] = set()
     for stem in words:
         at = lowered.find(stem, prose.skill.body.start)
