@@ -62,7 +62,7 @@ def find(reading: Reading) -> Iterator[Need]:
         named.add(run.sentence.span)
         text = _whole_code(prose, run.sentence)
         described = run.has_inputs and not _has_command(text) and not _is_given(prose, run.sentence)
-        yield Need(Level.L2 if described else Level.L1, run.sentence.span)
+        yield Need(Level.L2 if described else Level.L1, run.sentence.span, reading.bundle.path_of(run.name))
     for sentence in sentences_with(prose, _MENTIONS):
         level = _level_of_words(prose, sentence) if sentence.span not in named else None
         if level is not None:

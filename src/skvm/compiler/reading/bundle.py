@@ -138,15 +138,18 @@ class Bundle:
 
     def find(self, name: str) -> BundleScript | None:
         """The script a text means by a path or a bare name; ``None`` if none or more than one fits."""
+        path = self.path_of(name)
+        return self.script(path) if path else None
+
+    def path_of(self, name: str) -> str | None:
+        """The bundle file a text means by a path or a bare name; ``None`` if none or more than one fits."""
         wanted = name.removeprefix("./").rsplit("}/", 1)[-1]
         paths = [found.path for found in self.skill.resources]
-        if wanted not in paths:
-            # Texts put the place of the skill before the path: "skills/x/scripts/a.py".
-            fits = [path for path in paths if path.endswith(f"/{wanted}") or wanted.endswith(f"/{path}")]
-            if len(fits) != 1:
-                return None
-            wanted = fits[0]
-        return self.script(wanted)
+        if wanted in paths:
+            return wanted
+        # Texts put the place of the skill before the path: "skills/x/scripts/a.py".
+        fits = [path for path in paths if path.endswith(f"/{wanted}") or wanted.endswith(f"/{path}")]
+        return fits[0] if len(fits) == 1 else None
 
     def text_at(self, path: str) -> str | None:
         """The text of a bundle file; ``None`` if there is none, or none that can be read as text."""
