@@ -138,7 +138,8 @@ def _units(lines: Sequence[str]) -> list[str]:
 
 
 def _is_rule(sentence: str) -> bool:
-    found = set(re.findall(r"[a-z]+(?:'[a-z]+)?", sentence.lower().replace("’", "'"))) & _WORDS
+    # The "if" of an identifier is none.
+    found = set(re.findall(r"(?<!_)\b[a-z]+(?:'[a-z]+)?\b(?!_)", sentence.lower().replace("’", "'"))) & _WORDS
     return (
         bool(found - _ASIDE)
         or _ORDERS.search(sentence) is not None

@@ -54,7 +54,7 @@ def eliminate(
     before = layout.tokens.total
     moves, dropped = Moves(), []
     taken = [gap.requirement.span for gap in gaps] + _claimed(edits)
-    if can_read_on_demand(profile) and before >= LEAST_SKILL_TOKENS:
+    if can_read_on_demand(profile) and before >= LEAST_SKILL_TOKENS and not layout.is_misnested:
         dropped = [found for found in contents_tables(layout) if not _overlaps(taken, found.edit.span)]
         layout.gone = tuple(found.edit.span for found in dropped)
         outline = Outline(layout)

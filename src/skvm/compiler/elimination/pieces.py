@@ -93,6 +93,17 @@ class Layout:
         self.gone = tuple(gone)
 
     @cached_property
+    def is_misnested(self) -> bool:
+        """Whether code opens inside code by the same fence: its author and a parser read it apart."""
+        for fence in self.skill.fences:
+            inside = self.skill.source[fence.content.start : fence.content.end]
+            if fence.marker.encode() in inside:
+                sign, length = re.escape(fence.marker[0].encode()), len(fence.marker)
+                if re.search(rb"^[ \t]*%b{%d,}[^\s`~]" % (sign, length), inside, re.MULTILINE):
+                    return True
+        return False
+
+    @cached_property
     def pieces(self) -> tuple[Piece, ...]:
         """Every piece of the body; headings are none."""
         found = [*self._written(), *self._code(), *self._tables()]
