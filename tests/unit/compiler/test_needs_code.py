@@ -30,6 +30,9 @@ CASES = [
     ("gen.code.javascript", None, fence("js", "{ ok: true }", "Output:")),
     ("gen.code.javascript", None, fence("js", "// Bad\nvar a = await b;")),
     ("gen.code.javascript", None, fence("javascript", 'send(method: "Page.reload")')),
+    ("gen.code.javascript", None, fence("ts", "interface Job {\n  title: string; // return it\n}")),
+    ("gen.code.javascript", "L1", fence("ts", "type Job = string;\nconst job: Job = 'x';")),
+    ("gen.code.javascript", None, '- "create a Next.js app"'),
     ("gen.code.javascript", None, "Do not write a Node script for this."),
     ("gen.code.javascript", None, "Node.js 18 is required."),
     # Python

@@ -35,6 +35,9 @@ _MENTIONS = (
     *(b"javascript", b"typescript", b"node", b"es module", b"react", b"vue", b"next.js", b"/js", b" js "),
     *(b"promise", b"async", b"await", b"at the same time", b"concurrent", b"in parallel"),
 )
+_COMMENTS = re.compile(r"//[^\n]*|/\*.*?\*/", re.DOTALL)
+_TYPES = re.compile(r"\s*(?:export\s+)?(?:interface|type|enum)\s+\w", re.IGNORECASE)
+_ACTS = re.compile(r"\b(?:const|let|var|function|class|await|return|import)\b|\)\s*;")
 _TOOL_CALL = re.compile(r"^\w+\(\s*\w+\s*:", re.MULTILINE)
 _WAITS = re.compile(
     r"\bpromises?\b|\basync(?:hronous(?:ly)?)?\b|\bawait\b|\bat the same time\b|"
@@ -61,12 +64,18 @@ def find(reading: Reading) -> Iterator[Need]:
             continue
         role = fence_role(prose, fence)
         code = prose.text(fence.content)
-        # "name(key: value)" is no JavaScript but a way to write down calls of tools.
-        if not role.is_shown and not _TOOL_CALL.search(code) and not lies_ready(prose, fence, bundle):
+        if not role.is_shown and not _is_notation(code) and not lies_ready(prose, fence, bundle):
             yield Need(level_of(code), role.span(fence))
     for sentence, script in script_changes(prose, bundle, "javascript"):
         yield Need(level_of(script.text), sentence.span, script.path)
     yield from _asked(prose)
+
+
+def _is_notation(code: str) -> bool:
+    """Whether code only tells how data looks, or writes down calls of tools as ``name(key: value)``."""
+    return _TOOL_CALL.search(code) is not None or (
+        _TYPES.match(_COMMENTS.sub("", code)) is not None and not _ACTS.search(_COMMENTS.sub("", code))
+    )
 
 
 def _asked(prose: Prose) -> Iterator[Need]:

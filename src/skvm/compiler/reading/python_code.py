@@ -8,6 +8,7 @@ import re
 import sys
 import warnings
 from dataclasses import dataclass
+from functools import lru_cache
 
 from skvm.compiler.reading.commands import PLACEHOLDER
 
@@ -38,6 +39,7 @@ def is_python(language: str) -> bool:
     return language in {"python", "py", "python3"}
 
 
+@lru_cache(maxsize=1024)
 def read_python(code: str) -> PythonCode:
     """Read a piece of code; one that does not parse is read line by line."""
     tree = _parse(code)

@@ -61,8 +61,8 @@ class ScriptRun:
 
 
 def is_forbidden(text: str) -> bool:
-    """Whether what stands before an action forbids it or sets something against it."""
-    return _FORBIDDEN.search(text[-60:]) is not None
+    """Whether what stands before an action forbids it, sets something against it or opens a quotation."""
+    return text.rstrip(" *_").endswith(('"', "“", "「")) or _FORBIDDEN.search(text[-60:]) is not None
 
 
 def script_runs(prose: Prose) -> Iterator[ScriptRun]:
