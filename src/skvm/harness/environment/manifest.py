@@ -32,6 +32,10 @@ INSTALL_CONFIDENCE = 0.7
 
 _NAME = re.compile(r"(?:@[a-z0-9][\w.~-]{0,100}/)?[A-Za-z0-9_][\w.+-]{0,120}", re.ASCII)
 _SERVICE = re.compile(r"[\w][\w.+-]{0,120}")
+_PIP_SPEC = re.compile(
+    r"(?:\[[\w.,-]+\])?(?:(?:===?|>=|<=|~=|!=|<|>)[\w.*+!-]+(?:,(?=[=<>~!])|$))*", re.ASCII
+)
+_NPM_SPEC = re.compile(r"[\^~<>=]{0,2}[\w.*+-]+", re.ASCII)
 _SPEC = re.compile(r"(?:\[[\w.,-]{1,100}\])?[\w.,<>=!~^*+|:-]{0,160}", re.ASCII)
 
 
@@ -116,8 +120,9 @@ class Dependency(_Record):
     def requirement(self) -> str:
         """What an installer is told: ``name[extra]>=1``, for npm ``name@^1``."""
         if self.type is Type.NPM:
-            return f"{self.name}@{self.spec}" if self.spec else self.name
-        return f"{self.name}{self.spec or ''}"
+            return f"{self.name}@{self.spec}" if self.spec and _NPM_SPEC.fullmatch(self.spec) else self.name
+        # A skill may say "3+", which is no constraint pip knows.
+        return f"{self.name}{self.spec}" if self.spec and _PIP_SPEC.fullmatch(self.spec) else self.name
 
 
 class Manifest(_Record):

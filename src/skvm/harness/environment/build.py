@@ -1,0 +1,189 @@
+"""The building of a private environment: installers, in a cell that sees nothing of the user."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import anyio.to_thread
+
+from skvm.errors import FindingsError, InfrastructureError
+from skvm.harness.confine import provision
+from skvm.harness.environment.manifest import Dependency, Manifest, Type, normal_name
+from skvm.harness.environment.packages import BoundPackage
+from skvm.harness.environment.sources import Sources, read_sources
+from skvm.harness.sandbox import Cell, Limits, Policy, Sandbox
+
+__all__ = ["Plan", "build", "cell_path", "plan_of"]
+
+INSTALL_TIMEOUT_S = 1800.0
+"""Wall clock of one installer."""
+_LIMITS = Limits(cpu_s=1800, memory_bytes=64 << 30, processes=512, file_bytes=8 << 30)
+_SHOWN_LINES = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What is to be installed."""
+
+    pip: tuple[Dependency, ...]
+    npm: tuple[Dependency, ...]
+
+    def check(self, packages: Sequence[BoundPackage]) -> None:
+        """Hold what was installed against what was asked for.
+
+        Raises:
+            FindingsError: Something is not there although its installer said it was.
+        """
+        there = {(item.type, normal_name(item.name, item.type)) for item in packages}
+        absent = [
+            entry.name
+            for entry in (*self.pip, *self.npm)
+            if (entry.type.value, normal_name(entry.name, entry.type)) not in there
+        ]
+        if absent:
+            raise FindingsError(f"not there after installing: {', '.join(absent)}")
+
+
+def plan_of(manifest: Manifest, *, optional: bool) -> Plan:
+    """What a private environment of a manifest holds."""
+    wanted = manifest.to_bind(optional=optional)
+    return Plan(
+        tuple(entry for entry in wanted if entry.type is Type.PIP),
+        tuple(entry for entry in wanted if entry.type is Type.NPM),
+    )
+
+
+def cell_path() -> str:
+    """The PATH of a cell without any prefix."""
+    return provision.cell_environment(Policy(work_dir=Path("/")), tmp="/tmp")["PATH"]  # noqa: S108
+
+
+async def build(
+    plan: Plan, scratch: Path, folder: Path, sandbox: Sandbox, report: Callable[[str], None]
+) -> None:
+    """Install into a folder that will be renamed.
+
+    Args:
+        plan: What.
+        scratch: The folder, empty.
+        folder: What it will be called.
+        sandbox: Where the installers run.
+        report: Told what is being done.
+
+    Raises:
+        FindingsError: An installer refused.
+        InfrastructureError: No installer, or no sandbox.
+    """
+    sources = await anyio.to_thread.run_sync(read_sources)
+    for name in sources.dropped:
+        report(f"{name}: its credentials are not passed on to installers")
+    (scratch / "requirements.txt").write_text("".join(f"{entry.requirement}\n" for entry in plan.pip))
+    (scratch / "npmrc").write_text(sources.npmrc)
+    policy = Policy(
+        work_dir=scratch,
+        network=True,
+        read_only=(*sources.paths, *_tool_paths()),
+        path_prefix=tuple(_tool_paths()),
+        env=_environment(sources, scratch),
+        limits=_LIMITS,
+    )
+    async with sandbox.open(policy) as cell:
+        if plan.pip:
+            await _install_python(plan.pip, cell, sandbox, report)
+        if plan.npm:
+            await _install_npm(plan.npm, cell, report)
+    (scratch / "npmrc").unlink()
+    await anyio.to_thread.run_sync(_move_names, scratch, folder)
+
+
+def _tool_paths() -> list[Path]:
+    """The folder of ``uv``, where it is not one that cells see anyway."""
+    found = shutil.which("uv")
+    return [] if found is None or shutil.which("uv", path=cell_path()) else [Path(found).resolve().parent]
+
+
+def _environment(sources: Sources, scratch: Path) -> dict[str, str]:
+    return {
+        **sources.env,
+        "PIP_NO_INPUT": "1",
+        "PIP_DISABLE_PIP_VERSION_CHECK": "1",
+        "PIP_CONFIG_FILE": "/dev/null",
+        "PIP_ROOT_USER_ACTION": "ignore",
+        "UV_LINK_MODE": "copy",
+        "UV_NO_CONFIG": "1",
+        "UV_PYTHON_DOWNLOADS": "never",
+        "npm_config_userconfig": str(scratch / "npmrc"),
+        "npm_config_update_notifier": "false",
+        "CI": "1",
+    }
+
+
+def _interpreter(sandbox: Sandbox) -> str:
+    """A Python that cells can start: ours, else the system's."""
+    ours = provision.interpreter()
+    if sandbox.name == "bubblewrap" or provision.pick_uid() is None or provision.is_reachable(Path(ours)):
+        return ours
+    found = shutil.which("python3", path=cell_path())
+    if found is None:
+        raise InfrastructureError("no python3 that a cell can reach", help="install the system's python3")
+    return found
+
+
+async def _install_python(
+    entries: Sequence[Dependency], cell: Cell, sandbox: Sandbox, report: Callable[[str], None]
+) -> None:
+    python = _interpreter(sandbox)
+    names = ", ".join(entry.requirement for entry in entries)
+    if shutil.which("uv"):
+        report("making a Python environment (uv)")
+        await _run(cell, ["uv", "venv", "--quiet", "--python", python, "venv"], "uv venv")
+        report(f"installing {names}")
+        await _run(
+            cell,
+            ["uv", "pip", "install", "--quiet", "--python", "venv/bin/python", "-r", "requirements.txt"],
+            "uv pip install",
+        )
+        return
+    report("making a Python environment (venv)")
+    await _run(cell, [python, "-m", "venv", "venv"], "python -m venv")
+    report(f"installing {names}")
+    await _run(
+        cell, ["venv/bin/python", "-m", "pip", "install", "--quiet", "-r", "requirements.txt"], "pip install"
+    )
+
+
+async def _install_npm(entries: Sequence[Dependency], cell: Cell, report: Callable[[str], None]) -> None:
+    if shutil.which("npm", path=cell_path()) is None:
+        raise InfrastructureError(
+            "npm is not in a system directory, so no cell can reach it", help="install the system's npm"
+        )
+    report(f"installing {', '.join(entry.requirement for entry in entries)}")
+    await cell.write("npm/package.json", b'{"private": true}\n')
+    options = ["--prefix", "npm", "--no-audit", "--no-fund", "--loglevel", "error"]
+    await _run(cell, ["npm", "install", *options, *(entry.requirement for entry in entries)], "npm install")
+
+
+async def _run(cell: Cell, argv: Sequence[str], what: str) -> None:
+    done = await cell.execute(argv, timeout_s=INSTALL_TIMEOUT_S)
+    if done.is_timed_out:
+        raise FindingsError(f"{what} took over {INSTALL_TIMEOUT_S:g} s")
+    if done.exit_code != 0:
+        said = [line for line in f"{done.stdout}\n{done.stderr}".splitlines() if line.strip()]
+        shown = " | ".join(line.strip()[:200] for line in said[-_SHOWN_LINES:]) or "no message"
+        raise FindingsError(f"{what} failed (exit code {done.exit_code}): {shown}")
+
+
+def _move_names(scratch: Path, folder: Path) -> None:
+    """Put the final name where installers wrote the folder's present one: starters, the venv's own files."""
+    old, new = str(scratch).encode(), str(folder).encode()
+    for file in (*(scratch / "venv" / "bin").glob("*"), scratch / "venv" / "pyvenv.cfg"):
+        if file.is_symlink() or not file.is_file():
+            continue
+        data = file.read_bytes()
+        if old in data and b"\0" not in data:
+            mode = file.stat().st_mode
+            file.write_bytes(data.replace(old, new))
+            file.chmod(mode)
