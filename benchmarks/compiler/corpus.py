@@ -129,7 +129,7 @@ async def run_all(folder: Path, *, count: bool) -> Figures:
 
 def _count(figures: Figures, where: str, result: CompileResult) -> None:
     kept = losses(result)
-    figures.counts += Counter(
+    figures.counts.update(
         {
             "compiles": 1,
             "changed": not result.is_unchanged,
