@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from skvm.cli.acceptance_runs import Acceptor
     from skvm.compiler.counsel import RecordedCounsel
     from skvm.compiler.driver import CompileResult
+    from skvm.llm.contract import SpendLimit
     from skvm.settings import Settings
     from skvm.skill.ir import Skill
     from skvm.target.profile import Profile
 
-__all__ = ["Job", "compile_job", "run_jobs"]
+__all__ = ["Job", "Means", "compile_job", "run_jobs"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +39,19 @@ class Job:
     failures: Mapping[str, Sequence[Mapping[str, Any]]]
 
 
+@dataclass(frozen=True, slots=True)
+class Means:
+    """What the jobs of a command share.
+
+    Args:
+        counsel: The compiler model, if one is asked.
+        acceptor: What measures variants, if they are to be measured.
+    """
+
+    counsel: RecordedCounsel | None = None
+    acceptor: Acceptor | None = None
+
+
 async def run_jobs(
     settings: Settings, jobs: Sequence[Job], passes: Sequence[str], options: dict[str, Any]
 ) -> None:
@@ -45,9 +62,14 @@ async def run_jobs(
     """
     from skvm.compiler.counsel import open_counsel
     from skvm.errors import FindingsError
+    from skvm.llm.contract import SpendLimit
 
-    async with open_counsel(settings, options["compiler_model"], frozen=options["frozen"]) as counsel:
-        outcomes = await _all(settings, jobs, passes, options, counsel)
+    limit = SpendLimit(max_usd=options["max_usd"], max_tokens=options["max_tokens"])
+    async with (
+        open_counsel(settings, options["compiler_model"], frozen=options["frozen"], limit=limit) as counsel,
+        _acceptor(settings, options, limit) as acceptor,
+    ):
+        outcomes = await _all(settings, jobs, passes, options, Means(counsel, acceptor))
     _print(jobs, outcomes, options)
     failed = sum(isinstance(outcome, str) for outcome in outcomes)
     if failed:
@@ -59,7 +81,7 @@ async def _all(
     jobs: Sequence[Job],
     passes: Sequence[str],
     options: dict[str, Any],
-    counsel: RecordedCounsel | None,
+    means: Means,
 ) -> list[CompileResult | str]:
     import anyio
 
@@ -72,7 +94,7 @@ async def _all(
 
         async def work(index: int) -> None:
             async with limiter:
-                outcomes[index] = await compile_job(settings, jobs[index], passes, options, counsel)
+                outcomes[index] = await compile_job(settings, jobs[index], passes, options, means)
             bars.advance(bar)
 
         async with anyio.create_task_group() as group:
@@ -86,9 +108,9 @@ async def compile_job(
     job: Job,
     passes: Sequence[str],
     options: dict[str, Any],
-    counsel: RecordedCounsel | None,
+    means: Means,
 ) -> CompileResult | str:
-    """The result, or why there is none."""
+    """The result, or why there is none; measuring a variant has no part in the job's wall clock."""
     import anyio
 
     from skvm.compiler.contract import CompileOptions
@@ -97,25 +119,60 @@ async def compile_job(
     from skvm.errors import SkvmError
 
     try:
-        locked = read_lock(job.skill.root / LOCK_NAME).answers if counsel and job.skill.root else {}
+        counsel, acceptor = means.counsel, means.acceptor
+        is_told = (counsel or acceptor) and job.skill.root
+        locked = read_lock(job.skill.root / LOCK_NAME).answers if is_told and job.skill.root else {}
+        asked = counsel.begin(locked) if counsel else None
+        accept = (acceptor.pairs, acceptor.task_digests) if acceptor else (0, ())
+        compiled = partial(
+            compile_skill,
+            job.skill,
+            model=job.model,
+            harness=job.harness,
+            profile=job.profile,
+            settings=settings,
+            passes=passes,
+            options=CompileOptions(
+                compiler_model=options["compiler_model"], accept=accept[0], accept_tasks=accept[1]
+            ),
+            counsel=asked,
+            failures=job.failures,
+        )
+        verdict = None
+        if acceptor is not None:
+            with anyio.fail_after(options["timeout_ms"] / 1000):
+                proposed = await compiled(dry_run=True)
+            verdict = await acceptor.measure(proposed, asked, locked, quiet=options["is_json"])
+        mode = BuildMode(force=options["force"], frozen=options["frozen"], lock=not options["no_lock"])
         with anyio.fail_after(options["timeout_ms"] / 1000):
-            return await compile_skill(
-                job.skill,
-                model=job.model,
-                harness=job.harness,
-                profile=job.profile,
-                settings=settings,
-                passes=passes,
-                dry_run=options["dry_run"],
-                options=CompileOptions(compiler_model=options["compiler_model"]),
-                counsel=counsel.begin(locked) if counsel else None,
-                mode=BuildMode(force=options["force"], frozen=options["frozen"], lock=not options["no_lock"]),
-                failures=job.failures,
-            )
+            return await compiled(dry_run=options["dry_run"], mode=mode, acceptance=verdict)
     except TimeoutError:
         return f"not done after {options['timeout_ms']} ms"
     except SkvmError as error:
         return f"{error.message}{f' (help: {error.help})' if error.help else ''}"
+
+
+@asynccontextmanager
+async def _acceptor(
+    settings: Settings, options: dict[str, Any], limit: SpendLimit
+) -> AsyncIterator[Acceptor | None]:
+    """What measures variants, where that is asked for."""
+    from skvm.errors import UsageError
+
+    if not options["accept"]:
+        if options["tasks"]:
+            raise UsageError("--tasks is for --accept", help="say how many pairs to run: --accept=20")
+        yield None
+        return
+    from skvm.cli.acceptance_runs import Acceptor, given_tasks
+    from skvm.evaluate.bench import open_bench
+
+    tasks = given_tasks(settings, options["tasks"])
+    if options["frozen"]:
+        yield Acceptor(options["accept"], tasks, None)
+        return
+    async with open_bench(settings, limit=limit) as bench:
+        yield Acceptor(options["accept"], tasks, bench)
 
 
 def _print(jobs: Sequence[Job], outcomes: Sequence[CompileResult | str], options: dict[str, Any]) -> None:

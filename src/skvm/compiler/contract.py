@@ -105,11 +105,15 @@ class CompileOptions:
         eliminate: Whether hand-holding the target does not need may be moved out of ``SKILL.md``.
         refused: Dependencies that may not be bound, as ``type:name`` (``pip:pandas``).
         compiler_model: Full id of the model that is asked, ``none`` for a static compile.
+        accept: Pairs of runs a variant is measured by before it may stand; 0 for none.
+        accept_tasks: Digests of the tasks given for that.
     """
 
     eliminate: bool = True
     refused: tuple[str, ...] = ()
     compiler_model: str = "none"
+    accept: int = 0
+    accept_tasks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,11 +9,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from skvm.compiler.acceptance import RECORD_NAME, Acceptance, acceptance_account, standing_result
 from skvm.compiler.admission import admit_partial, admit_skill, admit_target
 from skvm.compiler.build import build_key, inputs_of, json_digest
 from skvm.compiler.contract import CompileOptions, Counsel, PassContext
 from skvm.compiler.faults import SKV286
-from skvm.compiler.findings import SKV205
+from skvm.compiler.findings import SKV205, SKV256
 from skvm.compiler.lockfile import (
     LOCK_NAME,
     LockedBuild,
@@ -26,7 +27,7 @@ from skvm.compiler.lockfile import (
 from skvm.compiler.pipeline import PipelineResult, pass_tag, resolve_passes, run_passes
 from skvm.compiler.proof import proof_of, remaining_gaps, seal
 from skvm.compiler.records import meta_record, variant_records
-from skvm.compiler.standing import standing_build
+from skvm.compiler.standing import Standing, standing_build
 from skvm.compiler.variant import is_complete, json_bytes, variant_dir, variant_lock, write_variant
 from skvm.diagnostics import Diagnostic, Severity
 from skvm.errors import UsageError
@@ -111,6 +112,7 @@ async def compile_skill(
     counsel: Counsel | None = None,
     mode: BuildMode = _DEFAULT_MODE,
     failures: Mapping[str, Sequence[Mapping[str, Any]]] | None = None,
+    acceptance: Acceptance | None = None,
 ) -> CompileResult:
     """Compile one skill for one target and write the variant.
 
@@ -126,6 +128,7 @@ async def compile_skill(
         counsel: The compiler model; ``None`` for a static compile.
         mode: What to do with earlier builds and the lock.
         failures: Failure reports that belong to the profile, by ``primitive/level``.
+        acceptance: What measuring this variant gave; where it is not kept, the original is written.
 
     Raises:
         UsageError: The skill cannot be read, a pass is unknown, or the profile is missing.
@@ -155,7 +158,7 @@ async def compile_skill(
     name = target_name(harness, model, tag)
     locked = check_frozen(name, inputs, read_lock(lock), lock) if mode.frozen and lock else None
     done = _Done(loaded, model, harness, None if dry_run else place, started)
-    if not mode.force and not dry_run and (found := standing_build(place, loaded, inputs)):
+    if not mode.force and not dry_run and (found := _standing(place, loaded, inputs, acceptance)):
         if locked is not None and lock is not None:
             check_outcome(locked, str(found.proof["build"]["key"]), str(found.proof["variant"]), lock)
         return done.result(found.pipeline, found.proof, partial, {}, is_reused=True)
@@ -163,13 +166,21 @@ async def compile_skill(
         loaded, chosen, PassContext(model, harness, profile, options=options, counsel=counsel)
     )
     answers = counsel.answers if counsel is not None else {}
+    told: dict[str, Any] = {}
+    if acceptance is not None:
+        told = acceptance_account(loaded, result, profile, acceptance)
+        result = standing_result(result, loaded, acceptance)
+        answers = {**answers, acceptance.answer_key: acceptance.record()}
     digests = {key: json_digest(answers[key]) for key in sorted(answers)}
     if locked is not None and lock is not None:
         check_outcome(locked, build_key(inputs, digests), skill_digest(result.skill), lock)
     records = variant_records(
         loaded, result, model=model, harness=harness, inputs=inputs, tag=tag, failures=failures or {}
     )
-    proof = seal(proof_of(loaded, result, profile, inputs=inputs, answers=digests), records, result.skill)
+    if acceptance is not None:
+        records[RECORD_NAME] = json_bytes(acceptance.record())
+    proof = proof_of(loaded, result, profile, inputs=inputs, answers=digests) | told
+    proof = seal(proof, records, result.skill)
     records["proof.json"] = json_bytes(proof)
     records["meta.json"] = meta_record(
         result,
@@ -179,7 +190,7 @@ async def compile_skill(
         started_at=started_at,
         duration_ms=(time.perf_counter() - started) * 1000,
     )
-    findings = (*partial, *result.diagnostics, *_narrowed(result, profile))
+    findings = (*partial, *result.diagnostics, *_narrowed(result, profile), *_refused(acceptance))
     if not dry_run:
         with variant_lock(place):
             write_variant(place, result.skill, records)
@@ -222,6 +233,17 @@ class _Done:
         )
 
 
+def _standing(
+    place: Path, original: Skill, inputs: Mapping[str, Any], acceptance: Acceptance | None
+) -> Standing | None:
+    """The same build, if it lies there and came to the same verdict."""
+    found = standing_build(place, original, inputs)
+    if found is None or acceptance is None:
+        return found
+    told = found.proof.get("acceptance") or {}
+    return found if told.get("record") == acceptance.record() else None
+
+
 def _lock_path(skill: Skill, mode: BuildMode) -> Path | None:
     """The lock beside the skill, where it is wanted."""
     if skill.root is not None and (mode.lock or mode.frozen):
@@ -245,6 +267,13 @@ def _write_lock(
         why = error.message if isinstance(error, UsageError) else f"{path}: {error.strerror}"
         return (SKV286.at(why, path=path, help="--no-lock leaves the lock out"),)
     return ()
+
+
+def _refused(acceptance: Acceptance | None) -> tuple[Diagnostic, ...]:
+    """Why the original stays, where it does."""
+    if acceptance is None or acceptance.is_kept:
+        return ()
+    return (SKV256.at(f"{acceptance.verdict}: {acceptance.reason}; the original stays"),)
 
 
 def _narrowed(result: PipelineResult, profile: Profile | None) -> tuple[Diagnostic, ...]:

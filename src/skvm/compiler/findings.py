@@ -18,6 +18,8 @@ __all__ = [
     "SKV252",
     "SKV253",
     "SKV254",
+    "SKV255",
+    "SKV256",
 ]
 
 SKV201 = rule(
@@ -111,4 +113,18 @@ SKV232 = rule(
     "circle, or "
     "joins steps that touch the same thing. It was left out; the rest of the plan stands.",
     Severity.NOTE,
+)
+SKV255 = rule(
+    "SKV255",
+    "verdict of another variant",
+    "A variant may only stand or fall by runs of its own. The one that was measured is not the one that was "
+    "compiled now: the skill, the profile or this program has changed in between. Run the command again.",
+    Severity.ERROR,
+)
+SKV256 = rule(
+    "SKV256",
+    "variant not accepted",
+    "Measured in pairs, the variant was worse than the original, or the runs were too few to rule that out. "
+    "The variant folder holds the original; acceptance.json has counts, interval and seeds. More pairs "
+    "(--accept N) or more tasks make the interval narrower.",
 )

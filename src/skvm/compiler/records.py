@@ -98,6 +98,7 @@ def meta_record(
             "passes": [
                 {"id": found.id, "number": found.number, "version": found.version} for found in passes
             ],
+            **({"acceptance": proof["acceptance"]["record"]["verdict"]} if "acceptance" in proof else {}),
             "passDurationsMs": {step.pass_id: round(step.meta.duration_ms, 3) for step in result.steps},
             "proofDigest": digest_of(proof_bytes),
         },

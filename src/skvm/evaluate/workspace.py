@@ -40,6 +40,7 @@ _CHUNK = 1 << 20
 _STALE_S = 24 * 3600
 _PRIVATE = re.compile(r"skvm-(?:run|grade)-(?P<pid>\d+)-(?P<started>\d+)-\w+")
 _VARIANT_FILES = (
+    "acceptance.json",
     "meta.json",
     "compilation-plan.json",
     "env-lock.json",

@@ -44,6 +44,16 @@ if TYPE_CHECKING:
     show_default=True,
     help="none: no model is asked.",
 )
+@click.option(
+    "--accept",
+    type=click.IntRange(0, 10_000),
+    default=0,
+    metavar="N",
+    help="Measure original against variant in N pairs of runs; keep the better-proved one.",
+)
+@click.option("--tasks", type=CommaList(), default="", help="Task folders to measure by.")
+@click.option("--max-usd", type=click.FloatRange(min=0), help="Spend ceiling in dollars.")
+@click.option("--max-tokens", type=click.IntRange(min=1), help="Spend ceiling in tokens.")
 @click.option("--force", is_flag=True, help="Compile even if the same build is there already.")
 @click.option("--frozen", is_flag=True, help="Build only what skvm.lock describes, and ask no model.")
 @click.option("--no-lock", is_flag=True, help="Do not write skvm.lock beside the skill.")
