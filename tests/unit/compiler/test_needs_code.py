@@ -44,6 +44,9 @@ CASES = [
     ("gen.code.python", "L2", "编写一个 Python 脚本统计字数。"),
     ("gen.code.python", None, fence("python", "[1, 2, 3]", "Expected output:")),
     ("gen.code.python", None, fence("python", "1. list_pods(namespace)\n2. get_events(namespace)")),
+    ("gen.code.python", None, fence("python", 'list_pods_tool(namespace="default")\n# all of them')),
+    ("gen.code.python", None, fence("python", "# 1.0.0-alpha.1, then 1.0.0-alpha.2")),
+    ("gen.code.python", "L1", fence("python", "print(1)")),
     ("gen.code.python", None, "> Use FastAPI with SQLite."),
     ("gen.code.python", None, "Never write a Python script for this."),
     # Shell
@@ -158,9 +161,18 @@ def test_words_count_where_the_skill_makes_such_code(
 
 
 def test_a_library_imported_once_counts_for_later_fences(tmp_path: Path) -> None:
-    body = fence("python", "from pypdf import PdfReader") + "\n" + fence("python", 'PdfReader("a.pdf")')
+    body = (
+        fence("python", "from pypdf import PdfReader") + "\n" + fence("python", 'reader = PdfReader("a.pdf")')
+    )
     found = analyse(make_skill(tmp_path, body)).requirements
     assert [str(need.level) for need in found if need.primitive_id == "gen.code.python"] == ["L3", "L3"]
+
+
+def test_only_what_was_imported_counts_for_other_fences(tmp_path: Path) -> None:
+    body = fence("python", "from openai import (\n    OpenAI,  # the client\n)\nimport json, math") + "\n"
+    body += fence("python", "import json\ntotal = math.ceil(client)")
+    found = analyse(make_skill(tmp_path, body)).requirements
+    assert [str(need.level) for need in found if need.primitive_id == "gen.code.python"] == ["L3", "L2"]
 
 
 def test_modules_of_the_bundle_are_no_libraries(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import re
 import sys
 from collections.abc import Iterator
@@ -43,7 +44,9 @@ _MENTIONS = (
     *(name.replace("4?", "").replace("2?", "").encode() for name in _LIBRARIES.split("|")),
 )
 _LISTED = re.compile(r"^\s*\d+\.\s", re.MULTILINE)
-_FROM = re.compile(r"^[ \t]*(?:from\s+([\w.]+)\s+)?import\s+(?:\(\s*)?([\w ,.\n]+)", re.MULTILINE)
+_FROM = re.compile(
+    r"^[ \t]*(?:from[ \t]+([\w.]+)[ \t]+)?import[ \t]+(?:\(([^()]{1,800})\)|([\w ,.]+))", re.MULTILINE
+)
 _OWN_ROOTS = frozenset({"scripts", "src", "lib", "utils", "config", "tools"})
 _ALIAS = re.compile(r"(?<![\w.])(?:np|pd|plt|sns|tf|torch|cv2|nx)\.[a-z_]+\(|(?<![\w.])df\[\"")
 _STANDARD_CALL = re.compile(
@@ -52,6 +55,7 @@ _STANDARD_CALL = re.compile(
     r"Counter)(?:\.[a-z_]+)?\("
 )
 _WORDS = re.compile(r"[A-Za-z_]\w*")
+_STANDARD = sys.stdlib_module_names | set(dir(builtins))
 _ANNOTATIONS = frozenset({"__future__", "typing"})
 
 
@@ -76,7 +80,8 @@ def find(reading: Reading) -> Iterator[Need]:
     for fence in fences:
         role = fence_role(prose, fence)
         code = prose.text(fence.content)
-        if role.is_shown or _LISTED.match(code) or lies_ready(prose, fence, bundle):
+        is_notation = _LISTED.match(code) is not None or read_python(code).calls_only
+        if role.is_shown or is_notation or lies_ready(prose, fence, bundle):
             continue
         level = level_of(code, own)
         if level is not Level.L3 and foreign and not foreign.isdisjoint(_WORDS.findall(code)):
@@ -104,12 +109,13 @@ def _foreign(prose: Prose, fences: list[CodeFence], own: frozenset[str]) -> froz
         return frozenset()
     found: set[str] = set()
     for fence in fences:
-        for source, names in _FROM.findall(prose.text(fence.content)):
-            root = (source or names.strip()).split(".")[0].split(",")[0].split(" ")[0]
-            if root in sys.stdlib_module_names or root.lower() in own or not root:
+        for source, in_brackets, on_line in _FROM.findall(prose.text(fence.content)):
+            names = re.sub(r"#[^\n]*", "", in_brackets or on_line).split(",")
+            root = (source or names[0].strip()).split(" ")[0].split(".")[0]
+            if not root or root in sys.stdlib_module_names or root.lower() in own:
                 continue
-            parts = [part.split(" as ")[-1].strip().split("\n")[0] for part in names.split(",")]
-            found.update(part for part in parts if part.isidentifier())
+            parts = (part.split(" as ")[-1].strip() for part in names)
+            found.update(part for part in parts if part.isidentifier() and part not in _STANDARD)
     return frozenset(found)
 
 

@@ -25,6 +25,8 @@ class PythonCode:
         third_party: Top-level modules it imports that are not in the standard library.
         standard: Those that are.
         is_program: Whether it parses, has nothing left to fill in and does something when it is run.
+        calls_only: Whether it is nothing but comments and calls of functions Python does not know, as calls
+            of tools are written down.
         is_module: Whether it parses and has nothing left to fill in, though it may only define things.
     """
 
@@ -32,6 +34,7 @@ class PythonCode:
     standard: tuple[str, ...]
     is_program: bool
     is_module: bool = False
+    calls_only: bool = False
 
 
 def is_python(language: str) -> bool:
@@ -58,7 +61,16 @@ def read_python(code: str) -> PythonCode:
         tuple(sorted(modules & standard)),
         tree is not None and _acts(tree) and not PLACEHOLDER.search(code),
         tree is not None and _is_whole(tree) and not PLACEHOLDER.search(code),
+        tree is not None and all(_is_foreign_call(node) for node in tree.body),
     )
+
+
+def _is_foreign_call(node: ast.stmt) -> bool:
+    """Whether a statement is one call of a plain name that is not built in."""
+    call = node.value if isinstance(node, ast.Expr) else None
+    if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Name):
+        return False
+    return not hasattr(builtins, call.func.id)
 
 
 def _parse(code: str) -> ast.Module | None:
