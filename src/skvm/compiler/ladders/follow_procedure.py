@@ -2,30 +2,37 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
+from dataclasses import replace
 
 from skvm.compiler.contract import Gap
 from skvm.compiler.ladder import LADDERS, Ground, Ladder, Lowering, edit_for
-from skvm.compiler.reading.conditions import cases_of, has_branch
+from skvm.compiler.reading.conditions import Case, cases_of, has_branch
 from skvm.compiler.reading.procedure import (
     CHECKPOINT,
     LOOP,
     Procedure,
     actions_of,
     is_bounded,
+    long_runs,
     procedures,
+    titled_steps,
+    told_loop,
     told_steps,
 )
 from skvm.compiler.reading.prose import Block, Prose, Sentence
+from skvm.compiler.reading.spotting import is_chinese
 from skvm.diagnostics import Span
 from skvm.skill.edit import Edit
+from skvm.skill.ir import Heading
 from skvm.target.contract import Level
 
 MOVES = (
     "bound: a loop that ends on a condition is told after how many rounds to stop",
     "branch lines: each case of a step that branches gets a line of its own",
     "one action a line: actions a step strings together with then get a line each",
-    "stop: a list of more than three steps is told to be finished in groups of three",
+    "stop: more than three steps, listed or as headings, are told to be finished in groups of three",
     "number: steps told in one sentence become a numbered list",
 )
 _GROUP = 3
@@ -36,12 +43,85 @@ def lower(gaps: Sequence[Gap], ground: Ground) -> Lowering:
     """Everything a list needs, or nothing where one of its steps has a form no rule fits."""
     prose = ground.reading.prose
     lists = {found.span: found for found in procedures(prose)}
+    titled = [heading for run in titled_steps(prose) for heading in long_runs(prose, run, _GROUP)]
+    by_title = {heading.span: heading for heading in titled}
     edits: list[Edit] = []
+    first: Gap | None = None
     for gap in gaps:
-        procedure = lists.get(gap.requirement.span)
-        made = _list_edits(gap, procedure, prose) if procedure else _numbered(gap, ground)
-        edits += made or []
+        span = gap.requirement.span
+        if span in lists:
+            edits += _list_edits(gap, lists[span], prose) or []
+        elif span in by_title:
+            first = _titled_edit(gap, by_title[span], first, edits, prose)
+        else:
+            edits += _told_edits(gap, ground)
     return Lowering(edits)
+
+
+def _titled_edit(
+    gap: Gap, heading: Heading, first: Gap | None, edits: list[Edit], prose: Prose
+) -> Gap | None:
+    """A stop before a heading that is one step too many; the first of a run is answered by the next one's.
+
+    Returns:
+        The gap of the first step of a run that has no stop behind it yet.
+    """
+    if gap.requirement.level is not Level.L2:
+        return first
+    runs = [long_runs(prose, run, _GROUP) for run in titled_steps(prose)]
+    before = next(
+        (run[at - 1] for run in runs for at in range(1, len(run)) if run[at].span == heading.span), None
+    )
+    if before is None or (first is not None and first.requirement.span != before.span):
+        return gap
+    body = prose.skill.source[before.section.start : heading.span.start].rstrip()
+    # A rule at the end of a section divides it from the next one.
+    body = re.sub(rb"\n[ \t]*(?:-{3,}|\*{3,}|_{3,})$", b"", body).rstrip()
+    place = before.section.start + len(body)
+    title = heading.title.strip()
+    if is_chinese(prose.text(heading.section)):
+        line = f"先做完以上各步，再做“{title}”。"
+    else:
+        line = f'Finish the steps up to here before going on with "{title}".'
+    made = edit_for(
+        [gap],
+        Span(place, place),
+        f"\n\n{line}",
+        rule="stop",
+        to_level=Level.L1,
+        because="a long procedure is done in groups",
+    )
+    also = () if first is None else ((gap.requirement.primitive_id, first.requirement.span),)
+    edits.append(replace(made, answers=also))
+    return None
+
+
+def _told_edits(gap: Gap, ground: Ground) -> list[Edit]:
+    """A loop told in a sentence gets an end, steps told in one get numbers."""
+    prose = ground.reading.prose
+    sentence = ground.sentence(gap)
+    if sentence is None:
+        return []
+    if gap.requirement.level is not Level.L3 or not told_loop(prose, sentence):
+        return _numbered(gap, ground) or []
+    if prose.blocks[sentence.block].quote or sentence.text.endswith((":", "：", "**")):
+        return []
+    to_level = Level.L2 if told_steps(sentence) else Level.L0
+    return [_bound(gap, sentence, to_level)]
+
+
+def _bound(gap: Gap, sentence: Sentence, to_level: Level) -> Edit:
+    """The most rounds a loop may take, right behind the sentence that tells it."""
+    text, end = sentence.text, sentence.span.end
+    if is_chinese(text):
+        stop = f"最多做 {_ROUNDS} 轮，然后说明还有什么没有完成，继续往下做。"
+        stop = stop if text.endswith(("。", "！", "；")) else f"。{stop}"
+    else:
+        stop = f" Do at most {_ROUNDS} rounds, then say what is still open and go on."
+        stop = stop if text.endswith((".", "!", "?", ":")) else f".{stop}"
+    return edit_for(
+        [gap], Span(end, end), stop, rule="bound", to_level=to_level, because="the loop has an end"
+    )
 
 
 def _list_edits(gap: Gap, procedure: Procedure, prose: Prose) -> list[Edit] | None:
@@ -69,6 +149,8 @@ def _list_edits(gap: Gap, procedure: Procedure, prose: Prose) -> list[Edit] | No
             if following > step.ordinal:
                 place = step.blocks[-1].span.end
                 line = f"Finish steps {first} to {step.ordinal} before going on with step {following}."
+                if is_chinese(block_text):
+                    line = f"先做完第 {first} 到第 {step.ordinal} 步，再做第 {following} 步。"
                 edits.append(
                     edit_for(
                         [gap],
@@ -96,20 +178,13 @@ def _step_edit(
     """The edits a sentence of a step needs; ``None`` where it needs one and no rule fits."""
     text = sentence.text
     if LOOP.search(text) and not is_bounded(block_text):
-        end = sentence.span.end
-        stop = f" Do at most {_ROUNDS} rounds, then say what is still open and go on."
-        stop = stop if text.endswith((".", "!", "?", "。")) else f".{stop}"
-        return [
-            edit_for(
-                [gap], Span(end, end), stop, rule="bound", to_level=to_level, because="the loop has an end"
-            )
-        ]
+        return [_bound(gap, sentence, to_level)]
     if to_level.rank > 1:
         return []
     pad = "\n" + " " * block.indent
     tail = "" if sentence.span.end == block.span.end else f"{pad}- Then:"
     if has_branch(text) and not text.rstrip().endswith(":") and not is_bounded(text):
-        cases = cases_of(text)
+        before, cases = _cases(text)
         if not cases:
             return None
         lines = [
@@ -119,6 +194,7 @@ def _step_edit(
         lead = (
             "Look which of these holds:" if sentence.span.start == block.span.start else "Look which holds:"
         )
+        lead = f"{before} {lead}" if before else lead
         return [_replace(gap, sentence, lead + "".join(lines) + tail, "branch lines", to_level)]
     actions = actions_of(text)
     if len(actions) > 1:
@@ -126,6 +202,14 @@ def _step_edit(
         body = first + "".join(f"{pad}- {action[0].upper()}{action[1:]}" for action in others)
         return [_replace(gap, sentence, body + tail, "one action a line", to_level)]
     return []
+
+
+def _cases(text: str) -> tuple[str, tuple[Case, ...]]:
+    """The cases of a sentence, and what it has done before it looks which one holds."""
+    before, found, rest = text.partition("; if ")
+    if found and not has_branch(before):
+        return f"{before.rstrip()}.", cases_of(f"If {rest}")
+    return "", cases_of(text)
 
 
 def _replace(gap: Gap, sentence: Sentence, new_text: str, rule: str, to_level: Level) -> Edit:
@@ -150,14 +234,17 @@ def _numbered(gap: Gap, ground: Ground) -> list[Edit] | None:
     if block.quote or block.span != sentence.span or not steps:
         return None
     pad = " " * block.indent
+    chinese = is_chinese(sentence.text)
+    stop = "。" if chinese else "."
     lines = (
-        f"\n{pad}{number}. {step[0].upper()}{step[1:].rstrip('.')}." for number, step in enumerate(steps, 1)
+        f"\n{pad}{number}. {step[0].upper()}{step[1:].rstrip('.。')}{stop}"
+        for number, step in enumerate(steps, 1)
     )
     return [
         edit_for(
             [gap],
             sentence.span,
-            "In this order:\n" + "".join(lines),
+            ("按这个顺序做：\n" if chinese else "In this order:\n") + "".join(lines),
             rule="number",
             to_level=Level.L1,
             because="steps told in one sentence are numbered",

@@ -12,15 +12,20 @@ from skvm.compiler.reading.procedure import (
     Procedure,
     actions_of,
     is_bounded,
+    long_runs,
     procedures,
+    titled_steps,
+    told_loop,
     told_steps,
 )
 from skvm.compiler.reading.prose import BlockKind, Prose
+from skvm.compiler.reading.spotting import is_chinese
 from skvm.target.contract import Level
 
 RULES = {
     Level.L1: "up to three plain steps, or more of them in groups of at most three with a stop between",
-    Level.L2: "four steps or more, steps told in one sentence, a step that branches or strings actions",
+    Level.L2: "four steps or more, listed or as headings, steps told in one sentence, a step that branches "
+    "or strings actions",
     Level.L3: "a loop that ends on a condition",
 }
 SHORT = 3
@@ -28,14 +33,28 @@ SHORT = 3
 
 
 def find(reading: Reading) -> Iterator[Need]:
-    """Numbered lists, and steps told in one sentence."""
+    """Numbered lists, numbered headings, and steps or loops told in one sentence."""
     prose = reading.prose
-    for procedure in procedures(prose):
+    lists = procedures(prose)
+    for procedure in lists:
         yield Need(_level(prose, procedure), procedure.span)
+    for headings in titled_steps(prose):
+        long = long_runs(prose, headings, SHORT)
+        for heading in long or headings[:1]:
+            yield Need(Level.L2 if long else Level.L1, heading.span)
     for sentence in prose.sentences:
         block = prose.blocks[sentence.block]
-        if block.kind is BlockKind.PARAGRAPH and told_steps(sentence):
-            yield Need(Level.L2, sentence.span)
+        steps = told_steps(sentence) if block.kind is BlockKind.PARAGRAPH else []
+        if steps:
+            is_long = len(steps) > SHORT or not is_chinese(sentence.text)
+            loops = told_loop(prose, sentence)
+            yield Need(Level.L3 if loops else Level.L2 if is_long else Level.L1, sentence.span)
+        elif (
+            block.kind in (BlockKind.PARAGRAPH, BlockKind.ITEM)
+            and told_loop(prose, sentence)
+            and not any(procedure.span.contains(sentence.span) for procedure in lists)
+        ):
+            yield Need(Level.L3, sentence.span)
 
 
 def _level(prose: Prose, procedure: Procedure) -> Level:

@@ -7,22 +7,26 @@ from collections.abc import Iterator
 
 from skvm.compiler.filling import composes, fills_output
 from skvm.compiler.need import DETECTORS, Detector, Need, Reading
-from skvm.compiler.reading.formats import is_shown, output_format
+from skvm.compiler.reading.formats import is_shown, nesting_of, output_format
 from skvm.compiler.reading.prose import BlockKind
+from skvm.compiler.reading.text_size import stated_bytes
+from skvm.compiler.tidying import is_joined
 from skvm.target.contract import Level
 
 RULES = {
     Level.L1: "a flat record (one level of fields), or a nested one whose skeleton is shown",
-    Level.L2: "records within a record, or a list of records",
-    Level.L3: "three levels or more, or a whole document of records",
+    Level.L2: "records within a record, or a list of records; a document written in parts and joined",
+    Level.L3: "three levels or more, more than 5 KB, or a whole document of records",
 }
 _NESTED = re.compile(
-    r"\b(?:nested|(?:array|list) of (?:objects|records|dicts)|one (?:object|record) (?:per|for))\b",
+    r"\b(?:nested|(?:array|list) of (?:objects|records|dicts)|one (?:object|record) (?:per|for)"
+    r"|(?:complex|multi-type) schemas?)\b|嵌套",
     re.IGNORECASE,
 )
 _DEEP = re.compile(
     r"\b(?:deeply nested|tree|hierarch\w+|full (?:document|export|dump)|recursive\w*)\b", re.IGNORECASE
 )
+_LARGE_BYTES = 5000
 
 
 def find(reading: Reading) -> Iterator[Need]:
@@ -34,14 +38,28 @@ def find(reading: Reading) -> Iterator[Need]:
         output = output_format(reading, sentence)
         if output is None or output.name not in {"json", "yaml", "xml"}:
             continue
-        rank = min(3, max(output.depth, 2 if _NESTED.search(sentence.text) else 1))
-        rank = 3 if _DEEP.search(sentence.text) else rank
+        rank = min(3, max(output.depth, nesting_of(sentence.text), 2 if _NESTED.search(sentence.text) else 1))
+        rank = 3 if _DEEP.search(sentence.text) or (stated_bytes(sentence.text) or 0) > _LARGE_BYTES else rank
         if fills_output(reading, output):
             rank = rank - 1 if composes(reading, output) else 0
         else:
             rank -= is_shown(reading, sentence.block, output)
+        if rank > 2 and is_joined(reading, sentence.block):
+            rank = 2
         if rank:
             yield Need(Level(f"L{rank}"), sentence.span)
+    yield from _schemas(reading)
+
+
+def _schemas(reading: Reading) -> Iterator[Need]:
+    """Sentences about nested schemas in a skill that makes them as JSON-LD."""
+    skill = reading.prose.skill
+    if b"JSON-LD" not in skill.source or not re.search(rb"\bnested\b", skill.source, re.IGNORECASE):
+        return
+    for sentence in reading.prose.sentences:
+        is_told = re.search(r"\bnested schemas?\b", sentence.text, re.IGNORECASE)
+        if is_told and reading.prose.blocks[sentence.block].kind in (BlockKind.PARAGRAPH, BlockKind.ITEM):
+            yield Need(Level.L2, sentence.span)
 
 
 DETECTORS.register("gen.text.structured", Detector(RULES, find))

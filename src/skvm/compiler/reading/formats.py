@@ -18,6 +18,8 @@ __all__ = [
     "filled_form",
     "is_numeric",
     "is_shown",
+    "nesting_of",
+    "outer_unit",
     "output_format",
     "said_type",
     "sample_of",
@@ -33,8 +35,9 @@ _FORMATS = (
     ("table", re.compile(r"\b(?:markdown )?table with (?:the )?columns\b|\bmarkdown table\b", re.IGNORECASE)),
 )
 _PRODUCES = re.compile(
-    r"\b(?:write|save|return|output(?=\s+(?:an?|the|as|in|only|valid|JSON|YAML|CSV|XML)\b)|produce|generate|emit|respond|reply|answer|format|export|create|give|print|"
-    r"render|deliver|present|store|put|provide)\b|(?:输出|返回|生成|写入|保存)",
+    r"\b(?:write|save|return|output(?=\s+(?:an?|the|as|in|only|valid|JSON|YAML|CSV|XML)\b)|produce|"
+    r"generate|emit|respond|reply|answer|format|export|create|give|print|"
+    r"render|deliver|present|store|put|provide)\b|(?:输出|返回|生成|写入|保存|写出|写成|给出|整理成|转换?成)",
     re.IGNORECASE,
 )
 _FIELD_WORD = re.compile(
@@ -43,6 +46,9 @@ _FIELD_WORD = re.compile(
 )
 _PROGRAM = re.compile(
     r"\b(?:commands?|tools?|CLI|API|server|endpoint|flags?|options?)\b|(?<!\w)--\w", re.IGNORECASE
+)
+_PAGE = re.compile(
+    r"\btable\b.*\b(?:form|button|page|link|menu|header|footer)s?\b", re.IGNORECASE | re.DOTALL
 )
 _INPUT = re.compile(r"\b(?:read|load|parse|open|given|input|import|ingest)\b", re.IGNORECASE)
 
@@ -89,7 +95,7 @@ def output_format(reading: Reading, sentence: Sentence) -> OutputFormat | None:
     """The format a sentence asks the agent to produce, if it asks for one."""
     text = sentence.text
     low = text.lower()
-    if not any(stem in low for stem in _FORMAT_STEMS) or _PROGRAM.search(text):
+    if not any(stem in low for stem in _FORMAT_STEMS) or _PROGRAM.search(text) or _PAGE.search(text):
         return None
     produces = _PRODUCES.search(text)
     if (
@@ -191,8 +197,39 @@ def _shows(code: str, output: OutputFormat) -> bool:
     return 2 * named > len(output.fields)
 
 
+_LINK = re.compile(
+    r"\beach\s+(?:\w+\s+)?(?:with|holding|containing|has|have|contains?)\s+(?:its\s+|an?\s+|several\s+|"
+    r"the\s+)?(?:own\s+)?"
+    r"(?:list|array|records?|objects?|entries|nested)\b|(\w+)\s+within\s+(?:each|every)\s+\w+",
+    re.IGNORECASE,
+)
+_CHINESE_LINK = re.compile(
+    r"([\u4e00-\u9fff]{1,8}?)(?:下分为?|下设|下列|下有|里有|包含多个|分为多个)([\u4e00-\u9fff]{1,8})"
+)
+_UNIT = re.compile(
+    r"\bone (?:object|record|entry|element|list|block|part) (?:per|for each|for every) (\w+)|"
+    r"\bgrouped by (\w+)"
+    r"|\bfor (?:each|every) (\w+)|\bper (\w+)",
+    re.IGNORECASE,
+)
+
+
+def nesting_of(text: str) -> int:
+    """The levels a sentence strings together ("each with a list of"), 1 where it says nothing of them."""
+    return 1 + max(len(_LINK.findall(text)), len(_CHINESE_LINK.findall(text)))
+
+
+def outer_unit(text: str) -> str | None:
+    """What the outermost records of a document stand for, as far as a sentence says it."""
+    if chinese := _CHINESE_LINK.search(text):
+        return chinese.group(2)
+    found = _UNIT.search(text)
+    return next((word for word in found.groups() if word), None) if found else None
+
+
 _NUMBER = re.compile(
-    r"\b(?:number|amount|total|sum|count|average|price|cost|percent\w*|integer|float|decimal|quantity|numeric|score|rate|balance|fee)\b",
+    r"\b(?:number|amount|total|sum|count|average|price|cost|percent\w*|integer|float|decimal|quantity|"
+    r"numeric|score|rate|balance|fee)\b",
     re.IGNORECASE,
 )
 _LIST = re.compile(r"\b(?:list|array|lists)\b", re.IGNORECASE)
