@@ -44,7 +44,7 @@ def lower(gaps: Sequence[Gap], ground: Ground) -> Lowering:
 
 def _one_by_one(gap: Gap, sentence: Sentence, ground: Ground) -> Edit | None:
     prose = ground.reading.prose
-    named = [path for path in paths_in(sentence.text) if "*" not in path and not is_folder(path)]
+    named = [path for path in paths_in(sentence.text) if not re.search(r"[*<>{}]", path)]
     paths = named if len(named) > 1 else listed_paths(prose, sentence)
     if not 1 < len(paths) <= _MOST or gap.requirement.level is not Level.L2:
         return None
@@ -55,11 +55,16 @@ def _one_by_one(gap: Gap, sentence: Sentence, ground: Ground) -> Edit | None:
         otherwise = (
             f"如果不存在，立刻写“{words}”，再读下一个" if words else "如果不存在，就跳过它，再读下一个"
         )
-        lines = [f"- `{path}`；{otherwise}。" for path in paths]
+        lines = [f"- {'文件夹 ' if is_folder(path) else ''}`{path}`；{otherwise}。" for path in paths]
     else:
         lead = "Read one file at a time, in this order:"
         otherwise = f'write "{words}" for it at once and go on' if words else "leave it out and go on"
-        lines = [f"- `{path}`; when it is not there, {otherwise}." for path in paths]
+        lines = [
+            f"- the files in `{path}`; when there is no such folder, {otherwise}."
+            if is_folder(path)
+            else f"- `{path}`; when it is not there, {otherwise}."
+            for path in paths
+        ]
     block = prose.blocks[sentence.block]
     return edit_below(
         [gap],

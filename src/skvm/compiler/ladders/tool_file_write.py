@@ -24,6 +24,16 @@ MOVES = (
     "pieces: a long file whose parts the sentence names is written and then appended to, a part a command",
 )
 _MOST_FILES = 12
+_KEEPS = re.compile(
+    r"\b(?:append|add|update|edit|directly to)\b|\b(?:for|in|per) (?:each|every)\b|\beach \w+ director\w+"
+    r"|[>]\s*[\w./-]+`|\b(?:run|use) `"
+    r"|\.\w+ files\b|追加|更新|修改|每个",
+    re.IGNORECASE,
+)
+_LIVING = re.compile(
+    r"(?:[\w./-]*/)?(?:CLAUDE|AGENTS|MEMORY|HEARTBEAT|TOOLS|SOUL|USER|IDENTITY|README|TODO|CHANGELOG)\.md"
+)
+"""Files that are likely to be there already."""
 
 
 def lower(gaps: Sequence[Gap], ground: Ground) -> Lowering:
@@ -45,7 +55,7 @@ def lower(gaps: Sequence[Gap], ground: Ground) -> Lowering:
         there = {resource.path for resource in prose.skill.resources} | {"SKILL.md"}
         files = [name for name in files_to_write(sentence) if name not in there]
         # A here-document replaces a file; what is to be added to one must not be lost.
-        if re.search(r"\b(?:append|add|update|edit)\b", sentence.text, re.IGNORECASE):
+        if _KEEPS.search(sentence.text) or any(_LIVING.fullmatch(name) for name in files):
             continue
         if not files or block.kind is BlockKind.ROW or prose.text(block.span).endswith((":", "：")):
             continue

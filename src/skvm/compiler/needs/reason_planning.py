@@ -70,7 +70,7 @@ _ABOUT = re.compile(
     re.IGNORECASE,
 )
 _PLAN_HEAD = re.compile(r"\|\s*(?:From|从)\s*\|\s*(?:To|到)\s*\|", re.IGNORECASE)
-_CASE_HEAD = re.compile(r"\|\s*(?:Skip|跳过)[^|]*\|", re.IGNORECASE)
+_CASE_HEAD = re.compile(r"\|[^|\n]*(?:Skip|跳过)[^|\n]*\|", re.IGNORECASE)
 
 
 def find(reading: Reading) -> Iterator[Need]:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 
 from skvm.compiler.need import DETECTORS, Detector, Need, Reading
+from skvm.compiler.reading.paths import paths_in
 from skvm.compiler.reading.spotting import TOLD, number_in, spotted, stems
 from skvm.target.contract import Level
 
@@ -42,6 +43,7 @@ _ASKS = re.compile(
     r"|(?:读取?|调用|查询|请求|获取|抓取)[^。；;\n]{0,24}(?:文件|工具|接口|网页|页面|日志|卡片|数据)",
     re.IGNORECASE,
 )
+_READS = re.compile(rf"{TOLD}(?:read|load|open|fetch)\b|读|加载", re.IGNORECASE)
 _NOT = re.compile(
     r"\b(?:do not|don['’]t|never|avoid|not|without|can['’]t|cannot|no|instead of|rather than)\b[^.;]{0,60}"
     r"\b(?:parallel|at once|at the same time|simultaneous|concurrent|batch)|\b(?:batch|parallel) (?:size"
@@ -76,7 +78,12 @@ def find(reading: Reading) -> Iterator[Need]:
     """Sentences that tell to make calls at once; rows of code and of what a program does are none."""
     for sentence in spotted(reading.prose, _STEMS):
         text = sentence.text
-        if not _AT_ONCE.search(text) or not _ASKS.search(text) or _NOT.search(text) or _ABOUT.search(text):
+        if (
+            not _AT_ONCE.search(text)
+            or not (_ASKS.search(text) or (len(paths_in(text)) > 1 and _READS.search(text)))
+            or _NOT.search(text)
+            or _ABOUT.search(text)
+        ):
             continue
         yield Need(_level(text), sentence.span)
 
@@ -85,11 +92,15 @@ def _level(text: str) -> Level:
     if len(_AT_ONCE.findall(text)) > 1 and _AGAIN.search(text):
         return Level.L3
     counts = [number_in(first or second) or 0 for first, second in _NUMBER.findall(text)]
+    counts += [len(paths)] if len(paths := paths_in(text)) > 1 else []
     if TWO_AT_A_TIME.search(text) or (counts and max(counts) <= 2):
         return Level.L1
     return (
         Level.L2
-        if counts or re.search(r"\b(?:all|each|every|multiple|several)\b|所有|每|多个", text, re.IGNORECASE)
+        if counts
+        or re.search(
+            r"\b(?:all|each|every|multiple|several|these|those)\b|所有|每|多个|这些|各个", text, re.IGNORECASE
+        )
         else Level.L1
     )
 

@@ -32,7 +32,7 @@ _CALL = re.compile(
     rf"|{TOLD}use\s+(?:the\s+)?`[A-Za-z][\w-]*:[\w-]+`"
     rf"|{TOLD}pass\s+`\w+`\s+(?:with|as)\b"
     rf"|\b(?:via|using|with)\s+(?:the\s+)?(?:`[A-Za-z][\w-]*:[\w-]+`|(?:{_NAME})\s+(?:mcp\s+)?tool\b)"
-    r"|(?:调用|使用)\s*(?:工具\s*)?`[A-Za-z][\w:.-]*`\s*工具?",
+    r"|(?:调用|使用)\s*(?:工具\s*)?`[A-Za-z][\w:.-]*`",
     re.IGNORECASE,
 )
 _MANAGED = re.compile(

@@ -122,7 +122,7 @@ def _is_part(text: str) -> bool:
     return bool(looks) and (_HOLDER.search(text) is not None or bool(paths_in(text)))
 
 
-_ALONE = re.compile(r"\b(?:not there|missing|not exist)\b|不在|不存在|没有", re.IGNORECASE)
+_ALONE = re.compile(r"\b(?:not there|no such folder|missing|not exist)\b|不在|不存在|没有", re.IGNORECASE)
 
 
 def is_one_by_one(prose: Prose, sentence: Sentence) -> bool:
@@ -130,11 +130,11 @@ def is_one_by_one(prose: Prose, sentence: Sentence) -> bool:
     items: list[str] = []
     for block in prose.blocks[sentence.block + 1 : sentence.block + 24]:
         text = prose.text(block.span)
-        if block.kind is BlockKind.ITEM:
+        if block.kind is BlockKind.ITEM and len(paths_in(text)) == 1 and _ALONE.search(text):
             items.append(text)
         elif items or not text.endswith((":", "：")):
             break
-    return len(items) > 1 and all(len(paths_in(text)) == 1 and _ALONE.search(text) for text in items)
+    return len(items) > 1
 
 
 DETECTORS.register("tool.file.read", Detector(RULES, find))

@@ -9,7 +9,7 @@ from skvm.compiler.filling import fills_output
 from skvm.compiler.need import DETECTORS, Detector, Need, Reading
 from skvm.compiler.reading.commands import is_shell
 from skvm.compiler.reading.formats import output_format
-from skvm.compiler.reading.names import FILE
+from skvm.compiler.reading.names import CODE, FILE
 from skvm.compiler.reading.prose import Prose, Sentence
 from skvm.compiler.reading.spotting import TOLD, spotted, stems
 from skvm.target.contract import Level
@@ -25,12 +25,14 @@ _WRITE = re.compile(
 )
 _STEMS = stems("write|save|create|store|export|dump|append|generate|写|保存|生成文件|输出")
 _LEADS = re.compile(
-    r"(?:\s+(?!(?:from|using|with|see|of|by|following|against|reading)\b)[\w'-]+){0,7}[\s:]+[`\"'*]{0,3}",
+    r"(?:\s+(?!(?:from|using|with|see|of|by|following|against|reading|run|execute|open|use|call|via|like"
+    r"|unlike)\b)[\w'-]+){0,7}[\s:]+[`\"'*]{0,3}",
     re.IGNORECASE,
 )
 _JOINS = re.compile(r"[`\"'*]{0,3}\s*(?:,|,?\s*and|&)\s+[`\"'*]{0,3}", re.IGNORECASE)
 _OPEN = re.compile(
-    r"YYYY|HHMM|^[-_.]|\bXX|^(?:Next|Node|React|Vue|Nuxt|Express|Three|D3)\.js$", re.IGNORECASE
+    r"YYYY|HHMM|\d{4}-\d\d-\d\d|^[-_.]|\bXX|^(?:Next|Node|React|Vue|Nuxt|Express|Three|D3)\.js$",
+    re.IGNORECASE,
 )
 _LONG = re.compile(
     r"\b(?:report|(?<!or )(?<!and )document|pages?|sections?|chapters?|article|"
@@ -104,7 +106,8 @@ def _is_given(prose: Prose, sentence: Sentence, files: list[str], end: int, rank
             code = prose.text(fence.content)
             written = all(re.search(rf">\s*['\"]?{re.escape(name)}\b", code) for name in files)
             return written and (rank != 2 or ">>" in code or _SLOT.search(code) is None)
-    return False
+    inline = " ".join(CODE.findall(sentence.text))
+    return rank == 1 and all(re.search(rf"(?:>\s*|\btouch ){re.escape(name)}", inline) for name in files)
 
 
 DETECTORS.register("tool.file.write", Detector(RULES, find))

@@ -149,6 +149,9 @@ _TOKEN = re.compile(
 )
 
 
+_EULER = re.compile(r"\be \*\*")
+
+
 def formulas_in(text: str) -> tuple[Amount, ...]:
     """Formulas a sentence strings together, each written out in what is given; empty for a plain one."""
     if "=" not in text or "`" in text:
@@ -157,6 +160,9 @@ def formulas_in(text: str) -> tuple[Amount, ...]:
     found: list[Amount] = []
     feeds = False
     for definition in _DEFINES.finditer(text):
+        if text[: definition.start()].rstrip().endswith("("):
+            # In brackets it explains what was said.
+            return ()
         expression = _expression(text, definition.end())
         if expression is None:
             return ()
@@ -167,7 +173,7 @@ def formulas_in(text: str) -> tuple[Amount, ...]:
         written = re.sub(
             r"[^\W\d]\w*", lambda hit: f"({known[hit[0]]})" if hit[0] in known else hit[0], expression
         )
-        known[definition[1]] = written
+        known[definition[1]] = written = _EULER.sub("2.718281828459045 **", written)
         found.append(Amount(definition[1], ast.unparse(ast.parse(written, mode="eval"))))
     if not found or not (feeds or (len(found) == 1 and has_power(found[0].expression))):
         return ()

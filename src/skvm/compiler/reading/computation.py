@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from skvm.compiler.reading.amounts import formulas_in, has_power
 from skvm.compiler.reading.conditions import row_filter
 from skvm.compiler.reading.names import Names, column_of
+from skvm.compiler.reading.spotting import TOLD
 from skvm.target.contract import Level
 
 __all__ = [
@@ -25,12 +26,11 @@ __all__ = [
     "without_kinds",
 ]
 
-_VERB = (
-    r"(?:calculat|comput|work out|figure out|determin|deriv|find|report|give|state|list|show|record|tally|"
-    r"convert|estimat)"
-)
+_WORK_OUT = r"(?:calculate|compute|work out|figure out|determine|derive|tally|convert|estimate)"
+_TELL = r"(?:find|report|give|state|list|show|record|write|note|get|take|include|return|print|name)"
 _AGGREGATE = (
-    r"(?:sums?|totals?|subtotals?|averages?|means?|medians?|minimum|maximum|largest|smallest|highest|lowest)"
+    r"(?:sums?|totals?|subtotals?|averages?|(?<!which )(?<!it )(?<!they )(?<!this )(?<!that )means?|medians?"
+    r"|minimum|maximum|largest|smallest|highest|lowest)"
 )
 _QUANTITY = (
     rf"(?:{_AGGREGATE}|percent(?:age)?s?|ratios?|discounts?|margins?|"
@@ -38,14 +38,25 @@ _QUANTITY = (
     r"subtotal|difference|variance|standard deviation|weighted|compound|revenue|balance|markup|"
     r"(?:conversion|engagement|churn|retention|completion|hit|error|success|win|open|click-through) rates?)"
 )
+_FIGURE = (
+    rf"(?:the|its|their|a|an|each)\s+(?:\w+\s+){{0,3}}?(?:(?!means\b){_AGGREGATE}|percentages?|ratios?"
+    rf"|difference)\b"
+    rf"|{_AGGREGATE}\s+(?:of|per|for|by|over|across|`|price|amount|cost|number|score)"
+    r"|(?:ratio|difference|percentage) (?:of|between)\b|as (?:a )?percentages?\b"
+)
 _ASKS = re.compile(
-    rf"\b{_VERB}\w*\b[^.;]{{0,80}}?\b{_QUANTITY}\b"
-    r"|\b(?:multiply|divide|subtract|deduct|add up|sum up|total up)\b\s+\S+"
-    rf"|\b(?:sum|average|total)\b\s+(?:all|the|every|each|up|`)\s*\S+"
-    rf"|\b{_AGGREGATE}\s+(?:of|over)\s+(?:the\s+|all\s+)?[`\w]"
-    r"|\b(?:apply|add|take|deduct|charge|subtract|grant|give)\b[^.;]{0,40}?\d(?:\.\d+)?\s?(?:%|percent\b)"
+    rf"{TOLD}{_WORK_OUT}\b[^.;]{{0,80}}?\b{_QUANTITY}\b"
+    rf"|\bby (?:calculat|comput)ing\b[^.;]{{0,80}}?\b{_QUANTITY}\b"
+    rf"|{TOLD}{_TELL}\s[^.;]{{0,60}}?(?<![\w-])(?:{_FIGURE})"
+    rf"|{TOLD}(?:multiply|divide|subtract|add up|sum up|total up|deduct(?=[^.;]*(?:\d"
+    rf"|\bfrom\b)))\b\s+[^\s,;.]+"
+    rf"|{TOLD}(?:sum|average|total)\s+(?:all\b|the\b|every\b|each\b|up\b|`)\s*\S+"
+    rf"|(?<!above )\b{_AGGREGATE}\s+(?:of|over)\s+(?:the\s+|all\s+)?[`\w]"
+    r"|\b(?:apply|take|deduct|charge|subtract)\b[^.;]{0,40}?\d(?:\.\d+)?\s?(?:%|percent\b)"
+    r"|\b(?:add|grant|give)\b[^.;]{0,40}?\d(?:\.\d+)?\s?(?:%|percent)\s+(?:[\w-]+\s+){0,2}?"
+    r"(?:tax|vat|fee|surcharge|markup|tip|charge|commission|discount|rebate|off|to|on|of|for)\b"
     r"|\b(?:is|are|equals?|charge|costs?|plus|minus|less)\s+\d+(?:\.\d+)?\s?(?:%|percent)\s+of\b"
-    r"|计算|求和|平均值|百分比|合计|总计|折扣",
+    r"|计算(?!机)|求和|求出|算出|平均值|百分比|合计|总计|折扣",
     re.IGNORECASE,
 )
 _HARD = re.compile(
@@ -118,6 +129,7 @@ _FORMULA = re.compile(
 _TERM = re.compile(
     r"\s*(?:(\d[\d_]*(?:\.\d+)?)\s*(%?)|([A-Za-z][A-Za-z0-9_]*(?: [a-z0-9_]+){0,3})|(\*(?!\*)|[-+/()]))"
 )
+_SIGNS = frozenset("*-+/(")
 _ALLOWED = (
     ast.Expression,
     ast.BinOp,
@@ -134,7 +146,10 @@ def formula_in(text: str) -> tuple[str, str] | None:
     """``name = expression`` in a sentence: the name and a Python expression of names, numbers and + - * /."""
     for found in _FORMULA.finditer(text):
         expression = _expression(found.group(2))
-        if expression is not None and _operator_count(expression):
+        if expression is None or not _operator_count(expression):
+            continue
+        # "Trust = candour + time" is a saying; a sum of plain words alone computes nothing.
+        if re.search(r"[-*/\d]", expression) or "_" in found.group(2) or "`" in text:
             return _name(found.group(1)), expression
     return None
 
@@ -168,6 +183,9 @@ def _expression(text: str) -> str | None:
         else:
             parts.append(sign)
         position = found.end()
+        if len(parts) > 1 and (number or name) and parts[-2] not in _SIGNS:
+            # A name longer than names are: half of it would be a quantity nobody spoke of.
+            return None
         candidate = " ".join(parts)
         if _is_arithmetic(candidate):
             best = candidate
@@ -369,7 +387,20 @@ _RISE = re.compile(
     r"(?:tax|vat|fee|surcharge|markup|tip|service charge|commission)",
     re.IGNORECASE,
 )
-_SHARE = re.compile(r"(\d+(?:\.\d+)?)\s?(?:%|percent)\s+of\s+(?:the\s+)?`?([A-Za-z_]\w*)`?", re.IGNORECASE)
+_SHARE = re.compile(
+    r"(\d+(?:\.\d+)?)\s?(?:%|percent)\s+of\s+(?:the\s+|their\s+|its\s+)?`?([A-Za-z_]\w*"
+    r"(?: (?!and\b|or\b|to\b|for\b|if\b|when\b|above\b|below\b|from\b|in\b|on\b|with\b|is\b|as\b|by\b|at\b"
+    r"|per\b|that\b)"
+    r"[A-Za-z_]\w*){0,2})`?",
+    re.IGNORECASE,
+)
+
+
+_PERCENT = re.compile(r"\d\s?(?:%|percent\b)", re.IGNORECASE)
+_ELSE = re.compile(
+    r"\b(?:times|multipl\w+|minus|plus|less|divided|per|for (?:those|members|orders|customers)|if|unless)\b",
+    re.IGNORECASE,
+)
 
 
 def _percent(text: str) -> str | None:
@@ -377,7 +408,10 @@ def _percent(text: str) -> str | None:
     text = re.sub(r"[\"“][^\"”]*[\"”]", "", text)
     changes = [(found.start(), f"(1 - {found.group(1)}/100)") for found in _CUT.finditer(text)]
     changes += [(found.start(), f"(1 + {found.group(1)}/100)") for found in _RISE.finditer(text)]
+    if changes and (len(changes) != len(_PERCENT.findall(text)) or _ELSE.search(text)):
+        # A chain of which one link is not understood would be computed exactly and be wrong.
+        return None
     if changes:
         return " * ".join(("amount", *(factor for _, factor in sorted(changes))))
     share = _SHARE.search(text)
-    return f"{share.group(2).lower()} * {share.group(1)}/100" if share else None
+    return f"{_name(share.group(2))} * {share.group(1)}/100" if share else None

@@ -6,7 +6,6 @@ import re
 from collections.abc import Iterator, Sequence
 
 from skvm.compiler.reading.prose import BlockKind, Prose, Sentence
-from skvm.diagnostics import Span
 
 __all__ = ["TOLD", "is_chinese", "number_in", "spotted", "stems"]
 
@@ -40,22 +39,11 @@ def spotted(prose: Prose, words: Sequence[bytes], *, rows: bool = False) -> Iter
         words: Words or beginnings of words, in lower case.
         rows: Whether table rows count.
     """
-    lowered = prose.lowered
-    places: set[int] = set()
-    for stem in words:
-        at = lowered.find(stem, prose.skill.body.start)
-        while at >= 0:
-            places.add(at)
-            at = lowered.find(stem, at + len(stem))
-    done = -1
-    for place in sorted(places):
-        if place < done:
-            continue
-        for sentence in prose.sentences_in(Span(place, place + 1)):
-            done = sentence.span.end
-            kind = prose.blocks[sentence.block].kind
-            if kind is not BlockKind.HEADING and (rows or kind is not BlockKind.ROW):
-                yield sentence
+    for index in sorted({index for stem in words for index in prose.holding(stem)}):
+        sentence = prose.sentences[index]
+        kind = prose.blocks[sentence.block].kind
+        if kind is not BlockKind.HEADING and (rows or kind is not BlockKind.ROW):
+            yield sentence
 
 
 def is_chinese(text: str) -> bool:
