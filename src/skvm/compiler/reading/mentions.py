@@ -18,7 +18,7 @@ def sentences_with(prose: Prose, words: Sequence[bytes], *, headings: bool = Fal
         words: In lower case, UTF-8; case does not matter for ASCII letters.
         headings: Whether headings count.
     """
-    lowered = prose.skill.source.lower()
+    lowered = prose.lowered
     begin = prose.skill.body.start
     found: dict[Span, Sentence] = {}
     for word in words:

@@ -111,6 +111,30 @@ class Prose:
         return tuple(found for found in self.sentences[first:last] if found.span.overlaps(span))
 
     @cached_property
+    def _held(self) -> dict[bytes, tuple[int, ...]]:
+        return {}
+
+    def holding(self, word: bytes) -> tuple[int, ...]:
+        """Indices of the sentences in which a word begins, in order; remembered, for many ask the same.
+
+        Args:
+            word: A word or the beginning of one, ASCII letters in lower case.
+        """
+        if word not in self._held:
+            lowered, starts, sentences = self.lowered, self._starts, self.sentences
+            found: list[int] = []
+            at = lowered.find(word, self.skill.body.start)
+            while at >= 0:
+                index = bisect.bisect_right(starts, at) - 1
+                following = at + len(word)
+                if index >= 0 and at < sentences[index].span.end:
+                    found.append(index)
+                    following = sentences[index].span.end
+                at = lowered.find(word, following)
+            self._held[word] = tuple(found)
+        return self._held[word]
+
+    @cached_property
     def _fence_starts(self) -> list[int]:
         return [fence.span.start for fence in self.skill.fences]
 
