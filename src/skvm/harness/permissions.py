@@ -256,14 +256,16 @@ def _matches(path: str, permitted: Iterable[Permission]) -> bool:
 
 def _any_match(path: str, names: Iterable[str]) -> bool:
     plain = path.removeprefix("./")
+    is_outside = plain.startswith(("/", "~", ".."))
     for name in names:
         pattern = name.removeprefix("./")
-        if pattern == "*" and not plain.startswith(("/", "~", "..")):
-            return True
+        if is_outside and not pattern.startswith(("/", "~", "..")):
+            # No pattern of names inside reaches out of the work directory.
+            continue
         if plain == pattern or (pattern.endswith("/") and plain.startswith(pattern)):
             return True
         if "*" in pattern and fnmatchcase(plain, pattern):
             return True
-        if "/" not in pattern.rstrip("/") and PurePosixPath(plain).name == pattern:
+        if "/" not in pattern and PurePosixPath(plain).name == pattern:
             return True
     return False

@@ -313,12 +313,7 @@ class _StepReader:
         heads = (
             is_title and has_more and (self.outline.is_heading or text.rstrip().endswith((":", "：", "**")))
         )
-        if heads and asked.kind in {
-            SentenceKind.OTHER,
-            SentenceKind.REMARK,
-            SentenceKind.CHECK,
-            SentenceKind.READ,
-        }:
+        if heads and not asked.writes and asked.kind not in {SentenceKind.TELL, SentenceKind.ASK}:
             # What follows says what the title means.
             if asked.kind is SentenceKind.CHECK:
                 self.kinds.append(SentenceKind.CHECK)

@@ -347,13 +347,17 @@ def said_repetition(  # noqa: PLR0911 - one return a way to say it
     """
     each = _EACH.search(text) if "ach" in text or "very" in text else None
     at_once = AT_ONCE.search(text)
-    if (each is None and at_once is None) or IN_TURN.search(whole) or _ORDER_MATTERS.search(whole):
+    isolated = _ISOLATED.search(text) if "seeing" in text else None
+    if (
+        (each is None and at_once is None and isolated is None)
+        or IN_TURN.search(whole)
+        or _ORDER_MATTERS.search(whole)
+    ):
         return None
     plain = text.lstrip("*_-# ")
     helpers = _HELPERS.search(text)
     if at_once and helpers and _DOES_EACH.match(plain):
         return Repetition(helpers[1].lower(), "helpers", span, f"the skill says so: “{at_once[0]}”")
-    isolated = _ISOLATED.search(text)
     if isolated:
         return Repetition(
             f"{isolated[1].lower()}s", "helpers", span, f"the skill says so: “{isolated[0][:80]}”"

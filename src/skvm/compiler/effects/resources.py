@@ -102,9 +102,11 @@ def _is_pattern(text: str) -> bool:
 def _inside(inner: str, outer: str) -> bool:
     """Whether a path lies below another one, as far as both are plain."""
     directory = outer.rstrip("/") + "/"
-    return inner.startswith(directory) or (
-        _is_pattern(inner) and directory.startswith(_head(inner)) and "/" in inner
-    )
+    if inner.startswith(directory):
+        return True
+    # A pattern may reach into a directory; a name with an ending is a file.
+    is_file = "." in posixpath.basename(outer.rstrip("/")) and not outer.endswith("/")
+    return not is_file and _is_pattern(inner) and "/" in inner and directory.startswith(_head(inner))
 
 
 def _head(pattern: str) -> str:

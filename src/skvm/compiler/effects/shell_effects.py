@@ -59,7 +59,7 @@ _ANGLES = re.compile(r"<([A-Za-z][\w ./|-]{0,60})>")
 
 
 def _without_angles(code: str) -> str:
-    """Code whose ``<placeholder>`` is no redirection any more; of the same length."""
+    """Code without carriage returns whose ``<placeholder>`` is no redirection; of the same length."""
     return (
         _ANGLES.sub(lambda found: "{" + re.sub(r"[ |]", "_", found[1]) + "}", code) if "<" in code else code
     )
@@ -148,7 +148,7 @@ def shell_loops(code: str) -> list[ShellLoop]:
         done = _DONE.search(code, head.end())
         if done is None:
             break
-        body = code[head.end() : done.start()]
+        body = code[head.end() : done.start()].replace("\r", " ")
         if re.search(r"\bdo\b", body):
             continue
         spans = [

@@ -51,6 +51,10 @@ class ExtractParallelism:
             records=records,
         )
 
+    def has_hint(self, skill: Skill, plan: Plan) -> bool:
+        """Whether a plan has a group whose batch can be named in the text."""
+        return bool(_hint(skill, plan))
+
 
 def _hint(skill: Skill, plan: Plan) -> list[Edit]:
     """One insertion at the end: a line for each group whose batch can be named exactly."""

@@ -37,7 +37,8 @@ def test_a_numbered_list_with_files_and_commands(tmp_path: Path) -> None:
 def test_steps_under_headings_take_their_code(tmp_path: Path) -> None:
     steps = steps_of(
         tmp_path,
-        "# Flow\n\n## Step 1: Collect\n\n```bash\ncp a.csv work/a.csv\n```\n\n## Step 2: Count\n\n```bash\nwc -l b.csv\n```\n",
+        "# Flow\n\n## Step 1: Collect\n\n```bash\ncp a.csv work/a.csv\n```\n\n"
+        "## Step 2: Count\n\n```bash\nwc -l b.csv\n```\n",
     )
     assert [step.effects.writes for step in steps] == [("work/a.csv",), ()]
     assert "b.csv" in steps[1].effects.reads
@@ -46,7 +47,8 @@ def test_steps_under_headings_take_their_code(tmp_path: Path) -> None:
 def test_a_script_of_the_bundle_is_read(tmp_path: Path) -> None:
     steps = steps_of(
         tmp_path,
-        "# Flow\n\n1. Run `python scripts/scan.py in.txt`.\n2. Run `python scripts/make.py in.txt -o out.txt`.\n"
+        "# Flow\n\n1. Run `python scripts/scan.py in.txt`.\n"
+        "2. Run `python scripts/make.py in.txt -o out.txt`.\n"
         "3. Run `python scripts/gone.py in.txt`.\n",
         scripts__scan_dot_py="import sys\nprint(open(sys.argv[1]).read())\n",
         scripts__make_dot_py="import sys\nimport helper\nopen(sys.argv[3], 'w').write(helper.x)\n",
