@@ -47,6 +47,9 @@ CASES = [
     ("gen.code.python", None, fence("python", 'list_pods_tool(namespace="default")\n# all of them')),
     ("gen.code.python", None, fence("python", "# 1.0.0-alpha.1, then 1.0.0-alpha.2")),
     ("gen.code.python", "L1", fence("python", "print(1)")),
+    ("gen.code.python", "L3", "Use pandas for the tables."),
+    ("gen.code.python", None, "Some scrapers use pandas."),
+    ("gen.code.python", None, 'Ask: "Build me an API. Use FastAPI with SQLite."'),
     ("gen.code.python", None, "> Use FastAPI with SQLite."),
     ("gen.code.python", None, "Never write a Python script for this."),
     # Shell

@@ -13,6 +13,7 @@ from skvm.compiler.reading.mentions import sentences_with
 from skvm.compiler.reading.prose import BlockKind, Prose
 from skvm.compiler.reading.python_code import is_python, read_python
 from skvm.compiler.reading.script_use import is_forbidden, script_changes
+from skvm.diagnostics import Span
 from skvm.skill.ir import CodeFence
 from skvm.target.contract import Level
 
@@ -35,7 +36,7 @@ _LIBRARY = re.compile(rf"\b(?:{_LIBRARIES})\b", re.IGNORECASE)
 _WRITE = re.compile(
     r"\b(?:write|create|implement|generate|build|develop|answer with|give|provide|produce|prepare)\b"
     r"[^.]{0,60}\bPython\b[^.]{0,30}\b(?:scripts?|programs?|code|functions?|modules?|tests)\b"
-    rf"|\buse\s+(?:the\s+)?(?:{_LIBRARIES})\b"
+    rf"|^\W{{0,6}}use\s+(?!playwright|selenium|plotly)(?:the\s+)?`?(?:{_LIBRARIES})\b"
     r"|(?:编写|写|创建|生成|使用).{0,20}Python.{0,12}(?:脚本|程序|代码|函数)",
     re.IGNORECASE,
 )
@@ -96,7 +97,8 @@ def find(reading: Reading) -> Iterator[Need]:
         # What a quoted user asks for is an example.
         if not found or block.kind is BlockKind.ROW or block.quote:
             continue
-        if is_forbidden(sentence.text[: found.start()]):
+        quoted = prose.text(Span(block.span.start, sentence.span.start)).count('"') % 2 == 1
+        if quoted or is_forbidden(sentence.text[: found.start()]):
             continue
         fence_after = prose.fence_after(sentence.block)
         if fence_after is None or not is_python(fence_after.language):
