@@ -14,8 +14,15 @@ from urllib.parse import urlsplit, urlunsplit
 
 __all__ = ["Sources", "read_sources"]
 
-_PIP_KEYS = tuple(
-    ["index-url", "extra-index-url", "trusted-host", "find-links", "no-index", "cert", "proxy", "timeout"]
+_PIP_KEYS = (
+    "index-url",
+    "extra-index-url",
+    "trusted-host",
+    "find-links",
+    "no-index",
+    "cert",
+    "proxy",
+    "timeout",
 )
 _VARIABLES = (
     *(f"PIP_{key.upper().replace('-', '_')}" for key in _PIP_KEYS),

@@ -131,7 +131,7 @@ def test_one_killed_between_the_two_renames_gets_its_old_folder_back(tmp_path: P
 
     assert find_bound(cache, wanted) is None
     with pytest.raises(InfrastructureError):
-        anyio.run(bind, cache, wanted, _Refusing())
+        anyio.run(bind, cache, wanted, _Refusing())  # type: ignore[arg-type]
 
     assert find_bound(cache, wanted) is not None
     assert not old.exists()
