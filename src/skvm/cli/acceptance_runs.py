@@ -147,7 +147,7 @@ def _recorded(record: Any, proposed: CompileResult) -> Acceptance:
 
 
 async def _watched(trial: Any, bench: Bench, run: Any, *, quiet: bool) -> Acceptance:
-    from skvm.cli.console import progress
+    from skvm.cli.console import err, progress
 
     with progress(quiet=quiet) as bars:
         bar = bars.add_task(f"{trial.original.id}: accepting", total=2 * trial.pairs, note="")
@@ -157,4 +157,6 @@ async def _watched(trial: Any, bench: Bench, run: Any, *, quiet: bool) -> Accept
             bars.update(bar, advance=1, note=f"{record.condition} {record.task_id}: {score}")
 
         accepted: Acceptance = await run(trial, bench, advance)
-        return accepted
+    if not quiet:
+        err.print(f"{trial.original.id}: {accepted.verdict}: {accepted.reason}", markup=False)
+    return accepted

@@ -17,21 +17,26 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from skvm.compiler.findings import SKV251, SKV252
-from skvm.errors import FindingsError, InfrastructureError
+from skvm.errors import FindingsError, InfrastructureError, SkvmError
+from skvm.evidence.record import Usage
 from skvm.files import replace_file
 
 if TYPE_CHECKING:
+    from skvm.compiler.contract import Counsel
     from skvm.llm.contract import PortSession, SpendLimit
     from skvm.llm.port import ModelPort
     from skvm.settings import Settings
 
 __all__ = [
     "ANSWER_TIMEOUT_S",
+    "DEFAULT_MODEL",
     "MAX_TRIES",
     "AnswerRecord",
     "RecordedCounsel",
     "answer_key",
     "answers_dir",
+    "cost_of",
+    "model_to_ask",
     "open_counsel",
 ]
 
@@ -42,8 +47,10 @@ ANSWER_TIMEOUT_S = 180.0
 MAX_ANSWER_TOKENS = 4096
 
 A = TypeVar("A", bound=BaseModel)
-AskFor = Callable[[str, type[Any], str], Awaitable[BaseModel]]
-"""Asks the model itself: prompt, form of the answer, system text."""
+AskFor = Callable[[str, type[Any], str], Awaitable[tuple[BaseModel, Usage]]]
+"""Asks the model itself: prompt, form of the answer, system text; gives the answer and what it cost."""
+DEFAULT_MODEL = "openrouter/anthropic/claude-sonnet-4.6"
+"""The compiler model where none is named and there is a key for this one."""
 
 
 class AnswerRecord(BaseModel):
@@ -100,6 +107,7 @@ class RecordedCounsel:
         self._ask_model = ask_model
         self._locked = dict(locked or {})
         self._used: dict[str, Any] = {}
+        self._usage = Usage()
 
     def begin(self, locked: Mapping[str, Any] | None = None) -> RecordedCounsel:
         """A counsel of the same model and record that has answered nothing yet.
@@ -113,6 +121,11 @@ class RecordedCounsel:
     def model(self) -> str:
         """Full model id."""
         return self._model
+
+    @property
+    def usage(self) -> Usage:
+        """What this counsel's questions cost; answers from the record cost nothing."""
+        return self._usage
 
     @property
     def answers(self) -> Mapping[str, Any]:
@@ -148,7 +161,8 @@ class RecordedCounsel:
                 f"{key[:12]} ({answer.__name__})",
                 help="compile once without --frozen, or with --compiler-model=none",
             )
-        said = await self._ask_model(prompt, answer, system)
+        said, spent = await self._ask_model(prompt, answer, system)
+        self._usage = self._usage + spent
         # What is given is what a later compile will read, to the byte.
         plain = json.loads(said.model_dump_json(by_alias=True))
         record = AnswerRecord(key=key, model=self._model, form=answer.__name__, answer=plain)
@@ -192,6 +206,24 @@ def _keep(path: Path, record: AnswerRecord) -> None:
 def _digest(value: Any) -> str:
     plain = json.dumps(value, ensure_ascii=True, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(plain.encode()).hexdigest()
+
+
+def model_to_ask(settings: Settings, named: str | None) -> str:
+    """The compiler model: the one named, else ``DEFAULT_MODEL`` if there is a key for it, else ``none``."""
+    if named:
+        return named
+    from skvm.llm.route import resolve_endpoint
+
+    try:
+        resolve_endpoint(settings, DEFAULT_MODEL)
+    except SkvmError:
+        return "none"
+    return DEFAULT_MODEL
+
+
+def cost_of(counsel: Counsel | None) -> float | None:
+    """Dollars a compile's questions cost; ``None`` where a price is unknown."""
+    return counsel.usage.cost_usd if isinstance(counsel, RecordedCounsel) else 0.0
 
 
 @asynccontextmanager
@@ -241,7 +273,7 @@ class _Asker:
         self._model = model
         self._timeout_s = timeout_s
 
-    async def ask(self, prompt: str, answer: type[Any], system: str) -> BaseModel:
+    async def ask(self, prompt: str, answer: type[Any], system: str) -> tuple[BaseModel, Usage]:
         """One question, at most ``MAX_TRIES`` requests; what was wrong with a try is told in the next."""
         from skvm.llm.contract import CallScope, DeadlineExceededError
         from skvm.llm.structured import StructuredAnswerError, ask
@@ -258,7 +290,7 @@ class _Asker:
                     max_tokens=MAX_ANSWER_TOKENS,
                     attempts=await _plain_tries(session, self._model),
                 )
-                return answered
+                return answered, session.usage
         except DeadlineExceededError as error:
             raise InfrastructureError(
                 f"{self._model} gave no answer within {self._timeout_s:g} s",

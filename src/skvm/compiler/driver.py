@@ -13,6 +13,7 @@ from skvm.compiler.acceptance import RECORD_NAME, Acceptance, acceptance_account
 from skvm.compiler.admission import admit_partial, admit_skill, admit_target
 from skvm.compiler.build import build_key, inputs_of, json_digest
 from skvm.compiler.contract import CompileOptions, Counsel, PassContext
+from skvm.compiler.counsel import cost_of
 from skvm.compiler.faults import SKV286
 from skvm.compiler.findings import SKV205, SKV256
 from skvm.compiler.lockfile import (
@@ -189,6 +190,7 @@ async def compile_skill(
         passes=chosen,
         started_at=started_at,
         duration_ms=(time.perf_counter() - started) * 1000,
+        cost_usd=cost_of(counsel),
     )
     findings = (*partial, *result.diagnostics, *_narrowed(result, profile), *_refused(acceptance))
     if not dry_run:

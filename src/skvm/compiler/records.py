@@ -73,6 +73,7 @@ def meta_record(
     passes: Sequence[RegisteredPass],
     started_at: datetime,
     duration_ms: float,
+    cost_usd: float | None = 0.0,
 ) -> bytes:
     """``meta.json``: the only file with times; it vouches for the proof, and for itself."""
     inputs = proof["build"]["inputs"]
@@ -83,7 +84,9 @@ def meta_record(
         "harness": inputs["harness"],
         "passes": [step.pass_id for step in result.steps],
         "passTag": "".join(f"p{number}" for number in sorted(registered.number for registered in passes)),
-        "costUsd": 0,
+        # The old key takes a number only; whether it is known stands beside it.
+        "costUsd": cost_usd or 0,
+        "usdKnown": cost_usd is not None,
         "durationMs": round(duration_ms, 3),
         "guardPassed": not any(step.dropped for step in result.steps),
         "buildKey": proof["build"]["key"],

@@ -9,7 +9,16 @@ from pathlib import Path
 import pytest
 from pydantic import BaseModel, Field
 
-from skvm.compiler.counsel import MAX_TRIES, RecordedCounsel, answer_key, answers_dir, open_counsel
+from skvm.compiler.counsel import (
+    DEFAULT_MODEL,
+    MAX_TRIES,
+    RecordedCounsel,
+    answer_key,
+    answers_dir,
+    cost_of,
+    model_to_ask,
+    open_counsel,
+)
 from skvm.errors import ConfigError, FindingsError, InfrastructureError
 from skvm.llm.contract import BudgetExceededError, SpendLimit
 from skvm.llm.fake import FakeAnswer, FakeServer
@@ -178,3 +187,29 @@ async def test_a_record_that_cannot_be_written(tmp_path: Path) -> None:
             assert counsel is not None
             with pytest.raises(InfrastructureError, match="cannot be"):
                 await counsel.ask("judge", Verdict)
+
+
+async def test_the_default_model_needs_a_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = settings_in(tmp_path)
+    assert model_to_ask(settings, None) == model_to_ask(settings, "") == "none"
+    assert model_to_ask(settings, "fake/m") == "fake/m"
+    monkeypatch.setenv("OPENROUTER_API_KEY", "k-0123456789")
+    assert model_to_ask(settings, None) == DEFAULT_MODEL
+    assert model_to_ask(settings, "none") == "none"
+
+
+async def test_what_was_asked_is_counted_once(tmp_path: Path) -> None:
+    async with FakeServer([FakeAnswer(GOOD, input_tokens=30, output_tokens=4)]) as server:
+        settings = settings_in(tmp_path, server)
+        async with open_counsel(settings, MODEL) as counsel:
+            assert counsel is not None
+            await counsel.ask("judge", Verdict)
+            await counsel.ask("judge", Verdict)
+            assert (counsel.usage.calls, counsel.usage.input_tokens, counsel.usage.output_tokens) == (
+                1,
+                30,
+                4,
+            )
+            # Nobody knows the price of this model, which is not the same as that it costs nothing.
+            assert cost_of(counsel) is None
+            assert cost_of(counsel.begin()) == cost_of(None) == 0

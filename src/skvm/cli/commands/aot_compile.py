@@ -40,9 +40,8 @@ if TYPE_CHECKING:
 @click.option(
     "--compiler-model",
     "--optimizer-model",
-    default="none",
-    show_default=True,
-    help="none: no model is asked.",
+    metavar="ID",
+    help="A model to ask; none compiles statically, as without a key for the default one.",
 )
 @click.option(
     "--accept",
@@ -75,12 +74,14 @@ def command(
     import anyio
 
     from skvm.cli.compile_jobs import run_jobs
+    from skvm.compiler.counsel import model_to_ask
     from skvm.evidence.sessions import recorded_session
 
     if options["list_passes"]:
         _list_passes(as_json=options["is_json"])
         return
     settings = settings_of(ctx)
+    options["compiler_model"] = model_to_ask(settings, options["compiler_model"])
     passes = checked_options(
         skills, models, adapters, passes=options["passes"], compiler_model=options["compiler_model"]
     )

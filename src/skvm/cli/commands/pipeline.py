@@ -28,9 +28,8 @@ if TYPE_CHECKING:
 @click.option(
     "--compiler-model",
     "--optimizer-model",
-    default="none",
-    show_default=True,
-    help="none: no model is asked.",
+    metavar="ID",
+    help="A model to ask; none compiles statically, as without a key for the default one.",
 )
 @click.option("--dry-run", is_flag=True, help="Write no variant.")
 @click.option(
@@ -53,9 +52,12 @@ def command(
     import anyio
 
     from skvm.cli.commands.aot_compile import checked_options, load
+    from skvm.compiler.counsel import model_to_ask
     from skvm.errors import UsageError
     from skvm.evidence.sessions import recorded_session
 
+    settings = settings_of(ctx)
+    options["compiler_model"] = model_to_ask(settings, options["compiler_model"])
     passes = checked_options(
         [skill] if skill else [],
         [model] if model else [],
@@ -68,7 +70,7 @@ def command(
     if skill is None or model is None:
         raise UsageError("--skill and --model are required")
     check_adapter_config([adapter], options["adapter_config"])
-    settings, loaded = settings_of(ctx), load(skill)
+    loaded = load(skill)
     with recorded_session(settings.logs_dir, "pipeline", models=[model], harness=[adapter], skill=[skill]):
         anyio.run(_run, settings, loaded, (model, adapter), passes, options)
 
@@ -88,11 +90,13 @@ async def _run(
     from skvm.compiler.counsel import open_counsel
     from skvm.compiler.driver import compile_skill
     from skvm.errors import InfrastructureError
+    from skvm.llm.contract import SpendLimit
 
     model, adapter = target
     profile = await _profile(settings, skill, model, adapter, options)
     try:
-        async with open_counsel(settings, options["compiler_model"]) as counsel:
+        limit = SpendLimit(max_usd=options["max_usd"], max_tokens=options["max_tokens"])
+        async with open_counsel(settings, options["compiler_model"], limit=limit) as counsel:
             with anyio.fail_after(options["timeout_ms"] / 1000):
                 result = await compile_skill(
                     skill,
