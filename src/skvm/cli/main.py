@@ -31,6 +31,7 @@ COMMANDS: dict[str, str] = {
     "aot-compile": "Compile skills for a target.",
     "verify": "Check the proof of a variant, or a lock, without a model.",
     "pipeline": "Profile if needed, then compile.",
+    "env": "Check what a skill needs of this machine, and bind what is missing.",
     "run": "Run one task once, grade it, record it.",
     "logs": "List and export recorded runs.",
     "config": "Ask an endpoint what it can do; show what is remembered.",

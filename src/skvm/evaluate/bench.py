@@ -18,6 +18,7 @@ from skvm.evidence.journal import Journal
 from skvm.evidence.record import RunRecord
 from skvm.evidence.redact import Redactor
 from skvm.harness.contract import Harness, SkillMode, TaskTool
+from skvm.harness.environment.bind import Bound
 from skvm.harness.hooks import Hooks
 from skvm.harness.permissions import Grant
 from skvm.harness.sandbox import Sandbox
@@ -66,6 +67,7 @@ class RunSpec:
         simulated: Whether the model is a simulated processor.
         site: Pages served to the agent at ``SITE_ORIGIN``, whatever the task says of the network. Where the
             cell has no loopback of its own, they are at another port, and the prompt says so.
+        environment: The private environment the agent's commands find first.
         tools: Tools of the task's own, for a harness with ``native-tools``.
         permissions: What the skill may touch, and whether a run is held to it or only told.
     """
@@ -88,6 +90,7 @@ class RunSpec:
     simulated: bool = False
     site: Site | None = None
     tools: Sequence[TaskTool] = ()
+    environment: Bound | None = None
     permissions: Grant | None = None
 
     @property

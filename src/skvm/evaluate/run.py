@@ -12,6 +12,7 @@ import json
 import secrets
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -210,7 +211,7 @@ class _Run:
         async with bench.port.session(scope, deadline_s=timeout_s) as session:
             try:
                 listen_port = None if spec.site is None else SITE_PORT
-                policy = Policy(work_dir=work, network=spec.task.network, listen_port=listen_port)
+                policy = _policy(spec, work, listen_port)
                 opening = open_on_demand if spec.site is None else _open_now
                 async with (
                     held_to(spec.permissions, policy, partial(opening, bench.sandbox), self.notes) as cell,
@@ -338,6 +339,15 @@ def _as_bytes(trajectory: Trajectory) -> bytes:
         # A prompt or a harness of others may hold what UTF-8 does not take.
         plain = trajectory.model_dump(mode="json", by_alias=True)
         return json.dumps(plain, ensure_ascii=False).encode("utf-8", "replace")
+
+
+def _policy(spec: RunSpec, work: Path, listen_port: int | None) -> Policy:
+    """What the agent's cell may touch; a bound environment comes first on its PATH."""
+    policy = Policy(work_dir=work, network=spec.task.network, listen_port=listen_port)
+    bound = spec.environment
+    if bound is None:
+        return policy
+    return replace(policy, read_only=(bound.folder,), path_prefix=bound.path_prefix, env=bound.env)
 
 
 def _delivery(spec: RunSpec) -> SkillDelivery | None:

@@ -43,6 +43,7 @@ __all__ = ["command"]
     type=click.Choice(["enforce", "report", "off"]),
     help="Hold the agent to the skill's permissions.json, or only tell; default: report for a variant.",
 )
+@click.option("--allow-missing", is_flag=True, help="Run even if the skill requires what is not there.")
 @click.option("--max-usd", type=click.FloatRange(min=0), help="Spend ceiling in dollars.")
 @click.option("--max-tokens", type=click.IntRange(min=1), help="Spend ceiling in tokens.")
 @click.option("--condition", metavar="NAME", help="Label of what is varied.")
@@ -98,11 +99,14 @@ def _spec(settings: Any, options: dict[str, Any]) -> RunSpec:
     path = find_task(options["task"], settings.data_dir)
     task = load_task(path)
     print_diagnostics([*read_task(path)[1], *check_criteria(task)], console=err)
-    skill = None
+    skill = environment = None
     if options["skill"]:
+        from skvm.cli.environments import bound_environment
         from skvm.skill.frontend import load_skill
 
         skill = load_skill(Path(options["skill"]).expanduser())
+        if skill.root is not None:
+            environment = bound_environment(settings, skill.root, allow_missing=options["allow_missing"])
     return RunSpec(
         task=task,
         model_id=options["model"],
@@ -116,6 +120,7 @@ def _spec(settings: Any, options: dict[str, Any]) -> RunSpec:
         seed=options["seed"],
         work_dir=Path(options["workdir"]).expanduser() if options["workdir"] else None,
         keep_work_dir=options["keep_workdir"],
+        environment=environment,
         permissions=_grant(skill, task, options["permissions"]),
     )
 
