@@ -28,7 +28,18 @@ HELD = {
     "gen.code.shell",
     "gen.code.sql",
     "gen.regex",
+    "reason.analysis",
+    "reason.arithmetic",
+    "reason.logic",
+    "reason.planning",
+    "reason.spatial",
+    "tool.browser",
+    "tool.call.batch",
+    "tool.call.format",
     "tool.exec",
+    "tool.file.read",
+    "tool.file.write",
+    "tool.web",
 }
 """Primitives without a violation; whoever brings another one there adds it."""
 

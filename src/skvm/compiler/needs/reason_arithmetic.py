@@ -9,7 +9,8 @@ from skvm.compiler.filling import computes
 from skvm.compiler.need import DETECTORS, Detector, Need, Reading
 from skvm.compiler.reading.commands import has_command
 from skvm.compiler.reading.computation import definition_in, level_of
-from skvm.compiler.reading.prose import BlockKind, Sentence
+from skvm.compiler.reading.prose import Sentence
+from skvm.compiler.reading.spotting import spotted, stems
 from skvm.target.contract import Level
 
 RULES = {
@@ -17,13 +18,11 @@ RULES = {
     Level.L2: "several operations in a row, or one over many numbers (discount then tax, total by group)",
     Level.L3: "compound quantities: powers, roots, results that feed further formulas",
 }
-_WORTH = re.compile(
-    r"[=%*×÷]|percent|comput|calculat|sum|total|averag|mean|median|multipl|divid|subtract|deduct|ratio|rate"
-    r"|margin|"
-    r"discount|tax|interest|work out|figure out|est|计算|求和|平均|百分比|合计|总计|折扣",
-    re.IGNORECASE,
+_STEMS = stems(
+    "=|percent|%|sum|total|averag|mean |means |median|minimum|maximum|largest|smallest|highest|lowest|ratio|"
+    "discount|margin|interest|growth|tax|vat|difference|variance|deviation|weighted|compound|revenue|balance|"
+    "markup| rate|multipl|divid|subtract|deduct|add up|计算|求和|求出|算出|平均|百分比|合计|总计|折扣"
 )
-
 _BY_CODE = re.compile(
     r"\b(?:awk|pipelines?|scripts?|quer(?:y|ies)|sql|functions?|programs?|one-liners?|code|pandas|macros?"
     r"|spreadsheet formulas?|select)\b|脚本|代码|查询语句|函数",
@@ -35,10 +34,7 @@ _BY_CODE = re.compile(
 def find(reading: Reading) -> Iterator[Need]:
     """Sentences that ask for a computation; code that does it, or a mere definition, asks none."""
     prose = reading.prose
-    for sentence in prose.sentences:
-        block = prose.blocks[sentence.block]
-        if block.kind in (BlockKind.HEADING, BlockKind.ROW) or not _WORTH.search(sentence.text):
-            continue
+    for sentence in spotted(prose, _STEMS):
         level = level_of(sentence.text)
         if level is None or has_command(prose, sentence) or _is_used_later(reading, sentence):
             continue

@@ -44,6 +44,9 @@ _BEST = re.compile(
     r"|最[大小多少高低]的?(?:方案|组合|安排))",
     re.IGNORECASE,
 )
+_BEST_STEMS = stems(
+    "optim|minimi|maximi|cheapest|best |most|least|lowest|highest|fewest|shortest|最|利润|成本"
+)
 _BOUND = re.compile(
     r"\b(?:over|above|more than|exceeds?|exceeding|at least|at most|below|under|less than)\s+"
     r"(?:[$€£¥]\s?)?\d|[<>≤≥]=?\s*\d",
@@ -96,8 +99,10 @@ def find(reading: Reading) -> Iterator[Need]:
         if _is_tree(prose, fence):
             yield Need(Level.L1, fence.span)
     yield from _rows(prose)
+    best = {sentence.span for sentence in spotted(prose, _BEST_STEMS)}
     for sentence in spotted(prose, _STEMS):
-        level = _level(prose, sentence)
+        is_best = sentence.span in best and _BEST.search(sentence.text) is not None
+        level = Level.L3 if is_best else _level(prose, sentence)
         if level is None or has_command(prose, sentence, _TESTS_ROWS):
             continue
         if level is Level.L1 and tests_rows(reading, sentence):
@@ -106,22 +111,24 @@ def find(reading: Reading) -> Iterator[Need]:
 
 
 def _rows(prose: Prose) -> Iterator[Need]:
-    """Tables whose first column is a case: their head, and every row that begins with a bound."""
+    """Heads of tables whose first column is a case, or one row of which begins with a bound."""
+    head: Block | None = None
     before: Block | None = None
     for block in prose.blocks:
         if block.kind is not BlockKind.ROW:
             continue
-        is_head = before is None or not _follows(prose, before, block)
-        before = block
         text = prose.text(block.span)
-        if (is_head and _CASE_COLUMN.match(text)) or _BOUND_CELL.match(text):
-            yield Need(Level.L1, block.span)
+        is_new = before is None or not _follows(prose, before, block)
+        if is_new:
+            head = block
+        before = block
+        if head is not None and ((is_new and _CASE_COLUMN.match(text)) or _BOUND_CELL.match(text)):
+            yield Need(Level.L1, head.span)
+            head = None
 
 
 def _level(prose: Prose, sentence: Sentence) -> Level | None:
     text = sentence.text
-    if _BEST.search(text):
-        return Level.L3
     if len(constraints_of(text)) > 1:
         return Level.L1 if are_checks(prose, sentence) else Level.L2
     is_bound = _BOUND.search(text) and _TEST.search(text)

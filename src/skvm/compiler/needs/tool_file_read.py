@@ -21,6 +21,11 @@ _STEMS = stems(
     "read|load|open|see |consult|refer|check|review|pars|inspect|look |scan|study|examine|follow|"
     "using|use |search|find|grep|per |读|阅|查|打开|参考|参见|参照|加载|详见|找"
 )
+_LARGE_STEMS = stems(
+    "large|huge|big|long|massive|kb|mb|gb|bytes|lines|兆|大文件|很大|过大|太大|不能整个|不要整个|万行"
+)
+_PLACE = re.compile(r"[\w`*}]\.\w|/|\.\w+`|files?\b|文件")
+"""A path or the word for files; quicker to look for than the reading."""
 _VERB = (
     r"(?:(?:re-?)?read|load|open|see|consult|refer to|reference|check|review|parse|inspect|look (?:in|at|up"
     r"|into|through)"
@@ -98,16 +103,18 @@ PRINTS = re.compile(r"\s*(?:\$\s+)?(?:grep|rg|sed -n|head|tail|awk)\b")
 def find(reading: Reading) -> Iterator[Need]:
     """Sentences that tell to read a file named by its path, or files spoken of before."""
     prose = reading.prose
+    large = {sentence.span for sentence in spotted(prose, _LARGE_STEMS)}
     for sentence in spotted(prose, _STEMS):
-        level = _level(prose, sentence)
+        if sentence.span in large and _is_part(sentence.text):
+            yield Need(Level.L2 if has_command(prose, sentence, PRINTS) else Level.L3, sentence.span)
+            continue
+        level = _level(prose, sentence) if _PLACE.search(sentence.text) else None
         if level is not None:
             yield Need(level, sentence.span)
 
 
 def _level(prose: Prose, sentence: Sentence) -> Level | None:
     text = sentence.text
-    if _is_part(text):
-        return Level.L2 if has_command(prose, sentence, PRINTS) else Level.L3
     read = _READ.search(text) or _READ_MANY.search(text)
     if read is None or _NOT_READ.search(text) or _NEVER.search(text):
         return None

@@ -47,6 +47,14 @@ _GET = re.compile(
     r"|(?:请求|调用|抓取|访问|获取)[^。；;\n]{0,30}(?:https?://|网页|接口|网址)",
     re.IGNORECASE,
 )
+_DOES = re.compile(
+    r"\b(?:(?:re-?)?fetch|web_?fetch|request|scrape|crawl|query|get|list|send|go|page|look|download"
+    r"|retrieve|pull|load|read|hit|call"
+    r"|access|search|browse|research|google|use|run|do|perform|conduct|post|put|patch|delete)\b"
+    r"|[请调抓访获搜联网查翻逐]",
+    re.IGNORECASE,
+)
+"""A verb of every request; quicker to look for than the request."""
 _NOT_DONE = re.compile(
     r"\b(?:do not|don['’]t|never|cannot|can['’]t|without|no|unless|instead of|falls? back to"
     r"|rather than)\b[^.;]{0,40}"
@@ -138,7 +146,7 @@ class _Service:
 
 def _level(prose: Prose, sentence: Sentence, is_service: _Service) -> Level | None:
     text = sentence.text
-    if _NOT_DONE.search(text):
+    if not _DOES.search(text) or _NOT_DONE.search(text):
         return None
     if _WEB_SEARCH.search(text):
         return Level.L1

@@ -59,6 +59,12 @@ _ASKS = re.compile(
     r"|计算(?!机)|求和|求出|算出|平均值|百分比|合计|总计|折扣",
     re.IGNORECASE,
 )
+_WORTH = re.compile(
+    rf"\b(?:{_QUANTITY}|multiply|divide|subtract|deduct|add up|sum up|total up)\b|\d\s?(?:%|percent)"
+    r"|计算|求和|求出|算出|平均值|百分比|合计|总计|折扣",
+    re.IGNORECASE,
+)
+"""What stands in every text that asks for a computation; quicker to look for than the asking."""
 _HARD = re.compile(
     r"\b(?:compound(?:ed|ing)?|standard deviation|variance|amorti[sz]\w+|net present value|NPV|IRR|"
     r"regression|correlation|CAGR|effective (?:annual )?rate|z-scores?|exponential|"
@@ -104,7 +110,7 @@ def level_of(text: str) -> Level | None:
     """
     formula = formula_in(text) if "=" in text else None
     linked = formulas_in(text) if "=" in text else ()
-    if formula is None and not linked and not _ASKS.search(text):
+    if formula is None and not linked and not (_WORTH.search(text) and _ASKS.search(text)):
         return None
     if _HARD.search(text) or any(has_power(found.expression) for found in linked):
         return Level.L3
