@@ -176,8 +176,8 @@ def shuffled() -> None:
         chance.shuffle(names)
         return names
 
-    os.listdir = list_names
-    os.scandir = lambda *args: Shuffled(scanning(*args))  # type: ignore[assignment,misc]
+    os.listdir = list_names  # type: ignore[assignment]
+    os.scandir = lambda *args: Shuffled(scanning(*args))  # type: ignore[assignment]
 
 
 def in_a_process(folder: Path, *, is_other: bool) -> dict[str, str]:
