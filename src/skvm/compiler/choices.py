@@ -129,7 +129,9 @@ def strongest(requirements: Iterable[Requirement]) -> list[Requirement]:
     return [best[primitive_id] for primitive_id in sorted(best)]
 
 
-def cheapest(choice: PathChoice, profile: Profile, skill: Skill, refused: Sequence[str]) -> int | None:
+def cheapest(
+    choice: PathChoice, profile: Profile, skill: Skill, refused: Mapping[str, Sequence[str]]
+) -> int | None:
     """The path to settle on; ``None`` where the current one will do or none of the others does.
 
     A path is feasible if the target holds all it needs, it names no refused dependency and the skill puts no
@@ -154,11 +156,21 @@ def cheapest(choice: PathChoice, profile: Profile, skill: Skill, refused: Sequen
     return min(found)[2] if found else None
 
 
-def needs_refused(option: PathOption, skill: Skill, refused: Sequence[str]) -> tuple[str, ...]:
-    """The refused dependencies (``type:name``) a path names."""
+def needs_refused(option: PathOption, skill: Skill, refused: Mapping[str, Sequence[str]]) -> tuple[str, ...]:
+    """The refused dependencies a path names.
+
+    Args:
+        option: The path.
+        skill: The skill.
+        refused: What each refused dependency (``type:name``) is called in a text.
+    """
     text = f"{option.name}\n{option.note or skill.text(option.span)}"
-    named = (item for item in sorted(refused) if _names(text, item.partition(":")[2]))
-    return tuple(item for item in named if item.partition(":")[2].lower() != option.without.lower())
+    absent = option.without.lower()
+    return tuple(
+        item
+        for item in sorted(refused)
+        if any(word.lower() != absent and _names(text, word) for word in refused[item])
+    )
 
 
 def _names(text: str, name: str) -> bool:

@@ -10,9 +10,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from skvm.compiler.choices import PathChoice, PathOption, cheapest, needs_refused
-from skvm.compiler.contract import Gap
+from skvm.compiler.contract import CompileOptions, Gap
+from skvm.compiler.dependencies.refusal import refused_dependencies
 from skvm.compiler.reading.alternatives import settle, settle_passage
 from skvm.diagnostics import Span
+from skvm.harness.environment.manifest import normal_name
 from skvm.skill.edit import Edit
 from skvm.skill.ir import Skill
 from skvm.target.contract import Level
@@ -42,7 +44,7 @@ def substitute(
     choices: Sequence[PathChoice],
     gaps: Sequence[Gap],
     profile: Profile,
-    refused: Sequence[str] = (),
+    options: CompileOptions,
 ) -> Substitution:
     """Settle every choice whose current path the target cannot go and another one it can.
 
@@ -51,8 +53,11 @@ def substitute(
         choices: What it leaves open.
         gaps: What the target lacks of it.
         profile: The target's.
-        refused: Dependencies that may not be bound, as ``type:name``.
+        options: Say which dependencies may not be bound.
     """
+    if not choices:
+        return Substitution()
+    refused = _refused_words(skill, options)
     edits: list[Edit] = []
     closed: list[Gap] = []
     for choice in choices:
@@ -64,6 +69,17 @@ def substitute(
         edits.append(_edit(skill, choice, taken, mine, needs_refused(choice.options[0], skill, refused)))
         closed += [gap for gap in mine if gap not in closed]
     return Substitution(tuple(edits), tuple(closed))
+
+
+def _refused_words(skill: Skill, options: CompileOptions) -> dict[str, tuple[str, ...]]:
+    """What each refused dependency is called in a text: by its name, and by what it is imported or run as."""
+    words = {item: {item.partition(":")[2]} for item in options.refused}
+    for found in refused_dependencies(skill, options):
+        for item, known in words.items():
+            kind, _, name = item.partition(":")
+            if found.key == f"{kind}:{normal_name(name, kind)}":
+                known |= {found.name, *found.python_modules, *found.commands}
+    return {item: tuple(sorted(known)) for item, known in words.items()}
 
 
 def _edit(skill: Skill, choice: PathChoice, taken: int, gaps: Sequence[Gap], refused: Sequence[str]) -> Edit:

@@ -160,6 +160,11 @@ def test_a_path_with_a_condition_is_not_chosen(tmp_path: Path) -> None:
             ("pip:pandas",),
             "either `pandas` or `polars`. Use `polars` here and skip `pandas`.",
         ),
+        (
+            "### Option A: X\n\n```python\nfrom PIL import Image\n```\n\n### Option B: Y\n\nSay y.\n",
+            ("pip:Pillow",),
+            "Use Option B here and skip Option A.",
+        ),
         ("Use either `pandas` or `polars`.\n", ("pip:polars",), ""),
         ("Use either `pandas` or `polars`.\n", ("pip:pandas", "pip:polars"), ""),
         ("Use either `pandas` or `polars`.\n", ("pip:panda",), ""),
@@ -184,8 +189,8 @@ def test_the_lowest_sum_of_levels_is_taken_then_the_shortest(tmp_path: Path) -> 
     )
     skill = make_skill(tmp_path, body)
     (choice,) = analyse(skill).choices
-    assert cheapest(choice, make_profile("L3", gen_code_python="L0"), skill, ()) == 3
-    assert cheapest(choice, make_profile("L3"), skill, ()) is None
+    assert cheapest(choice, make_profile("L3", gen_code_python="L0"), skill, {}) == 3
+    assert cheapest(choice, make_profile("L3"), skill, {}) is None
 
 
 def test_a_settled_choice_asks_nothing_of_what_is_skipped(tmp_path: Path) -> None:

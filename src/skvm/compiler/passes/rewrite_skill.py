@@ -40,7 +40,7 @@ class RewriteSkill:
         gaps = find_gaps(analysis.requirements, ctx.profile)
         ground = Ground(read(skill), ctx.profile)
         # A path that is not taken needs nothing lowered any more.
-        settled = substitute(skill, analysis.choices, gaps, ctx.profile, ctx.options.refused)
+        settled = substitute(skill, analysis.choices, gaps, ctx.profile, ctx.options)
         standing = [gap for gap in gaps if gap not in settled.closed]
         # What one command can do together must not be handed out command by command first.
         assembly = assemble([gap for gap in standing if not gap.requirement.by_model], ground)
