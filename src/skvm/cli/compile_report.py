@@ -40,6 +40,7 @@ def print_result(result: CompileResult, profile: Profile, *, explain: bool) -> N
         _print_passes(result)
         _print_diff(result)
     print_diagnostics(result.diagnostics)
+    _print_tokens(result, explain=explain)
     _print_end(result)
 
 
@@ -168,6 +169,24 @@ def _print_diff(result: CompileResult) -> None:
     for line in difflib.unified_diff(before, after, "original", "variant", lineterm=""):
         style = {"+": "green", "-": "red", "@": "cyan"}.get(line[:1], "dim")
         out.print(Text(line, style=style))
+
+
+def _print_tokens(result: CompileResult, *, explain: bool) -> None:
+    """Tokens before and after: with all reasons counted with the target's vocabulary, else estimated."""
+    from skvm.cli.console import out
+    from skvm.compiler.elimination.account import account_of
+    from skvm.llm.vocabulary import vocabulary_for
+    from skvm.settings import load_settings
+
+    if result.is_unchanged:
+        return
+    vocabulary = vocabulary_for(result.model, load_settings()) if explain else None
+    found = account_of(result.original, result.skill, result.proof["files"], vocabulary)
+    said = f"tokens given at once: {found.before} before, {found.after} after"
+    if found.with_every_file != found.after:
+        said += f", {found.with_every_file} with every added file"
+    how = "estimated" if vocabulary is None else f"counted with the vocabulary of {result.model}"
+    out.print(f"{said} ({how})", style="dim", highlight=False)
 
 
 def _print_end(result: CompileResult) -> None:

@@ -17,7 +17,7 @@ MAX_FILES = 12
 """The most files one skill is spread over."""
 LEAST_SKILL_TOKENS = 1000
 """Skills of fewer tokens stay as they are."""
-_LEAST_SAVING = 50
+_LEAST_SAVING = 45
 _LEAST_SHARE = 0.08
 _ENOUGH = (0.40, 0.40, 0.60, 0.60)
 _LEAST_LEFT = 600

@@ -19,10 +19,13 @@ __all__ = ["Outline", "Passage", "Stretch"]
 
 POINTER_TOKENS = 35
 """What a pointer costs at most, about."""
-LISTING_TOKENS = 95
+LISTING_TOKENS = 85
 """Shorter listings and tables stay."""
 _HEART_LISTING_TOKENS = 150
 _KEPT_SHARE = 0.5
+# A short section that is commands is what to do there, and no help with it.
+_COMMAND_SHARE = 0.8
+_COMMAND_TOKENS = 250
 _SECTION_TOKENS = 2500
 _BLANKS = 4
 _SHELL = frozenset({"bash", "sh", "shell", "zsh", "console", "powershell"})
@@ -156,10 +159,16 @@ class Outline:
         kept = self._kept(index, inside)
         stays = sum(self.layout.tokens.of(piece.span) for stretch in kept for piece in stretch.pieces)
         saving = cost - stays - POINTER_TOKENS
-        if stays > _KEPT_SHARE * cost:
+        is_commands = self._commands(pieces) > _COMMAND_SHARE * cost
+        if stays > _KEPT_SHARE * cost or (is_commands and cost < _COMMAND_TOKENS and role is not Role.HELP):
             return None
         has_procedure = any(found.span.overlaps(body) for found in self._procedures)
         return Passage(body, index, role, pieces, kept, saving, True, has_procedure)
+
+    def _commands(self, pieces: Sequence[Piece]) -> int:
+        """Tokens of commands among some pieces."""
+        fenced = (piece for piece in pieces if piece.fence is not None and piece.fence.language in _SHELL)
+        return sum(self.layout.tokens.of(piece.span) for piece in fenced)
 
     def _is_help_for_steps(self, heading: Heading) -> bool:
         """Whether a section among the steps is itself none, but help by its own title."""

@@ -114,12 +114,20 @@ def second_copies(layout: Layout, taken: Sequence[Span]) -> list[Repetition]:
     return found
 
 
+def _is_alone(layout: Layout, piece: Piece) -> bool:
+    """Whether nothing else stands right below its heading."""
+    at = layout.pieces.index(piece)
+    here = layout.prose.heading_of(piece.span.start)
+    near = layout.pieces[max(0, at - 1) : at] + layout.pieces[at + 1 : at + 2]
+    return not any(layout.prose.heading_of(other.span.start) == here for other in near)
+
+
 def _copy(layout: Layout, piece: Piece, above: Heading, cost: int) -> Repetition | None:
     text = layout.skill.text(piece.span)
     title = bare_title(above.title)
     new_text = ""
     if piece.kind is PieceKind.PARAGRAPH:
-        if piece.leads or len(text) < _COPY_CHARS:
+        if piece.leads or len(text) < _COPY_CHARS or _is_alone(layout, piece):
             return None
     else:
         what = "table" if piece.kind is PieceKind.TABLE else "listing"
