@@ -98,6 +98,9 @@ def _call(step: SkillStep) -> str:
     if commands:
         return ", ".join(f"run `{' '.join(command.split())}`" for command in commands)
     effects = step.effects
+    if any("*" in name and name != "*" for name in (*effects.reads, *effects.writes)):
+        # What the name is, the text must say.
+        return f"“{step.title[:60]}”"
     if step.kind is StepKind.WRITE and effects.writes:
         return "write " + ", ".join(f"`{name}`" for name in effects.writes if ":" not in name)
     files = [name for name in effects.reads if ":" not in name and name != "*"]

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from skvm.diagnostics import Rule, Severity, rule
 
-__all__ = ["CHECKS", "Check"]
+__all__ = ["CHECKS", "SKV172", "Check", "mask_secrets"]
 
 SKV171 = rule(
     "SKV171",
@@ -201,6 +201,23 @@ _PASTE_SITES = (
     r"controlc\.com|termbin\.com|ix\.io)"
 )
 
+_SECRET = re.compile(
+    r"\b(?:AKIA[0-9A-Z]{16}|gh[po]_[A-Za-z0-9]{36}|github_pat_[A-Za-z0-9_]{60,}|sk-(?:ant-|"
+    r"proj-|or-v1-)?[A-Za-z0-9_-]{32,}|"
+    r"xox[baprs]-[0-9]{6,}-[A-Za-z0-9-]{10,}|AIza[0-9A-Za-z_-]{35}|glpat-[A-Za-z0-9_-]{20}|"
+    r"npm_[A-Za-z0-9]{36}|"
+    r"SG\.[A-Za-z0-9_-]{22}\.[A-Za-z0-9_-]{43}|[sr]k_live_[A-Za-z0-9]{24,}|hf_[A-Za-z0-9]{34}|"
+    r"AGE-SECRET-KEY-1[0-9A-Z]{50,}|"
+    r"eyJ[A-Za-z0-9_-]{20,}\.eyJ[A-Za-z0-9_-]{20,}\.[A-Za-z0-9_-]{20,})\b"
+    r"|-----BEGIN (?:RSA |EC |DSA |OPENSSH |PGP )?PRIVATE KEY(?: BLOCK)?-----"
+)
+
+
+def mask_secrets(text: str) -> str:
+    """A text in which every secret is dots but for its first four characters; as long as before."""
+    return _SECRET.sub(lambda match: match[0][:4] + "•" * (len(match[0]) - 4), text)
+
+
 CHECKS: tuple[Check, ...] = (
     Check(
         SKV171,
@@ -235,16 +252,7 @@ CHECKS: tuple[Check, ...] = (
             "AGE-SECRET",
             "hf_",
         ),
-        re.compile(
-            r"\b(?:AKIA[0-9A-Z]{16}|gh[po]_[A-Za-z0-9]{36}|github_pat_[A-Za-z0-9_]{60,}|sk-(?:ant-|"
-            r"proj-|or-v1-)?[A-Za-z0-9_-]{32,}|"
-            r"xox[baprs]-[0-9]{6,}-[A-Za-z0-9-]{10,}|AIza[0-9A-Za-z_-]{35}|glpat-[A-Za-z0-9_-]{20}|"
-            r"npm_[A-Za-z0-9]{36}|"
-            r"SG\.[A-Za-z0-9_-]{22}\.[A-Za-z0-9_-]{43}|[sr]k_live_[A-Za-z0-9]{24,}|hf_[A-Za-z0-9]{34}|"
-            r"AGE-SECRET-KEY-1[0-9A-Z]{50,}|"
-            r"eyJ[A-Za-z0-9_-]{20,}\.eyJ[A-Za-z0-9_-]{20,}\.[A-Za-z0-9_-]{20,})\b"
-            r"|-----BEGIN (?:RSA |EC |DSA |OPENSSH |PGP )?PRIVATE KEY(?: BLOCK)?-----"
-        ),
+        _SECRET,
         lambda match: f"what looks like a secret: {_masked(match[0])}",
         _is_shown_key,
     ),

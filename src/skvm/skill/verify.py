@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import PurePath
 
 from skvm.diagnostics import Diagnostic, Severity, Span, rule
+from skvm.skill.dangers import SKV172, mask_secrets
 from skvm.skill.decoding import first_invalid_byte
 from skvm.skill.emit import resource_bytes
 from skvm.skill.fields import check_fields
@@ -93,6 +94,9 @@ def verify_skill(skill: Skill, path: PurePath | str = "") -> tuple[Diagnostic, .
     check_targets(skill, findings, resource_bytes)
     check_security(skill, findings, resource_bytes)
     found = sort_diagnostics([*skill.diagnostics, *findings.all()])
+    if any(item.code == SKV172.code for item in found):
+        # The line of a finding is shown as it stands, and a secret may stand in it.
+        found = tuple(replace(item, text=mask_secrets(item.text)) for item in found)
     skill_file = PurePath(path or "SKILL.md")
     return tuple(
         replace(item, path=str(skill_file.parent / item.path if item.path else skill_file)) for item in found

@@ -152,6 +152,23 @@ def test_the_pass_hints_and_keeps_the_text(tmp_path: Path) -> None:
     assert made.endswith(edit.new_text.encode())
 
 
+def test_no_hint_for_a_target_that_cannot_batch(tmp_path: Path) -> None:
+    async def run() -> PassResult:
+        ctx = PassContext(MODEL, HARNESS, make_profile("L2", tool_call_batch="L0"))
+        return await ExtractParallelism().apply(make_skill(tmp_path, READS), ctx)
+
+    result = anyio.run(run)
+    assert result.edits == ()
+    assert json.loads(result.records["plan.json"])["groups"]
+
+
+def test_a_name_the_shell_takes_apart_stays_a_variable(tmp_path: Path) -> None:
+    body = '# Batch\n\n```bash\nfor f in *.md; do\n  cp "$f" "${f%.md}.bak"\ndone\n```\n'
+    group = planned(tmp_path, body).groups[0]
+    assert group.items is not None
+    assert group.items.command == 'f=\'{item}\'; cp "$f" "${f%.md}.bak"'
+
+
 def test_no_group_no_hint(tmp_path: Path) -> None:
     result = applied(make_skill(tmp_path, "# Flow\n\n1. Explore.\n2. Build.\n"))
     assert result.edits == ()
@@ -220,6 +237,7 @@ class Says:
     """A counsel with one answer."""
 
     model = "test/one"
+    answers: Mapping[str, Any] = {}
 
     def __init__(self, answer: Mapping[str, Any]) -> None:
         self.answer = answer

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 import anyio
 import pytest
@@ -38,7 +39,7 @@ def grant(
     hosts: Sequence[str] = (),
     files: Sequence[str] = (),
 ) -> Grant:
-    network = "any" if "*" in hosts else "listed" if hosts else "none"
+    network: Literal["none", "listed", "any"] = "any" if "*" in hosts else "listed" if hosts else "none"
     permissions = Permissions(
         skill="s", write=named(*write), commands=named(*commands), hosts=named(*hosts), network=network
     )

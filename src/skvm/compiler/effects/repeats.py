@@ -15,7 +15,7 @@ from skvm.compiler.effects.model import Action, Effects, Repetition
 from skvm.compiler.effects.python_effects import called, iter_loops, parse_python
 from skvm.compiler.effects.python_names import KNOWN, NETWORK
 from skvm.compiler.effects.resources import touches_same
-from skvm.compiler.effects.shell_effects import Interpret, shell_effects, shell_loops
+from skvm.compiler.effects.shell_effects import Interpret, ShellLoop, shell_effects, shell_loops
 from skvm.compiler.effects.words import AT_ONCE, IN_TURN
 from skvm.diagnostics import Span
 
@@ -48,9 +48,6 @@ def shell_repetitions(code: str, at: int, interpret: Interpret) -> list[Repetiti
             continue
         calls = [item for item in commands if item.command.words[0] not in {"echo", "printf"}]
         span = Span(at + loop.span.start, at + loop.span.end)
-        single = (
-            body.encode()[calls[0].command.span.start : calls[0].command.span.end].decode() if calls else ""
-        )
         items = tuple(loop.over.split()) if all(map(_SIMPLE.match, loop.over.split())) else ()
         if len(items) > _MAX_ITEMS or not calls:
             continue
@@ -63,10 +60,23 @@ def shell_repetitions(code: str, at: int, interpret: Interpret) -> list[Repetiti
                 "every round of the loop works on its own item",
                 items if kind == "list" else (),
                 loop.variable,
-                single.replace(_ITEM, "{item}") if len(calls) == 1 else None,
+                _for_one(loop, len(calls), [item.command.span for item in commands]),
             )
         )
     return found
+
+
+def _for_one(loop: ShellLoop, count: int, spans: Sequence[Span]) -> str | None:
+    """The command for one item, ``{item}`` in its place; ``None`` where a round is more than one."""
+    lines = [line.strip() for line in re.split(r"[;\n]", loop.body) if line.strip()]
+    lines = [line for line in lines if not line.startswith(("echo ", "printf ", "#"))]
+    if count != 1 or len(lines) != 1 or not spans:
+        return None
+    plain = re.compile(rf"\$(?:{loop.variable}\b|\{{{loop.variable}\}})")
+    if f"${{{loop.variable}" not in plain.sub("", lines[0]):
+        return plain.sub("{item}", lines[0])
+    # The shell takes the name apart, so it must be a variable there.
+    return f"{loop.variable}='{{item}}'; {lines[0]}"
 
 
 def _apart(parts: Sequence[Effects]) -> bool:

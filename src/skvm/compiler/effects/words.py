@@ -154,13 +154,22 @@ _COMES_FROM = re.compile(
 )
 
 
+_TWO_FILES = re.compile(r"[\w-]+\.\w{1,5}(?:/[\w-]+\.\w{1,5})+\Z")
+
+
+def _alternatives(name: str) -> list[str]:
+    """The files of ``package.json/composer.json``; else the one file."""
+    return name.split("/") if _TWO_FILES.match(name) else [name]
+
+
 def _files(text: str) -> list[tuple[str, int]]:
     """The names of files in a sentence with where they stand."""
     found: dict[int, str] = {}
     if "`" in text:
         for code in CODE.finditer(text):
             if " " not in code[1].strip() and is_path(code[1].strip()):
-                found[code.start()] = path_name(code[1])
+                for at, name in enumerate(_alternatives(code[1].strip())):
+                    found[code.start() + at] = path_name(name)
     if "." in text:
         for name in FILE.finditer(text):
             is_product = name[1].endswith(".js") and name[1][0].isupper()

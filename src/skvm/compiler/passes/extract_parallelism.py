@@ -12,6 +12,7 @@ from skvm.compiler.variant import json_bytes
 from skvm.diagnostics import Span
 from skvm.skill.edit import Edit
 from skvm.skill.ir import Skill
+from skvm.target.profile import Profile
 
 __all__ = ["ExtractParallelism"]
 
@@ -45,7 +46,7 @@ class ExtractParallelism:
         if graph := mermaid_of(dag):
             records["workflow-dag.md"] = graph.encode()
         return PassResult(
-            edits=tuple(_hint(skill, plan)),
+            edits=tuple(_hint(skill, plan)) if _can_batch(ctx.profile) else (),
             artifacts={"dag": dag},
             diagnostics=diagnostics,
             records=records,
@@ -56,9 +57,15 @@ class ExtractParallelism:
         return bool(_hint(skill, plan))
 
 
+def _can_batch(profile: Profile | None) -> bool:
+    """Whether a hint to call at once can help: not a target measured to be unable to."""
+    held = profile.level_of("tool.call.batch") if profile is not None else None
+    return held is None or held.rank > 0
+
+
 def _hint(skill: Skill, plan: Plan) -> list[Edit]:
     """One insertion at the end: a line for each group whose batch can be named exactly."""
-    told = [group for group in plan.groups if _is_exact(plan, group)][:_MAX_HINTS]
+    told = _told(plan)[:_MAX_HINTS]
     if not told:
         return []
     lines = [_line(plan, group) for group in told]
@@ -75,6 +82,17 @@ def _hint(skill: Skill, plan: Plan) -> list[Edit]:
     ]
 
 
+def _told(plan: Plan) -> list[Group]:
+    """The groups worth a line: their calls can be named, and no line before names them."""
+    found: list[Group] = []
+    named: set[str] = set()
+    for group in plan.groups:
+        if _is_exact(group) and not named & set(group.steps):
+            found.append(group)
+            named.update(group.steps)
+    return found
+
+
 def _line(plan: Plan, group: Group) -> str:
     titles = {step.id: step.description for step in plan.steps}
     if len(group.steps) == 1:
@@ -84,7 +102,7 @@ def _line(plan: Plan, group: Group) -> str:
     return f"**Can go at once ({_NAMES[group.type]})** — {where}: {group.mechanism}."
 
 
-def _is_exact(plan: Plan, group: Group) -> bool:
+def _is_exact(group: Group) -> bool:
     """Whether a group says what to call: commands or files for each member, and enough of them to matter."""
     if len(group.mechanism) > _MAX_HINT_CHARS:
         return False
