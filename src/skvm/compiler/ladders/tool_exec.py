@@ -11,7 +11,7 @@ from skvm.compiler.reading.bundle import BundleScript
 from skvm.compiler.reading.chains import is_said_chain, is_unbroken
 from skvm.compiler.reading.commands import PLACEHOLDER, command_lines
 from skvm.compiler.reading.prose import BlockKind, Sentence
-from skvm.compiler.reading.script_use import script_runs
+from skvm.compiler.reading.script_use import script_runs, shown_commands
 from skvm.compiler.reading.shell import read_shell
 from skvm.diagnostics import Span
 from skvm.skill.edit import Edit
@@ -125,9 +125,9 @@ def _named(gap: Gap, ground: Ground) -> list[Edit]:
     run = next((run for run in script_runs(ground.reading.prose) if run.sentence.span == sentence.span), None)
     script = ground.reading.bundle.find(run.name) if run else _only_script(sentence, ground)
     words = _exact(script, sentence, ground) if script else None
-    shown = next((line for line in run.shown if _is_shown_whole(line)), None) if run else None
-    if words is None and shown is not None:
-        words = f"Its command line looks like this: `{shown}`."
+    if words is None and run is not None:
+        shown = next(filter(_is_shown_whole, shown_commands(ground.reading.prose, run.name)), None)
+        words = f"Its command line looks like this: `{shown}`." if shown else None
     if words is None:
         return []
     end = gap.requirement.span.end

@@ -6,6 +6,7 @@ import ast
 import re
 import warnings
 from dataclasses import dataclass
+from functools import lru_cache
 
 __all__ = ["Argument", "arguments_of"]
 
@@ -44,6 +45,7 @@ class Argument:
         return f"{self.option} {value}" if self.takes_value else self.option
 
 
+@lru_cache(maxsize=256)
 def arguments_of(code: str, language: str) -> tuple[Argument, ...] | None:
     """What has to be given; ``None`` where the code cannot be read or decides by more than that."""
     if len(code) > _MAX_CHARS:

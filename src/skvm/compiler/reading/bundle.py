@@ -69,27 +69,56 @@ _NOT_CODE = frozenset({"sql", "html", ""})
 
 @dataclass(frozen=True, slots=True)
 class BundleScript:
-    """A text file of the bundle that holds code.
+    """A text file of the bundle that holds code; what is in it is read when asked for.
 
     Args:
         path: Its path in the bundle.
         language: ``python``, ``javascript`` (TypeScript too), ``shell``, ``sql``, ``html`` or another.
         text: All of it; line ends as they are.
-        standard: Modules it imports that come with the language.
-        third_party: Those that do not, without the modules of the bundle itself.
-        is_program: Whether running it does something.
-        is_open: Whether it says that a part of it is still to be written.
-        arguments: What it takes on the command line, in order; ``None`` where that could not be read.
+        own: Names a file of the bundle may import another one by.
     """
 
     path: str
     language: str
     text: str
-    standard: tuple[str, ...] = ()
-    third_party: tuple[str, ...] = ()
-    is_program: bool = False
-    is_open: bool = False
-    arguments: tuple[Argument, ...] | None = None
+    own: frozenset[str] = frozenset()
+
+    @property
+    def standard(self) -> tuple[str, ...]:
+        """Modules it imports that come with the language."""
+        return self._modules[0]
+
+    @property
+    def third_party(self) -> tuple[str, ...]:
+        """Modules it imports that do not, without those of the bundle itself."""
+        return tuple(name for name in self._modules[1] if name not in self.own)
+
+    @property
+    def _modules(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        if self.language == "python":
+            python = read_python(self.text)
+            return python.standard, python.third_party
+        if self.language == "javascript":
+            javascript = read_javascript(self.text)
+            return javascript.standard, javascript.third_party
+        return (), ()
+
+    @property
+    def is_program(self) -> bool:
+        """Whether running it does something."""
+        if self.language == "python":
+            return "__main__" in self.text or read_python(self.text).is_program
+        return self.language not in _NOT_CODE
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it says that a part of it is still to be written."""
+        return _OPEN.search(self.text) is not None
+
+    @property
+    def arguments(self) -> tuple[Argument, ...] | None:
+        """What it takes on the command line, in order; ``None`` where that could not be read."""
+        return arguments_of(self.text, self.language) if self.is_program else None
 
     @property
     def interpreter(self) -> str:
@@ -102,9 +131,10 @@ class BundleScript:
     @property
     def command(self) -> str | None:
         """The command line that runs it, ``<name>`` for what has to be put in; ``None`` if not known."""
-        if not self.interpreter or self.arguments is None or not self.is_program:
+        arguments = self.arguments if self.interpreter else None
+        if arguments is None:
             return None
-        return " ".join((self.interpreter, self.path, *(part.usage for part in self.arguments)))
+        return " ".join((self.interpreter, self.path, *(part.usage for part in arguments)))
 
 
 _cache: OrderedDict[tuple[str, str], BundleScript] = OrderedDict()
@@ -175,9 +205,8 @@ class Bundle:
                 _cache.popitem(last=False)
         if not script.language:
             return None
-        own = self.own_modules() if script.third_party else frozenset()
-        third_party = tuple(name for name in script.third_party if name not in own)
-        return replace(script, path=resource.path, third_party=third_party)
+        own = self.own_modules() if script.language == "python" else frozenset()
+        return replace(script, path=resource.path, own=own)
 
     def own_modules(self) -> frozenset[str]:
         """Names a file of the bundle may import another one by."""
@@ -188,24 +217,4 @@ class Bundle:
 def _read_text(text: str, suffix: str) -> BundleScript:
     shebang = _SHEBANG.match(text)
     by_line = _SHEBANG_LANGUAGES.get(shebang.group(1), shebang.group(1)) if shebang else ""
-    language = LANGUAGES.get(suffix, "") or by_line
-    standard: tuple[str, ...] = ()
-    third_party: tuple[str, ...] = ()
-    is_program = language not in _NOT_CODE
-    if language == "python":
-        python = read_python(text)
-        standard, third_party = python.standard, python.third_party
-        is_program = "__main__" in text or python.is_program
-    elif language == "javascript":
-        javascript = read_javascript(text)
-        standard, third_party = javascript.standard, javascript.third_party
-    return BundleScript(
-        "",
-        language,
-        text,
-        standard,
-        third_party,
-        is_program,
-        _OPEN.search(text) is not None,
-        arguments_of(text, language) if is_program else None,
-    )
+    return BundleScript("", LANGUAGES.get(suffix, "") or by_line, text)

@@ -32,6 +32,11 @@ _LISTS = re.compile(
 )
 _MARKED = re.compile(r"(?<!<)<[A-Za-z][\w |./-]*>|\[--?[\w -]+\]")
 """Marks of what is put in or left out, which a shell would take for redirections."""
+_MAY_LEAVE = re.compile(
+    r"=\"?(?:\$\(|`)|>|\s-(?:o|O|of|l|t|cf|czf|czvf|cvf)\s|--(?:out|dest|log-dir|save|target|tag)|\bof=|"
+    r"\b(?:mkdir|touch|cp|mv|tee|ln|clone|venv|cf|czf|cvf|czvf)\b|\bgit\s+add\b"
+)
+"""What a command that leaves something has in it; without it the code need not be parsed."""
 _MAX_CHARS = 20_000
 
 
@@ -48,6 +53,8 @@ def is_chain(code: str, lead: str) -> bool:
     if len(code) > _MAX_CHARS or "\n" not in code.strip():
         return False
     code = _MARKED.sub("PUT-IN", code)
+    if not is_said_chain(lead) and not _MAY_LEAVE.search(code):
+        return False
     shell = read_shell(code)
     commands = [command for command in shell.commands if not command.is_nested]
     lines = sorted({_line(code, command) for command in commands})

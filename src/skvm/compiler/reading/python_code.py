@@ -14,6 +14,8 @@ from skvm.compiler.reading.commands import PLACEHOLDER
 
 __all__ = ["PythonCode", "is_python", "read_python"]
 
+_BUILT_IN = frozenset({*dir(builtins), "__name__", "__file__"})
+_STANDARD = sys.stdlib_module_names | {"__future__"}
 _IMPORT = re.compile(r"^\s*(?:>>>\s*)?(?:from\s+([A-Za-z_]\w*)|import\s+([A-Za-z_]\w*))", re.MULTILINE)
 
 
@@ -47,22 +49,54 @@ def read_python(code: str) -> PythonCode:
     """Read a piece of code; one that does not parse is read line by line."""
     tree = _parse(code)
     if tree is None:
-        modules = {found.group(1) or found.group(2) for found in _IMPORT.finditer(code)}
-    else:
-        modules = set()
-        for node in ast.walk(tree):
-            if isinstance(node, ast.Import):
-                modules.update(alias.name.split(".")[0] for alias in node.names)
-            elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-                modules.add(node.module.split(".")[0])
-    standard = sys.stdlib_module_names | {"__future__"}
+        found = {name.group(1) or name.group(2) for name in _IMPORT.finditer(code)}
+        return PythonCode(tuple(sorted(found - _STANDARD)), tuple(sorted(found & _STANDARD)), False)
+    names = _Names()
+    for node in ast.walk(tree):
+        names.note(node)
+    is_whole = not names.is_open and not names.read - names.bound and not PLACEHOLDER.search(code)
     return PythonCode(
-        tuple(sorted(modules - standard)),
-        tuple(sorted(modules & standard)),
-        tree is not None and _acts(tree) and not PLACEHOLDER.search(code),
-        tree is not None and _is_whole(tree) and not PLACEHOLDER.search(code),
-        tree is not None and all(_is_foreign_call(node) for node in tree.body),
+        tuple(sorted(names.modules - _STANDARD)),
+        tuple(sorted(names.modules & _STANDARD)),
+        is_whole and _acts(tree),
+        is_whole,
+        all(_is_foreign_call(node) for node in tree.body),
     )
+
+
+class _Names:
+    """What the nodes of a module import, read and bind; a star import may bind anything, so it counts."""
+
+    def __init__(self) -> None:
+        self.modules: set[str] = set()
+        self.bound: set[str] = set(_BUILT_IN)
+        self.read: set[str] = set()
+        self.is_open = False
+
+    def note(self, node: ast.AST) -> None:
+        """Take account of one node."""
+        if isinstance(node, ast.Name):
+            (self.read if isinstance(node.ctx, ast.Load) else self.bound).add(node.id)
+        elif isinstance(node, ast.Constant):
+            self.is_open = self.is_open or node.value is Ellipsis
+        elif isinstance(node, ast.Import):
+            self.modules.update(alias.name.split(".")[0] for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            if node.module and not node.level:
+                self.modules.add(node.module.split(".")[0])
+        else:
+            self._bind(node)
+
+    def _bind(self, node: ast.AST) -> None:
+        if isinstance(node, ast.alias):
+            self.is_open = self.is_open or node.name == "*"
+            self.bound.add(node.asname or node.name.split(".")[0])
+        elif isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+            self.bound.add(node.name)
+        elif isinstance(node, ast.arg):
+            self.bound.add(node.arg)
+        elif isinstance(node, ast.ExceptHandler) and node.name:
+            self.bound.add(node.name)
 
 
 def _is_foreign_call(node: ast.stmt) -> bool:
@@ -85,7 +119,7 @@ def _parse(code: str) -> ast.Module | None:
 
 
 def _acts(tree: ast.Module) -> bool:
-    """Whether running the module does something and needs nothing that is not in it."""
+    """Whether running the module does something."""
     defines = (
         ast.FunctionDef,
         ast.AsyncFunctionDef,
@@ -95,39 +129,8 @@ def _acts(tree: ast.Module) -> bool:
         ast.Assign,
         ast.AnnAssign,
     )
-    acts = any(
+    return any(
         not isinstance(node, defines)
         and not (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant))
         for node in tree.body
     )
-    return acts and _is_whole(tree)
-
-
-def _is_whole(tree: ast.Module) -> bool:
-    """Whether nothing in it is left out and no name comes from elsewhere."""
-    left_open = any(isinstance(node, ast.expr) and _is_ellipsis(node) for node in ast.walk(tree))
-    return not left_open and not _unbound(tree)
-
-
-def _unbound(tree: ast.Module) -> set[str]:
-    """Names that are read and bound nowhere in the module; a star import may bind anything, so it counts."""
-    bound = {*dir(builtins), "__name__", "__file__"}
-    read: set[str] = set()
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Name):
-            (read if isinstance(node.ctx, ast.Load) else bound).add(node.id)
-        elif isinstance(node, ast.alias):
-            if node.name == "*":
-                return {"*"}
-            bound.add(node.asname or node.name.split(".")[0])
-        elif isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
-            bound.add(node.name)
-        elif isinstance(node, ast.arg):
-            bound.add(node.arg)
-        elif isinstance(node, ast.ExceptHandler) and node.name:
-            bound.add(node.name)
-    return read - bound
-
-
-def _is_ellipsis(node: ast.expr) -> bool:
-    return isinstance(node, ast.Constant) and node.value is Ellipsis

@@ -11,7 +11,7 @@ from skvm.compiler.reading.mentions import sentences_with
 from skvm.compiler.reading.names import CODE
 from skvm.compiler.reading.prose import Prose, Sentence
 
-__all__ = ["ScriptRun", "is_forbidden", "script_changes", "script_runs"]
+__all__ = ["ScriptRun", "is_forbidden", "script_changes", "script_runs", "shown_commands"]
 
 _PATH = r"(?<![\w/.-])((?:(?:\.{0,2}/|\{\w+\}/|\$\{?\w+\}?/|<[\w -]+>/)?(?:[\w.-]+/)*)[\w-][\w.-]*\.(?:"
 _ENDINGS = r"py|sh|bash|m?js|cjs|ts|rb|pl|R"
@@ -51,13 +51,11 @@ class ScriptRun:
         sentence: Where.
         name: The script as written.
         has_inputs: Whether it speaks of what the script is given.
-        shown: The command lines of the script the skill shows anywhere, without those that repeat.
     """
 
     sentence: Sentence
     name: str
     has_inputs: bool
-    shown: tuple[str, ...]
 
 
 def is_forbidden(text: str) -> bool:
@@ -67,7 +65,6 @@ def is_forbidden(text: str) -> bool:
 
 def script_runs(prose: Prose) -> Iterator[ScriptRun]:
     """Every sentence that tells to run a script by its name, without being the command itself."""
-    whole = ""
     for sentence in sentences_with(prose, _MENTIONS):
         found = _SCRIPT.search(sentence.text)
         if not found:
@@ -79,16 +76,14 @@ def script_runs(prose: Prose) -> Iterator[ScriptRun]:
         is_soft = _SOFT.fullmatch(verb.group()) is not None
         if is_soft and not ("script" in sentence.text.lower() or "/" in found.group(1) or "`" in before[-2:]):
             continue
-        name = found.group(1)
-        whole = whole or prose.skill.text()
-        base = re.escape(name.rsplit("/", 1)[-1])
-        lines = re.findall(
-            rf"(?:\b(?:python3?|node|bash|sh|uv run)[ ]+|\./)\S*{base}\b[^`\n#|"
-            rf"&;]*",
-            whole,
-        )
-        shown = tuple(dict.fromkeys(line.strip() for line in lines))
-        yield ScriptRun(sentence, name, _INPUTS.search(behind) is not None, shown)
+        yield ScriptRun(sentence, found.group(1), _INPUTS.search(behind) is not None)
+
+
+def shown_commands(prose: Prose, name: str) -> tuple[str, ...]:
+    """The command lines of a script a skill shows anywhere, each once."""
+    base = re.escape(name.rsplit("/", 1)[-1])
+    line = rf"(?:\b(?:python3?|node|bash|sh|uv run)[ ]+|\./)\S*{base}\b[^`\n#|&;]*"
+    return tuple(dict.fromkeys(found.strip() for found in re.findall(line, prose.skill.text())))
 
 
 def script_changes(prose: Prose, bundle: Bundle, language: str) -> Iterator[tuple[Sentence, BundleScript]]:
@@ -97,14 +92,12 @@ def script_changes(prose: Prose, bundle: Bundle, language: str) -> Iterator[tupl
         return
     for sentence in sentences_with(prose, (*_MENTIONS, b".sql", b".htm", b".svg"), headings=True):
         for found in _CODE_FILE.finditer(sentence.text):
-            script = bundle.find(found.group(1))
-            if script is None or script.language != language:
-                continue
             before = sentence.text[: found.start()]
             changes = _CHANGES.search(before)
-            told = before[: changes.start()] if changes else before
-            wanted = changes or (script.is_open and _last(_RUNS, before))
-            if wanted and not is_forbidden(told):
+            if is_forbidden(before[: changes.start()] if changes else before):
+                continue
+            script = bundle.find(found.group(1)) if changes or _last(_RUNS, before) else None
+            if script is not None and script.language == language and (changes or script.is_open):
                 yield sentence, script
 
 
