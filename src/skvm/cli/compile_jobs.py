@@ -133,7 +133,10 @@ async def compile_job(
             settings=settings,
             passes=passes,
             options=CompileOptions(
-                compiler_model=options["compiler_model"], accept=accept[0], accept_tasks=accept[1]
+                refused=options["refuse"],
+                compiler_model=options["compiler_model"],
+                accept=accept[0],
+                accept_tasks=accept[1],
             ),
             counsel=asked,
             failures=job.failures,

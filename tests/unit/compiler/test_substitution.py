@@ -8,6 +8,7 @@ from pathlib import Path
 import anyio
 import pytest
 
+from skvm.cli.main import run
 from skvm.compiler.choices import cheapest
 from skvm.compiler.contract import CompileOptions
 from skvm.compiler.driver import CompileResult, compile_skill
@@ -42,7 +43,7 @@ def ways_of(skill: Skill) -> list[list[tuple[str, str]]]:
 
 
 def compile_in(folder: Path, skill: Skill, *, refused: tuple[str, ...] = (), **levels: str) -> CompileResult:
-    async def run() -> CompileResult:
+    async def work() -> CompileResult:
         return await compile_skill(
             skill,
             model=MODEL,
@@ -52,7 +53,7 @@ def compile_in(folder: Path, skill: Skill, *, refused: tuple[str, ...] = (), **l
             options=CompileOptions(refused=refused),
         )
 
-    return anyio.run(run)
+    return anyio.run(work)
 
 
 @pytest.mark.parametrize(
@@ -227,3 +228,25 @@ def test_compiled_twice_the_bytes_are_the_same(tmp_path: Path) -> None:
     second = compile_in(tmp_path / "b", skill, gen_code_python="L0")
     assert first.skill.source == second.skill.source
     assert json.dumps(first.proof) == json.dumps(second.proof)
+
+
+@pytest.mark.parametrize(("refused", "code"), [("pip:pandas", 0), ("pandas", 2), ("pip:", 2), ("cargo:x", 2)])
+def test_the_command_takes_what_is_refused(
+    tmp_path: Path, refused: str, code: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    make_skill(tmp_path, "Use either `pandas` or `polars`.\n")
+    (tmp_path / "profile.json").write_text(make_profile("L3").model_dump_json(by_alias=True))
+    done = run(
+        [
+            "aot-compile",
+            f"--skill={tmp_path / 'sample'}",
+            f"--model={MODEL}",
+            f"--adapter={HARNESS}",
+            f"--profile={tmp_path / 'profile.json'}",
+            f"--skvm-cache={tmp_path / 'cache'}",
+            f"--refuse={refused}",
+        ]
+    )
+    assert done == code
+    said = capsys.readouterr()
+    assert ("1 edit" in said.out) if code == 0 else ("type:name" in said.err)

@@ -44,6 +44,13 @@ if TYPE_CHECKING:
     help="A model to ask; none compiles statically, as without a key for the default one.",
 )
 @click.option(
+    "--refuse",
+    type=CommaList(),
+    default="",
+    metavar="TYPE:NAME",
+    help="Dependencies that may not be bound; another way is taken where the skill has one.",
+)
+@click.option(
     "--accept",
     type=click.IntRange(0, 10_000),
     default=0,
@@ -82,6 +89,7 @@ def command(
         return
     settings = settings_of(ctx)
     options["compiler_model"] = model_to_ask(settings, options["compiler_model"])
+    options["refuse"] = _refused(options["refuse"])
     passes = checked_options(
         skills, models, adapters, passes=options["passes"], compiler_model=options["compiler_model"]
     )
@@ -129,6 +137,25 @@ def checked_options(
             help="give <provider>/<model-id>; --compiler-model=none compiles statically",
         )
     return tokens
+
+
+def _refused(items: Sequence[str]) -> tuple[str, ...]:
+    """The dependencies of ``--refuse``, each once, in order.
+
+    Raises:
+        UsageError: One has no known type or no name.
+    """
+    from skvm.errors import UsageError
+    from skvm.harness.environment.manifest import Type
+
+    for item in items:
+        kind, _, name = item.partition(":")
+        if kind not in list(Type) or not name:
+            raise UsageError(
+                f"--refuse={item}: no dependency",
+                help=f"write type:name, for example pip:pandas; types: {', '.join(Type)}",
+            )
+    return tuple(sorted(set(items)))
 
 
 def load(path: str) -> Skill:
