@@ -64,6 +64,8 @@ _FAULT = re.compile(
     re.IGNORECASE,
 )
 _PURPOSE = re.compile(
+    rf"{TOLD}(?:analy[sz]e|map|explore|understand)\s+(?:a|an|the|this|your|their|each"
+    rf"|existing)\s+(?:\w+\s+)?(?:codebase|source code)\b|"
     rf"{TOLD}(?:understand|explain|describe|summari[sz]e|analy[sz]e|figure out)\s+(?:\w+\s+){{0,3}}?"
     r"(?:what|how|the)\b[^.;]{0,40}?\b(?:(?:code|functions?|scripts?|modules?|codebase|class(?:es)?"
     r"|implementation|methods?)\b"

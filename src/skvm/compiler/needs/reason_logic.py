@@ -59,9 +59,11 @@ _CASE = re.compile(
     r"(?:若(?!干)|一旦|当[^。；，]{1,30}时|的话)[^。]*[，,：:]|^\W*(?:whenever|when)\s[^.;:]{3,80},\s+\w",
     re.IGNORECASE,
 )
+_SPOKEN = re.compile(r"^\W*[\"“][^\"”]*[\"”]?\W*$|\?[\"”)*]*\s*$")
+"""What somebody says or asks is no rule."""
 _WHETHER = re.compile(
     r"\b(?:check|see|verify|determine|know|ask|wonder|decide|test|confirm|unsure|tell|note|evaluate|assess"
-    r"|as|even|what)\s+(?:\w+\s+)?if\b",
+    r"|as|even|what)\s+(?:\w+\s+)?if\b|\(if (?:any|applicable)\)",
     re.IGNORECASE,
 )
 _STEMS = stems(
@@ -132,7 +134,7 @@ def _level(prose: Prose, sentence: Sentence) -> Level | None:
     if len(constraints_of(text)) > 1:
         return Level.L1 if are_checks(prose, sentence) else Level.L2
     is_bound = _BOUND.search(text) and _TEST.search(text)
-    is_case = has_branch(_WHETHER.sub("", text)) or _CASE.search(text)
+    is_case = not _SPOKEN.search(text) and (has_branch(_WHETHER.sub("", text)) or _CASE.search(text))
     return Level.L1 if is_bound or is_case else None
 
 

@@ -22,6 +22,8 @@ _STEMS = stems(
 )
 _ADDRESS = r"(?:https?://[^\s)\"'`]+)"
 _WEB_SEARCH = re.compile(
+    rf"{TOLD}(?:research|find|gather|look up|fetch|check|verify|collect)\b[^.;]{{0,80}}\b(?:using|via"
+    rf"|with) (?:the )?web[_ ]?search\b|"
     rf"{TOLD}(?:use|run|do|perform|conduct)\s+(?:\w+\s+){{0,2}}`?(?:web[_ -]?search(?:es)?|websearch"
     rf"|webfetch|web[_ -]?fetch)\b"
     rf"|{TOLD}(?:search|browse|research)\s+(?:on\s+)?(?:the\s+)?(?:web|internet|online)\b"
@@ -44,6 +46,9 @@ _GET = re.compile(
     rf"(?=[^.;]{{0,40}}\b(?:to get|to fetch|to retrieve|and read)\b)"
     rf"|{TOLD}(?:scrape|crawl)\s+(?:the|each|all|every|their)\b[^.;]{{0,40}}\b(?:sites?|pages?|urls?"
     rf"|website)\b"
+    rf"|{TOLD}(?:use|call|check|list|get|inspect|review|poll|search|confirm|create|delete|update|send|fetch"
+    rf"|query|calling)\b"
+    r"[^.;`\n]{0,60}`(?:GET|POST|PUT|PATCH|DELETE) /[^`\n]*`"
     r"|(?:请求|调用|抓取|访问|获取)[^。；;\n]{0,30}(?:https?://|网页|接口|网址)",
     re.IGNORECASE,
 )
