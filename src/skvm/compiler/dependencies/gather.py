@@ -38,7 +38,8 @@ _SCRIPTS = {
     ".js": "javascript", ".mjs": "javascript", ".cjs": "javascript", ".ts": "javascript",
 }  # fmt: skip
 _PAGES = (".md", ".markdown")
-_FILE = re.compile(r"(?<![\w.-])([\w-]+(?:\.[\w-]+)*?)\.(?:py|sh|bash|rb)\b")
+_ENDING = re.compile(r"\.(?:py|sh|bash|rb)\b")
+_STEM = re.compile(r"[\w.-]+\Z")
 _SHOWN = re.compile(
     r"^\W*(?:(?:the|an?|example|sample|expected|console|typical)\s+){0,3}(?:(?:outputs?|responses?|results?|"
     r"error messages?)(?:\s+\w+){0,2}\W*$|(?:bad|wrong|incorrect|anti-?patterns?|vulnerable|insecure|"
@@ -105,7 +106,11 @@ def _own_names(skill: Skill, pages: list[str]) -> frozenset[str]:
         if path.suffix in (".py", ".sh", ".bash", ".js", ".mjs", ""):
             names.update((path.stem, path.name))
     for page in pages:
-        names.update(found[1] for found in _FILE.finditer(page))
+        # From the ending backwards: names are everywhere, endings are few.
+        for found in _ENDING.finditer(page):
+            start = max(0, found.start() - 60)
+            stem = _STEM.search(page[start : found.start()])
+            names.update((stem[0],) if stem else ())
     return frozenset(name for name in names if name not in ("discord", "github3", "node", "web3"))
 
 

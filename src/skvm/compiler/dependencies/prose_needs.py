@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from functools import lru_cache
 
 from skvm.compiler.dependencies.claim import NAMED, Claim, Place
+from skvm.compiler.dependencies.hosts import key_service
 from skvm.compiler.dependencies.installs import installed_by
 from skvm.compiler.dependencies.pages import Line
 from skvm.compiler.dependencies.shell_needs import command_claims, program_claim
@@ -76,17 +77,22 @@ _LOGIN = re.compile(
     r"(?:to|on|at|with|from|for)\s+((?:[A-Z][\w.]*\s?){1,2})",
     re.ASCII,
 )
-_TRIGGERS = re.compile(
-    r"`|equire|rereq|epend|MCP|ython|ode|ensure|Ensure|nstall|需|依赖|前置|使用|[Uu]sing|"
-    r"icense|oken|ccount|[Ll]og ?in|[Ss]ign |automat|API key"
+_REQUIRES = re.compile(r"\b[Rr]equires\s+(?:an?\s+)?([A-Z][\w.]*)(?:\s+([A-Z][\w.]*))?", re.ASCII)
+_KEY_NAME = re.compile(
+    r"([A-Z][A-Z0-9_]*?)_(?:API_KEY|API_TOKEN|ACCESS_TOKEN|AUTH_TOKEN|BOT_TOKEN|TOKEN)", re.ASCII
 )
+_TRIGGERS = (
+    *("`", "equire", "rereq", "epend", "MCP", "ython", "ode", "nsure", "nstall", "sing ", "icen", "oken"),
+    *("ccount", "og in", "ogin", "ign ", "utomat", "API key", "需", "依赖", "前置", "使用"),
+)
+"""A line without any of these says nothing of needs, outside a list of them."""
 
 
 def prose_claims(lines: Sequence[Line], path: str, own: frozenset[str]) -> Iterator[Claim]:
     """What prose needs, line by line."""
     for line in lines:
         in_list = _lists_needs(line.headings[-2:])
-        if not in_list and not _TRIGGERS.search(line.text):
+        if not in_list and not _may_say_need(line.text):
             continue
         place = Place(
             path, line.number, OPTIONAL.search(f"{line.text} {' '.join(line.headings[-1:])}") is not None
@@ -107,11 +113,24 @@ def _lists_needs(titles: tuple[str, ...]) -> bool:
     return any(_NEEDS_HEADING.search(title) for title in titles)
 
 
+def _may_say_need(text: str) -> bool:
+    # Far cheaper than one expression with as many branches, which is tried at every character.
+    for word in _TRIGGERS:  # noqa: SIM110
+        if word in text:
+            return True
+    return False
+
+
 def _used(text: str, place: Place) -> Iterator[Claim]:
     """A tool the text says it works with, a service it says to log in to; known ones only."""
     for found in _USES.finditer(text):
         kind, target = products().get(found[1].lower(), ("", ""))
         if kind == "pip" and not _is_negated(text, found.start()):
+            yield Claim(kind, target, place, NAMED, "comment", is_optional=place.is_optional)
+    for found in _REQUIRES.finditer(text):
+        both = "-".join(word for word in found.groups() if word).lower()
+        kind, target = products().get(both) or products().get(found[1].lower()) or ("", "")
+        if kind:
             yield Claim(kind, target, place, NAMED, "comment", is_optional=place.is_optional)
     for found in _LOGIN.finditer(text):
         name = re.sub(r"\W+", "", found[1]).lower()
@@ -151,6 +170,8 @@ def _inline_claims(text: str, place: Place, own: frozenset[str], *, in_list: boo
                 modules=(called[1],),
                 is_optional=place.is_optional,
             )
+        elif says and len(words) == 1 and (key := _KEY_NAME.fullmatch(code)):
+            yield from key_service(key[1], place)
         elif says and len(words) == 1 and first in programs():
             yield from program_claim(first, place, own, is_sure=False)
         elif in_list and len(words) == 1 and normal(first) in distributions() and _ITEM.match(text):

@@ -29,6 +29,7 @@ _ALTERNATIVE = re.compile(r"#\s*(?:or\b|alternativ|optional|if you|或)", re.IGN
 _OBTAINERS = frozenset({"clawhub", "clawdhub", "skills", "openclaw", "skillhub", "molthub"})
 _OBTAINS = frozenset({"install", "add", "update", "i", "sync", "star", "publish", "login"})
 _NODE = frozenset({"npm", "npx", "pnpm", "yarn", "node", "nodejs"})
+_HARNESSES = frozenset({"clawdbot", "moltbot", "openclaw"})
 _QUESTIONS = frozenset({"command", "which", "type", "hash"})
 _UV_RUNS = (["run"], ["sync"], ["venv"])
 _RUNNERS = frozenset({"npx", "bunx", "pnpx"})
@@ -180,7 +181,13 @@ def program_claim(name: str, place: Place, own: frozenset[str], *, is_sure: bool
     if base in ("node", "npx", "npm"):
         yield Claim("system", "node", place, CALLED, "shell-command", is_optional=place.is_optional)
         return
-    if base in BASE or base in INSTALLERS or not _NAME.fullmatch(base) or _SCRIPT.search(base):
+    if (
+        base in BASE
+        or base in INSTALLERS
+        or base in _HARNESSES
+        or not _NAME.fullmatch(base)
+        or _SCRIPT.search(base)
+    ):
         return
     known = programs().get(base)
     if known is None:
