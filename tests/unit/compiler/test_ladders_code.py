@@ -112,6 +112,11 @@ LEFT_ALONE = [
     ("gen_regex", "Write a regex with an optional suffix.\n"),
     ("tool_exec", fence("bash", "export A=$(make-a)\nuse-a $A", "Do this:")),
     ("tool_exec", fence("bash", "pg_dump db > b.dump\npg_restore b.dump", "Do this:")),
+    (
+        "tool_exec",
+        fence("bash", "sign() {\n  sha1sum\n}", "Helper:")
+        + fence("bash", "K=$(sign x)\nuse $K", "In this order:"),
+    ),
     ("tool_exec", fence("bash", "gh pr diff $PR > a.diff\nwc -l a.diff", "Do this:")),
     ("tool_exec", fence("bash", "# One\nsort a.txt > b.txt\n# Two\nuniq b.txt", "Do this:")),
     ("tool_exec", fence("bash", "mkdir out.d\ncd out.d", "Do this:")),

@@ -9,8 +9,8 @@ from skvm.compiler.contract import Gap
 from skvm.compiler.ladder import LADDERS, Ground, Ladder, Lowering, edit_for
 from skvm.compiler.reading.bundle import BundleScript
 from skvm.compiler.reading.chains import is_said_chain, is_unbroken
-from skvm.compiler.reading.commands import PLACEHOLDER, command_lines
-from skvm.compiler.reading.prose import BlockKind, Sentence
+from skvm.compiler.reading.commands import PLACEHOLDER, command_lines, is_shell
+from skvm.compiler.reading.prose import BlockKind, Prose, Sentence
 from skvm.compiler.reading.script_use import script_runs, shown_commands
 from skvm.compiler.reading.shell import read_shell
 from skvm.diagnostics import Span
@@ -70,7 +70,7 @@ def lower(gaps: Sequence[Gap], ground: Ground) -> Lowering:
             code = prose.text(fence.content)
             block = prose.leads.get(fence.span)
             lead = prose.text(prose.blocks[block].span) if block is not None else ""
-            if not fence.is_closed or not _is_bundled(code, is_said_chain(lead)):
+            if not fence.is_closed or not _is_bundled(code, is_said_chain(lead), _functions(prose)):
                 continue
             path = ground.free_path(f"scripts/run-{len(files) + 1}.sh")
             files[path] = ("set -e\n" + "\n".join(command_lines(code)) + "\n").encode()
@@ -81,8 +81,20 @@ def lower(gaps: Sequence[Gap], ground: Ground) -> Lowering:
     return Lowering(edits, files)
 
 
-def _is_bundled(code: str, is_said: bool) -> bool:
-    """Whether a chain does the same in a script of its own as typed line by line, and as it stands."""
+def _functions(prose: Prose) -> frozenset[str]:
+    """Names of the shell functions any fence of the skill defines."""
+    fences = (prose.text(fence.content) for fence in prose.skill.fences if is_shell(fence))
+    return frozenset(name for code in fences if "()" in code for name in read_shell(code).functions)
+
+
+def _is_bundled(code: str, is_said: bool, functions: frozenset[str]) -> bool:
+    """Whether a chain does the same in a script of its own as typed line by line, and as it stands.
+
+    Args:
+        code: The chain.
+        is_said: Whether the text says that it is one.
+        functions: Shell functions of the skill; a script of its own has only those in it.
+    """
     if any(found.search(code) for found in (PLACEHOLDER, _DANGEROUS, _STAYS, _SAMPLE)):
         return False
     comments = sum(line.lstrip().startswith("#") for line in code.splitlines())
@@ -93,6 +105,8 @@ def _is_bundled(code: str, is_said: bool) -> bool:
     top = [command for command in shell.commands if not command.is_nested]
     used = {first or second for first, second in _VARIABLE.findall(code)}
     # Where it ends in another folder, what follows in the skill is meant to happen there.
+    if any(command.program in functions - shell.functions for command in shell.commands):
+        return False
     is_plain = not shell.has_error and bool(top) and not any(command.program == "cd" for command in top)
     return is_plain and used <= shell.variables | _ENVIRONMENT
 
