@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
 
 from skvm.compiler.dependencies.claim import CALLED, DECLARED, GUESSED, Claim
 from skvm.compiler.dependencies.gather import gather
@@ -24,7 +25,7 @@ class _Key:
     id: str
     source: bytes
     resources: tuple[Resource, ...]
-    skill: Skill
+    skill: Skill = field(compare=False)
 
 
 def extract_manifest(skill: Skill, refused: Sequence[str] = ()) -> Manifest:
@@ -34,20 +35,20 @@ def extract_manifest(skill: Skill, refused: Sequence[str] = ()) -> Manifest:
         skill: The skill.
         refused: Dependencies that may not be bound, as ``type:name``.
     """
-    claims = _claims(skill.id, skill.source, skill.resources, skill)
-    entries = _entries(claims)
     wanted = {_refused_key(item) for item in refused}
-    marked = [
+    entries = [
         entry.model_copy(update={"refused": True})
         if (entry.type.value, _name_key(entry.type, entry.name)) in wanted
         else entry
-        for entry in entries
+        for entry in _extracted(_Key(skill.id, skill.source, skill.resources, skill))
     ]
-    return Manifest(skill=skill.name, entries=sorted_entries(marked))
+    return Manifest(skill=skill.name, entries=tuple(entries))
 
 
-def _claims(id: str, source: bytes, resources: tuple[Resource, ...], skill: Skill) -> tuple[Claim, ...]:
-    return tuple(gather(skill))
+@lru_cache(maxsize=16)
+def _extracted(key: _Key) -> tuple[Dependency, ...]:
+    """The entries of the last few skills: several passes ask for the same."""
+    return sorted_entries(_entries(gather(key.skill)))
 
 
 def _refused_key(text: str) -> tuple[str, str]:

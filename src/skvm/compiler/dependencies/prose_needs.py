@@ -202,7 +202,7 @@ def requirement_claims(text: str, place: Place, own: frozenset[str]) -> Iterator
     yield from _runtime_claims(plain, place)
     yield from _named_service(plain, place)
     parts = re.split(
-        r",\s+|;\s+|\s+and\s+|\s\+\s",
+        r",\s+(?:and\s+|or\s+)?|;\s+|\s+and\s+|\s\+\s",
         re.sub(
             r"^\W*(?:requires?|requirements?|prereqs?|prerequisites?|dependencies)\W*",
             "",
