@@ -10,6 +10,7 @@ import pytest
 
 from skvm.compiler.contract import CompileOptions
 from skvm.compiler.driver import CompileResult, compile_skill
+from skvm.compiler.proof_checking import check_variant
 from skvm.errors import FindingsError
 from skvm.settings import load_settings
 from skvm.skill.ir import Skill
@@ -37,7 +38,9 @@ def proposal(**changes: Any) -> dict[str, Any]:
     return {"gap": 1, "old_text": SENTENCE, "new_text": EASIER, "why": "A formal tone is enough.", **changes}
 
 
-def compile_with(folder: Path, skill: Skill, script: Script, profile: Profile | None = None) -> CompileResult:
+def compile_with(
+    folder: Path, skill: Skill, script: Script, profile: Profile | None = None, *, dry_run: bool = True
+) -> CompileResult:
     async def run() -> CompileResult:
         async with advised(folder, script) as counsel:
             return await compile_skill(
@@ -48,7 +51,7 @@ def compile_with(folder: Path, skill: Skill, script: Script, profile: Profile | 
                 settings=load_settings(cache_dir=str(folder / "cache"), env={}),
                 options=CompileOptions(compiler_model=ADVISER),
                 counsel=counsel,
-                dry_run=True,
+                dry_run=dry_run,
             )
 
     return anyio.run(run)
@@ -207,3 +210,11 @@ def test_recorded_answers_give_the_same_bytes(tmp_path: Path) -> None:
     assert silent.asked == []
     assert first.skill.source == second.skill.source
     assert first.proof == second.proof
+
+
+def test_the_proof_of_a_model_edit_is_checked_without_a_model(tmp_path: Path) -> None:
+    skill = make_skill(tmp_path, BODY)
+    result = compile_with(tmp_path, skill, script_of(proposal()), dry_run=False)
+    assert result.variant is not None
+    assert EASIER in (result.variant / "SKILL.md").read_text()
+    assert check_variant(result.variant, skill=skill).findings == ()
