@@ -17,7 +17,6 @@ from skvm.skill.ir import CodeFence, Skill, Table
 
 __all__ = ["Layout", "Piece", "PieceKind", "is_table_of_rules"]
 
-_LEADS = re.compile(r"[:：][\s*_)]*$")
 _LABEL = re.compile(r"(?:\*\*|__)[^*_\n]+(?:\*\*|__)")
 _BOLD = re.compile(r"(?:\*\*|__)[^*_]+(?:\*\*|__)[:：]?$")
 _BOX = re.compile(rb"[ \t]*(?:[-*+]|\d+[.)])[ \t]+\[[ xX]\][ \t]")
@@ -183,7 +182,7 @@ class Layout:
                     PieceKind.ITEM if block.kind is BlockKind.ITEM else PieceKind.PARAGRAPH,
                     len(head) - len(head.lstrip(b" \t")),
                     text,
-                    _LEADS.search(text) is not None or _BOLD.fullmatch(text) is not None,
+                    text.rstrip(" \t\r\n*_)").endswith((":", "：")) or _BOLD.fullmatch(text) is not None,
                     block.ordinal is not None,
                     is_normative(text) or _BOX.match(head) is not None,
                     self._is_bound(lines),

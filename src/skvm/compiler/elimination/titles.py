@@ -21,13 +21,13 @@ class Role(enum.IntEnum):
     HEART = 4
 
 
+# Titles are read in small letters.
 _START = re.compile(
     r"^(?:overview|introduction|usage|contents|resources|references|documentation|scripts|assets|"
     r"knowledge base)$|"
     r"\b(?:(?:bundled|reference|supporting|additional) (?:files?|guides?|materials?|resources))\b|"
     r"\b(?:quick ?start|getting started|how to use|how (?:this|the) skill works|key features|"
     r"core (?:capabilities|features))\b|概述|快速开始",
-    re.IGNORECASE,
 )
 _HEART = re.compile(
     r"^instructions?$|^(?:when|if)\b|"
@@ -41,7 +41,6 @@ _HEART = re.compile(
     r"decision (?:tree|framework|flow)\w*|(?:detailed )?reference documentation|table of contents|"
     r"keywords|trigger terms|activation|activates)\b"
     r"|规则|原则|注意|必须|禁止|要求|约束|输出格式|何时使用|检查清单|目录",
-    re.IGNORECASE,
 )
 _HELP = re.compile(
     r"\b(?:examples?|samples?|demos?|walk-?throughs?|case stud\w+|scenarios?|troubleshoot\w*|faqs?|"
@@ -54,7 +53,6 @@ _HELP = re.compile(
     r"alternatives|integrations?|ci/cd|tips|further reading|installation|install|setup|data sources|"
     r"use cases)\b"
     r"|示例|例子|案例|常见问题|故障|参考|附录|背景|模板|配置|命令|参数|接口",
-    re.IGNORECASE,
 )
 _MOMENTS = (
     (r"troubleshoot|issue|problem|debug|error|fail|故障|问题|错误", "when something goes wrong here"),
@@ -83,11 +81,12 @@ _NUMBER = re.compile(
 
 def role_of(title: str) -> Role:
     """The role a title gives its section."""
-    if _HEART.search(title):
+    small = title.lower()
+    if _HEART.search(small):
         return Role.HEART
-    if _START.search(title):
+    if _START.search(small):
         return Role.START
-    return Role.HELP if _HELP.search(title) else Role.SUBJECT
+    return Role.HELP if _HELP.search(small) else Role.SUBJECT
 
 
 def moment_of(title: str, *, is_procedure: bool) -> str:
@@ -100,7 +99,9 @@ def moment_of(title: str, *, is_procedure: bool) -> str:
 
 def bare_title(title: str) -> str:
     """A title without its number, pictures and marks."""
-    plain = "".join(sign for sign in title if unicodedata.category(sign) not in ("So", "Cf", "Cs", "Mn"))
+    plain = title
+    if not title.isascii():
+        plain = "".join(sign for sign in title if unicodedata.category(sign) not in ("So", "Cf", "Cs", "Mn"))
     plain = _NUMBER.sub("", " ".join(plain.replace("`", "").split()))
     return plain.strip(" :：-–—") or " ".join(title.split())
 

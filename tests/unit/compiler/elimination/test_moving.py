@@ -144,7 +144,7 @@ def test_a_listing_stays_where_its_primitive_is_unmeasured(tmp_path: Path) -> No
         pytest.param("## Routing\n\n" + table(columns=("If", "Then")), id="cases"),
         pytest.param("## Sums\n\n" + table(columns=("When", "What")), id="a table of cases"),
         pytest.param("## Files\n\n" + f"- See [the ledger](ledger.md). {PROSE}\n" * 4, id="links"),
-        pytest.param("## Sums\n\n" + listing("bash", 20), id="commands"),
+        pytest.param("## Sums\n\n" + listing("bash", 10), id="commands"),
     ],
 )
 def test_what_is_at_the_heart_stays(tmp_path: Path, part: str) -> None:
