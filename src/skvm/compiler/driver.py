@@ -36,6 +36,7 @@ from skvm.settings import Settings
 from skvm.skill.emit import skill_digest
 from skvm.skill.frontend import load_skill
 from skvm.skill.ir import Skill
+from skvm.skill.security import security_findings
 from skvm.target.profile import Profile
 
 __all__ = ["BuildMode", "CompileResult", "compile_skill", "is_complete", "remaining_gaps"]
@@ -192,7 +193,13 @@ async def compile_skill(
         duration_ms=(time.perf_counter() - started) * 1000,
         cost_usd=cost_of(counsel),
     )
-    findings = (*partial, *result.diagnostics, *_narrowed(result, profile), *_refused(acceptance))
+    findings = (
+        *security_findings(loaded),
+        *partial,
+        *result.diagnostics,
+        *_narrowed(result, profile),
+        *_refused(acceptance),
+    )
     if not dry_run:
         with variant_lock(place):
             write_variant(place, result.skill, records)

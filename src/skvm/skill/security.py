@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import PurePath
 
-from skvm.diagnostics import Rule, Severity, Span, rule
+from skvm.diagnostics import Diagnostic, Rule, Severity, Span, rule
 from skvm.errors import UsageError
-from skvm.skill.dangers import CHECKS
+from skvm.skill.dangers import CHECKS, mask_secrets
+from skvm.skill.emit import resource_bytes
 from skvm.skill.findings import Findings
 from skvm.skill.ir import Skill
 
-__all__ = ["check_security"]
+__all__ = ["check_security", "security_findings"]
 
 SKV170 = rule(
     "SKV170",
@@ -45,6 +48,17 @@ _INSTRUCTS = re.compile(
     r"(?:run|execute|send|fetch|download|curl|upload)\s+(?:the|this|all|https?:|`))",
     re.IGNORECASE,
 )
+
+
+def security_findings(skill: Skill) -> tuple[Diagnostic, ...]:
+    """What is hidden or dangerous in a skill, in order of place; a secret is never shown whole."""
+    findings = Findings(skill.source)
+    check_security(skill, findings, resource_bytes)
+    root = skill.root or PurePath()
+    return tuple(
+        replace(item, path=str(root / (item.path or "SKILL.md")), text=mask_secrets(item.text))
+        for item in findings.all()
+    )
 
 
 def check_security(skill: Skill, findings: Findings, read: Callable[[Skill, str], bytes]) -> None:

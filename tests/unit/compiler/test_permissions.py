@@ -3,9 +3,13 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import anyio
+
+from skvm.compiler.driver import CompileResult, compile_skill
 from skvm.compiler.permissions import permission_records, permissions_of
-from skvm.harness.permissions import Permission, Permissions
-from tests.unit.compiler.making import make_skill
+from skvm.harness.permissions import Permission, Permissions, load_permissions
+from skvm.settings import load_settings
+from tests.unit.compiler.making import HARNESS, MODEL, make_profile, make_skill
 
 
 def names(found: tuple[Permission, ...]) -> list[str]:
@@ -67,3 +71,20 @@ def test_the_record_is_the_same_every_time_and_reads_back(tmp_path: Path) -> Non
     assert first == second
     assert json.loads(first)["schema"] == 1
     assert Permissions.model_validate_json(first) == permissions_of(skill)
+
+
+def test_every_compile_writes_the_record_of_what_it_made(tmp_path: Path) -> None:
+    async def run() -> CompileResult:
+        settings = load_settings(cache_dir=str(tmp_path / "cache"), env={})
+        skill = make_skill(tmp_path, "Save the table to `table.md`.\n")
+        profile = make_profile("L3")
+        return await compile_skill(
+            skill, model=MODEL, harness=HARNESS, profile=profile, settings=settings, passes=("1", "3")
+        )
+
+    result = anyio.run(run)
+    assert result.variant is not None
+    held = load_permissions(result.variant)
+    assert held is not None
+    assert names(held.write) == ["table.md"]
+    assert json.loads((result.variant / "plan.json").read_bytes())["schema"] == 1
