@@ -179,7 +179,7 @@ def test_a_variant_is_not_compiled_again(tmp_path: Path) -> None:
         compile_in(tmp_path, result.variant, make_profile("L1"))
 
 
-@pytest.mark.parametrize("tokens", [(), ("",), ("7",), ("0",), ("bind-env",)])
+@pytest.mark.parametrize("tokens", [(), ("",), ("7",), ("0",), ("bind-nothing",)])
 def test_unknown_passes(tokens: tuple[str, ...], tmp_path: Path) -> None:
     with pytest.raises(UsageError):
         compile_in(tmp_path, make_skill(tmp_path, BODY), make_profile("L1"), passes=tokens)
