@@ -19,6 +19,14 @@ class Form(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="ignore", str_strip_whitespace=True)
 
+    @classmethod
+    def __get_pydantic_json_schema__(cls, core: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        """Leave limits of length to the check: a model held to them needs a grammar of their size."""
+        schema = handler(core)
+        for field in handler.resolve_ref_schema(schema).get("properties", {}).values():
+            field.pop("maxLength", None)
+        return schema
+
 
 def _known(value: str) -> str:
     if value not in PRIMITIVES.names():

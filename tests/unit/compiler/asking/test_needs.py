@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
 import anyio
 import pytest
+from pydantic import ValidationError
 
 from skvm.compiler.asking.material import enclosed, find_quote, unfit
 from skvm.compiler.asking.requirements import Added, SkillNeeds, add_needs, ask_needs, needs_question
@@ -74,6 +76,12 @@ def test_the_schema_knows_only_real_ids_and_levels() -> None:
     schema = SkillNeeds.model_json_schema()["$defs"]["NeededThere"]["properties"]
     assert schema["id"]["enum"] == list(PRIMITIVES.names())
     assert schema["level"]["enum"] == ["L1", "L2", "L3"]
+
+
+def test_long_texts_are_refused_by_the_check_and_not_by_the_schema() -> None:
+    assert "maxLength" not in json.dumps(SkillNeeds.model_json_schema())
+    with pytest.raises(ValidationError, match="at most 600"):
+        SkillNeeds.model_validate(needs(need("reason.logic", "L2", "x" * 601)))
 
 
 def test_a_requirement_is_added_where_its_quote_stands(tmp_path: Path) -> None:
