@@ -32,10 +32,12 @@ def portion_edits(gaps: Sequence[Gap], ground: Ground) -> list[Edit]:
         to_level = _to_level(gap, text)
         if block is None or to_level.rank >= gap.requirement.level.rank:
             continue
+        # Behind a fence the text goes before the end of its last line.
+        place = text.end - prose.skill.source[: text.end].endswith(b"\n")
         edits.append(
             edit_for(
                 [gap],
-                Span(text.end, text.end),
+                Span(place, place),
                 _portions(text, ground, "\n" + " " * block.indent),
                 rule="portions",
                 to_level=to_level,

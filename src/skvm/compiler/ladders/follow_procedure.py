@@ -16,7 +16,7 @@ from skvm.compiler.reading.procedure import (
     actions_of,
     is_bounded,
     long_runs,
-    procedures,
+    step_lists,
     titled_steps,
     told_loop,
     told_steps,
@@ -42,7 +42,7 @@ _ROUNDS = 5
 def lower(gaps: Sequence[Gap], ground: Ground) -> Lowering:
     """Everything a list needs, or nothing where one of its steps has a form no rule fits."""
     prose = ground.reading.prose
-    lists = {found.span: found for found in procedures(prose)}
+    lists = {found.span: found for found in step_lists(prose)}
     titled = [heading for run in titled_steps(prose) for heading in long_runs(prose, run, _GROUP)]
     by_title = {heading.span: heading for heading in titled}
     edits: list[Edit] = []
@@ -124,11 +124,17 @@ def _bound(gap: Gap, sentence: Sentence, to_level: Level) -> Edit:
     )
 
 
+_ENDS = re.compile(r"\b(?:until|back to|return to)\b|直到", re.IGNORECASE)
+_POLLS = re.compile(r"\b(?:polls?|polling|every \d+ seconds)\b|轮询", re.IGNORECASE)
+
+
 def _list_edits(gap: Gap, procedure: Procedure, prose: Prose) -> list[Edit] | None:
     edits: list[Edit] = []
     goal = max(gap.target_level.rank, 1)
     to_level = Level(f"L{goal}")
     count = 0
+    if gap.requirement.level is Level.L3 and _POLLS.search(prose.text(procedure.span)):
+        return None
     for position, step in enumerate(procedure.steps):
         sentences = prose.sentences_in(step.block.span)
         if step.block.quote:
@@ -172,12 +178,15 @@ def _stands_alone(block: Block) -> bool:
     return block.kind.value in {"row", "heading"}
 
 
-def _step_edit(
+def _step_edit(  # noqa: PLR0911 - one return a form of step
     gap: Gap, sentence: Sentence, block: Block, block_text: str, to_level: Level
 ) -> list[Edit] | None:
     """The edits a sentence of a step needs; ``None`` where it needs one and no rule fits."""
     text = sentence.text
     if LOOP.search(text) and not is_bounded(block_text):
+        # What runs at the pace of something outside has no number of rounds; nor has a bare "Repeat.".
+        if not _ENDS.search(text) or text.endswith((":", "：")):
+            return None
         return [_bound(gap, sentence, to_level)]
     if to_level.rank > 1:
         return []
@@ -187,6 +196,8 @@ def _step_edit(
         before, cases = _cases(text)
         if not cases:
             return None
+        if len(cases) == 1:
+            cases = (*cases, Case("", "go on"))
         lines = [
             f"{pad}- {f'If {case.condition}' if case.condition else 'Otherwise'}: {case.action.rstrip('.')}."
             for case in cases
@@ -204,12 +215,21 @@ def _step_edit(
     return []
 
 
+_UNCLEAR = re.compile(
+    r"[:：—]|, |^(?:contains?|is|are|was|were|has|have|does|do|lacks?|needs?|exceeds?|fails?)\b",
+    re.IGNORECASE,
+)
+
+
 def _cases(text: str) -> tuple[str, tuple[Case, ...]]:
     """The cases of a sentence, and what it has done before it looks which one holds."""
     before, found, rest = text.partition("; if ")
-    if found and not has_branch(before):
-        return f"{before.rstrip()}.", cases_of(f"If {rest}")
-    return "", cases_of(text)
+    first = f"{before.rstrip()}." if found and not has_branch(before) else ""
+    cases = cases_of(f"If {rest}" if first else text)
+    # A colon or a comma in a condition says that part of what to do stands there too, a verb at its start
+    # that the one it is about stood before an "or".
+    is_plain = text.count('"') % 2 == 0 and not any(_UNCLEAR.search(case.condition) for case in cases)
+    return (first, cases) if is_plain else ("", ())
 
 
 def _replace(gap: Gap, sentence: Sentence, new_text: str, rule: str, to_level: Level) -> Edit:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from skvm.compiler.filling import fills_output
 from skvm.compiler.need import DETECTORS, Detector, Need, Reading
-from skvm.compiler.reading.formats import is_shown, output_format
+from skvm.compiler.reading.formats import asks_for_it, is_shown, output_format
 from skvm.compiler.reading.prose import BlockKind
 from skvm.compiler.reading.row_form import row_forms
 from skvm.compiler.reading.shown_forms import shown_forms
@@ -69,7 +69,7 @@ def _asked(reading: Reading) -> Iterator[Need]:
         if prose.blocks[sentence.block].kind in (BlockKind.HEADING, BlockKind.ROW):
             continue
         output = output_format(reading, sentence)
-        if output is None or fills_output(reading, output):
+        if output is None or not asks_for_it(sentence.text) or fills_output(reading, output):
             continue
         constraints = sum(bool(words.search(sentence.text)) for words in _CONSTRAINTS)
         rank = 1 if not output.fields else 3 if constraints > 1 else 2

@@ -13,7 +13,7 @@ from skvm.compiler.reading.procedure import (
     actions_of,
     is_bounded,
     long_runs,
-    procedures,
+    step_lists,
     titled_steps,
     told_loop,
     told_steps,
@@ -35,7 +35,7 @@ SHORT = 3
 def find(reading: Reading) -> Iterator[Need]:
     """Numbered lists, numbered headings, and steps or loops told in one sentence."""
     prose = reading.prose
-    lists = procedures(prose)
+    lists = step_lists(prose)
     for procedure in lists:
         yield Need(_level(prose, procedure), procedure.span)
     for headings in titled_steps(prose):

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from skvm.compiler.filling import composes, fills_output
 from skvm.compiler.need import DETECTORS, Detector, Need, Reading
-from skvm.compiler.reading.formats import is_shown, nesting_of, output_format
+from skvm.compiler.reading.formats import asks_for_it, is_shown, nesting_of, output_format
 from skvm.compiler.reading.prose import BlockKind
 from skvm.compiler.reading.text_size import stated_bytes
 from skvm.compiler.tidying import is_joined
@@ -36,7 +36,7 @@ def find(reading: Reading) -> Iterator[Need]:
         if prose.blocks[sentence.block].kind in (BlockKind.HEADING, BlockKind.ROW):
             continue
         output = output_format(reading, sentence)
-        if output is None or output.name not in {"json", "yaml", "xml"}:
+        if output is None or output.name not in {"json", "yaml", "xml"} or not asks_for_it(sentence.text):
             continue
         rank = min(3, max(output.depth, nesting_of(sentence.text), 2 if _NESTED.search(sentence.text) else 1))
         rank = 3 if _DEEP.search(sentence.text) or (stated_bytes(sentence.text) or 0) > _LARGE_BYTES else rank

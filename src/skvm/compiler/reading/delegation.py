@@ -74,12 +74,8 @@ def delegating_sentences(prose: Prose) -> Iterator[Sentence]:
     for sentence in spotted(prose, _STEMS):
         text = sentence.text
         told = _COMMAND.search(text) if "`" in text else None
-        told = (
-            told
-            or _HELPERS.search(text)
-            or _RUNS_FILE.search(text)
-            or (has_script and _RUNS_TOOL.search(text))
-        )
+        told = told or _HELPERS.search(text) or _RUNS_FILE.search(text)
+        told = told or (_RUNS_TOOL.search(text) if has_script else None)
         if told and not _FORBIDS.search(text[max(0, told.start() - 30) : told.start() + 12]):
             yield sentence
 

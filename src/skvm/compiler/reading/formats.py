@@ -11,10 +11,12 @@ from typing import Any
 from skvm.compiler.need import Reading
 from skvm.compiler.reading.names import CODE, FILE
 from skvm.compiler.reading.prose import Block, BlockKind, Sentence
+from skvm.compiler.reading.spotting import TOLD
 
 __all__ = [
     "Field",
     "OutputFormat",
+    "asks_for_it",
     "filled_form",
     "is_numeric",
     "is_shown",
@@ -89,6 +91,29 @@ class OutputFormat:
     def depth(self) -> int:
         """Nesting, 1 for a flat record."""
         return max((field.depth for field in self.fields), default=1) + self.is_list
+
+
+_ASKS = re.compile(
+    TOLD + r"(?:write|save|return|output|produce|generate|emit|respond|reply|answer|format|create|give|print|"
+    r"render|"
+    r"deliver|present|store|put|provide|build|compose|use|update|add|fill)\b"
+    r"|\b(?:output|response|answer|reply|result|report)s?(?: format)?\**\s*(?:[:：]|(?:must|should|has to|"
+    r"have to|is) (?:be )?)"
+    r"|\b(?:must|should|has to|have to) (?:be|contain|have|include)\b"
+    r"|(?:输出|返回|生成|写入|保存|写出|写成|给出|整理成|转换?成)",
+    re.IGNORECASE,
+)
+_NOT_ASKED = re.compile(
+    r"^\W*(?:see|supports?|exports?)\b|\b(?:endpoints?|this skill|the user|user must|users? provides?|"
+    r"dashboard|export(?:s|ed)? as)\b"
+    r"|\bby default\b|\bautomatically\b",
+    re.IGNORECASE,
+)
+
+
+def asks_for_it(text: str) -> bool:
+    """Whether a sentence that names a format tells the reader to produce it, and not what something does."""
+    return _ASKS.search(text) is not None and _NOT_ASKED.search(text) is None
 
 
 def output_format(reading: Reading, sentence: Sentence) -> OutputFormat | None:

@@ -21,6 +21,7 @@ __all__ = [
     "is_bounded",
     "long_runs",
     "procedures",
+    "step_lists",
     "titled_steps",
     "told_loop",
     "told_steps",
@@ -51,14 +52,18 @@ class Procedure:
 LOOP = re.compile(
     TOLD + r"(?:repeat(?=\s*[.,:;*]|\s*$|\s+(?:until|steps?|the|this|these|for|from|as|if|with|while|it|"
     r"each)\b)|(?:go|return|loop) back to (?:step|the (?:first|start|top))\b|return to step\b|"
-    r"keep (?:going|trying)\b|(?:iterate|retry|re-?run|poll|continue(?! to)|check|loop|test|fix|adjust|"
+    r"keep (?:going|trying)\b|(?:iterate|retry|re-?run|continue(?! to)|check|loop|test|fix|adjust|"
     r"refine|keep \w+ing)\b[^.;]{0,100}\b"
-    r"until\b)|直到",
+    r"until\b)"
+    r"|(?:重复|反复|再|继续|循环|重新)[^。；\n]{0,30}直到|直到[^。；\n]{1,30}为止",
     re.IGNORECASE,
 )
 """Words of a loop."""
 _BOUNDED = re.compile(
     r"\b(?:at most|up to|maximum of|max(?:imum)?\.?|no more than)\s+(?:\d+|two|three|four|five)\b"
+    r"|\buntil (?:all|every|each)(?: the| of the)? \w+ (?:is|are|has been|have been) (?:\w+ )?"
+    r"(?:completed?|processed|done|handled|covered|finished|read|written)\b"
+    r"|\bmax(?:imum)? \w+ (?:is |are |has been )?reached\b"
     r"|\b\d+\s+(?:times|rounds|attempts|iterations)\b|最多[^。；，]{0,4}[\d一二两三四五六七八九十]+\s*[次轮遍回]",
     re.IGNORECASE,
 )
@@ -98,7 +103,7 @@ _THEN = re.compile(
 
 
 def is_bounded(text: str) -> bool:
-    """Whether a loop says how often at most."""
+    """Whether a loop says how often at most, or goes once over what is there."""
     return _BOUNDED.search(text) is not None
 
 
@@ -134,6 +139,28 @@ def told_steps(sentence: Sentence) -> list[str]:
         return []
     steps = actions_of(sentence.text[first.end() :].strip())
     return steps if len(steps) > 1 else []
+
+
+_PRACTICES = re.compile(
+    r"\b(?:best practices?|practices|tips|guidelines|principles|rules|recommendations?|pitfalls|"
+    r"mistakes|notes?|requirements|standards|considerations|anti-?patterns|limitations|options|"
+    r"features|ideas|gotchas|criteria|triggers|metrics|"
+    r"constraints|checklist|reminders|advice|insights|takeaways|success|faq|troubleshooting|"
+    r"priorities|values|lessons)\b"
+    r"|最佳实践|原则|注意|建议|规则|规范|要求|技巧|限制|提示",
+    re.IGNORECASE,
+)
+
+
+def step_lists(prose: Prose) -> list[Procedure]:
+    """The numbered lists that are steps: those under a heading of rules, tips or the like are not."""
+    found = []
+    for procedure in procedures(prose):
+        heading = prose.heading_of(procedure.span.start)
+        title = prose.skill.headings[heading].title if heading is not None else ""
+        if not _PRACTICES.search(title) or _FLOW_TITLE.search(title):
+            found.append(procedure)
+    return found
 
 
 _LOOPS = re.compile(

@@ -29,8 +29,11 @@ _TITLE = re.compile(
     r"|输出|格式|模板",
     re.IGNORECASE,
 )
+_SERVICE = re.compile(r"\b(?:responses?|returns?|status|webhook|payload|request|body|API)\b", re.IGNORECASE)
+_DATA = frozenset({"json", "yaml", "yml", "xml"})
 _PROGRAM = re.compile(
-    r"^\s*(?:\$ |npm |pip |git |curl |python3? |node |docker |import |from \w+ import|def |function |"
+    r"apiVersion:|\"(?:tool|method)\"\s*:|^\s*(?:\$ |npm |pip |git |curl |python3? |node |docker |"
+    r"import |from \w+ import|def |function |"
     r"const |SELECT |#!/|/\w+[: ])"
     r"|[├└]──|[─│┌┐]{3}",
     re.MULTILINE,
@@ -55,6 +58,8 @@ def shown_forms(prose: Prose) -> Iterator[Span]:
         block = prose.leads.get(fence.span)
         lead = prose.text(prose.blocks[block].span).rstrip().rsplit("\n", 1)[-1] if block is not None else ""
         title = _title(prose, fence.span.start)
+        if fence.language in _DATA and _SERVICE.search(f"{title}\n{lead}"):
+            continue
         is_heading = block is None or prose.blocks[block].kind is BlockKind.HEADING
         if (_LEAD.search(lead) or (is_heading and _TITLE.search(title))) and not _PROGRAM.search(
             prose.text(fence.content)

@@ -170,8 +170,8 @@ def rules_found(text: str) -> Iterator[tuple[int, int, Check | None]]:
             {"kind": "none", "form": form} if form and "nested" not in first else None,
         )
     for pattern in (_CASE, _ONLY, _COUNTED):
-        if hit := pattern.search(text):
-            yield hit.start(), hit.end(), None
+        if once := pattern.search(text):
+            yield once.start(), once.end(), None
     for hit in _CHINESE.finditer(text):
         yield hit.start(), hit.end(), _chinese(hit)
 
