@@ -7,7 +7,7 @@ import textwrap
 from dataclasses import dataclass
 
 from skvm.compiler.reading.bundle import Bundle
-from skvm.compiler.reading.commands import ready_script
+from skvm.compiler.reading.commands import is_shell, ready_script
 from skvm.compiler.reading.names import CODE
 from skvm.compiler.reading.prose import BlockKind, Prose, Sentence
 from skvm.diagnostics import Span
@@ -31,7 +31,9 @@ _HEADING_LABEL = re.compile(
     re.IGNORECASE,
 )
 _BAD = re.compile(
-    r"^\s*(?:#|//|--|<!--)\s*(?:❌|\W*(?:bad|wrong|incorrect|don'?t|avoid|before)\b)", re.IGNORECASE
+    r"^\s*(?:#|//|--|<!--)\s*(?:❌|\W*(?:bad|wrong|incorrect|don['’]?t(?: do)?|avoid|"
+    r"before)\s*(?:[:：(—–-]|$|code|example))",
+    re.IGNORECASE,
 )
 _GOOD = re.compile(
     r"(?:#|//|--|<!--)\s*(?:✅|\W*(?:good|correct|right|do|better|after|instead)\b)", re.IGNORECASE
@@ -106,7 +108,9 @@ def fence_role(prose: Prose, fence: CodeFence) -> FenceRole:
     heading = prose.heading_of(fence.span.start)
     title = prose.skill.headings[heading].title if heading is not None else ""
     last_line = lead.rstrip().rsplit("\n", 1)[-1]
-    shown = bool(_LABEL.search(last_line) or _HEADING_LABEL.search(title))
+    # Commands below "Results" show how to get at them; other code there is what they look like.
+    is_headed = not is_shell(fence) or block is None or prose.blocks[block].kind is BlockKind.HEADING
+    shown = bool(_LABEL.search(last_line) or (is_headed and _HEADING_LABEL.search(title)))
     shown = shown or (_BAD.match(first) is not None and not _GOOD.search(code))
     if block is None or prose.blocks[block].kind in (BlockKind.HEADING, BlockKind.ROW) or shown:
         return FenceRole(is_shown=shown)
