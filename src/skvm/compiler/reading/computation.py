@@ -27,7 +27,7 @@ __all__ = [
 ]
 
 _WORK_OUT = r"(?:calculate|compute|work out|figure out|determine|derive|tally|convert|estimate)"
-_TELL = r"(?:find|report|give|state|list|show|record|write|note|get|take|include|return|print|name)"
+_TELL = r"(?:find|report|give|state|list|show|record|take|return|print)"
 _AGGREGATE = (
     r"(?:sums?|totals?|subtotals?|averages?|(?<!which )(?<!it )(?<!they )(?<!this )(?<!that )means?|medians?"
     r"|minimum|maximum|largest|smallest|highest|lowest)"
