@@ -11,6 +11,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from pydantic_core import to_json
+
 from skvm.compiler.faults import SKV282, SKV283
 from skvm.errors import InfrastructureError, UsageError
 from skvm.skill.emit import emit_skill
@@ -47,7 +49,7 @@ def is_complete(variant: Path) -> bool:
 
 def json_bytes(value: Any) -> bytes:
     """JSON as we write it: keys in the order given, two blanks, a line end."""
-    return (json.dumps(value, ensure_ascii=False, indent=2) + "\n").encode()
+    return to_json(value, indent=2) + b"\n"
 
 
 @contextlib.contextmanager

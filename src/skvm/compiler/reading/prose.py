@@ -120,19 +120,28 @@ class Prose:
         Args:
             word: A word or the beginning of one, ASCII letters in lower case.
         """
-        if word not in self._held:
-            lowered, starts, sentences = self.lowered, self._starts, self.sentences
+        held = self._held.get(word)
+        if held is None:
+            text, ends = self._joined
             found: list[int] = []
-            at = lowered.find(word, self.skill.body.start)
+            at = text.find(word)
             while at >= 0:
-                index = bisect.bisect_right(starts, at) - 1
-                following = at + len(word)
-                if index >= 0 and at < sentences[index].span.end:
-                    found.append(index)
-                    following = sentences[index].span.end
-                at = lowered.find(word, following)
-            self._held[word] = tuple(found)
-        return self._held[word]
+                index = bisect.bisect_right(ends, at)
+                found.append(index)
+                at = text.find(word, ends[index])
+            held = self._held[word] = tuple(found)
+        return held
+
+    @cached_property
+    def _joined(self) -> tuple[bytes, list[int]]:
+        """All sentences in lower case, a byte no text holds between them, and where each ends."""
+        parts = [self.lowered[found.span.start : found.span.end] for found in self.sentences]
+        ends: list[int] = []
+        at = 0
+        for part in parts:
+            at += len(part) + 1
+            ends.append(at)
+        return b"\xff".join(parts), ends
 
     @cached_property
     def _fence_starts(self) -> list[int]:
