@@ -107,6 +107,7 @@ CASES = [
     ("tool.exec", "L2", "Run `scripts/metrics.py` with the user's inputs."),
     ("tool.exec", "L2", "Write a script that checks the links and run it."),
     ("tool.exec", "L2", "运行所有测试。"),
+    ("tool.exec", "L1", "Run the bundled script:\n\n- `python3 go.py --all`"),
     ("tool.exec", "L2", fence("bash", "python your_automation.py --port 1")),
     ("tool.exec", "L3", fence("bash", "tool -l /tmp/out --fast\njq . /tmp/out/eve.json")),
     ("tool.exec", "L3", fence("bash", "ID=$(make-one)\nuse-one $ID")),

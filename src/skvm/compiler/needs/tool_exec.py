@@ -153,10 +153,13 @@ def _has_command(text: str) -> bool:
 
 
 def _is_given(prose: Prose, sentence: Sentence) -> bool:
-    """Whether the command stands in a fence behind the block or elsewhere in it."""
+    """Whether the command stands in a fence behind the block, in it, or in what a colon leads to."""
     if prose.fence_after(sentence.block) is not None:
         return True
-    return any(" " in code for code in CODE.findall(prose.text(prose.blocks[sentence.block].span)))
+    text = prose.text(prose.blocks[sentence.block].span)
+    if text.rstrip().endswith((":", "：")) and sentence.block + 1 < len(prose.blocks):
+        text += prose.text(prose.blocks[sentence.block + 1].span)
+    return any(" " in code for code in CODE.findall(text))
 
 
 DETECTORS.register("tool.exec", Detector(RULES, find))
