@@ -24,6 +24,7 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from skvm.errors import UsageError
+from skvm.harness.confine.provision import cell_environment
 from skvm.harness.sandbox import Policy
 
 __all__ = [
@@ -166,7 +167,9 @@ def policy_for(grant: Grant, policy: Policy, programs_dir: Path) -> Policy:
     if grant.mode != "enforce":
         return policy
     permissions = grant.permissions
-    _link_programs(permissions, policy.path_prefix, programs_dir)
+    # Looked up where the cell would look: our own PATH may name what it cannot see.
+    found_in = cell_environment(replace(policy, env={}), tmp=str(programs_dir))["PATH"]
+    _link_programs(permissions, found_in, policy.path_prefix, programs_dir)
     path = ":".join(str(folder) for folder in (programs_dir, *policy.path_prefix))
     return replace(
         policy,
@@ -177,12 +180,12 @@ def policy_for(grant: Grant, policy: Policy, programs_dir: Path) -> Policy:
     )
 
 
-def _link_programs(permissions: Permissions, prefix: Sequence[Path], folder: Path) -> None:
+def _link_programs(permissions: Permissions, found_in: str, prefix: Sequence[Path], folder: Path) -> None:
     names = BASE_PROGRAMS | {PurePosixPath(found.name).name for found in permissions.commands}
     for name in sorted(names):
         if not name or name == "*" or any((place / name).exists() for place in prefix):
             continue
-        target = shutil.which(name)
+        target = shutil.which(name, path=found_in)
         if target is not None and not (folder / name).exists():
             (folder / name).symlink_to(target)
     folder.chmod(0o755)

@@ -82,6 +82,13 @@ def test_enforcing_without_a_record_is_refused(
     assert go("--permissions=report") == 2
 
 
+def test_enforcing_without_walls_is_refused(
+    place: SimpleNamespace, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert go("--skill=variant", "--permissions=enforce", "--sandbox=none") == 2
+    assert "sandbox" in capsys.readouterr().err
+
+
 def test_a_damaged_record_is_refused(place: SimpleNamespace, capsys: pytest.CaptureFixture[str]) -> None:
     (place.skill / "permissions.json").write_text("{")
     assert go("--skill=variant") == 2

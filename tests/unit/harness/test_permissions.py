@@ -245,19 +245,28 @@ def test_a_real_cell_is_held(open_folder: Path, name: str) -> None:
     notes: list[str] = []
 
     async def run(cell: Cell) -> list[Execution]:
-        lines = ["cat note.txt", "echo x > out/a.txt && cat out/a.txt", "echo x > top.txt", "command -v curl"]
+        lines = [
+            "cat note.txt",
+            "echo x > out/a.txt && cat out/a.txt",
+            "echo x > top.txt",
+            "command -v curl",
+            "python3 -c 'print(6 * 7)'",
+        ]
         return [await cell.execute(line, timeout_s=20) for line in lines]
 
     async def held() -> list[Execution]:
         policy = Policy(work_dir=work, network=True)
-        async with held_to(grant(write=["out/a.txt"]), policy, sandbox.open, notes) as cell:
+        async with held_to(
+            grant(write=["out/a.txt"], commands=["python3"]), policy, sandbox.open, notes
+        ) as cell:
             return await run(cell)
 
-    read, written, refused, missing = anyio.run(held)
+    read, written, refused, missing, permitted = anyio.run(held)
     assert (read.stdout, read.exit_code) == ("here", 0)
     assert written.stdout == "x\n"
     assert refused.exit_code != 0
     assert missing.stdout == ""
+    assert permitted.stdout == "42\n"
     assert not (work / "top.txt").exists()
 
 

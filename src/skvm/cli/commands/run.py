@@ -94,6 +94,8 @@ def _spec(settings: Any, options: dict[str, Any]) -> RunSpec:
 
     if options["skill_mode"] and not options["skill"]:
         raise UsageError("--skill-mode needs --skill")
+    if options["permissions"] == "enforce" and options["sandbox"] == "none":
+        raise UsageError("--permissions=enforce needs a sandbox that confines", help="leave --sandbox out")
     HARNESSES.get(options["adapter"])
     check_adapter_config([options["adapter"]], options["adapter_config"])
     path = find_task(options["task"], settings.data_dir)
