@@ -14,7 +14,7 @@ from typing import Literal
 from pydantic import Field
 
 from skvm.compiler.asking.forms import Form
-from skvm.compiler.asking.material import MATERIAL_ONLY, enclosed, unfit
+from skvm.compiler.asking.material import MATERIAL_ONLY, enclosed, facts_of, unfit
 from skvm.compiler.contract import Counsel, Gap
 from skvm.compiler.findings import SKV253, SKV254
 from skvm.compiler.ladder import edit_for
@@ -269,19 +269,25 @@ class _Question:
         """Why a proposal cannot be tried (``""`` if it can), and where its old text stands."""
         if proposal.gap > len(self.gaps):
             return f"there is no demand {proposal.gap}", None
-        old, new = proposal.old_text.encode("utf-8", "replace"), proposal.new_text
-        count = self.skill.source.count(old)
-        at = self.skill.source.find(old)
+        old = proposal.old_text.encode("utf-8", "replace")
+        count, at = self.skill.source.count(old), self.skill.source.find(old)
         if count != 1:
             return f"its old text stands {count} times: {proposal.old_text[:60]!r}", None
         span = Span(at, at + len(old))
         if not self.section.contains(span) or span.start < self.skill.body.start:
             return "its old text stands in another section", span
-        if new.strip() == proposal.old_text.strip():
-            return "it changes nothing", span
-        if len(new) > 4 * len(proposal.old_text) + _LEAST_GROWTH_CHARS:
-            return "it is much longer than what it replaces", span
-        return unfit(new, self.skill) or "", span
+        return self._wrong_words(proposal), span
+
+    def _wrong_words(self, proposal: Proposal) -> str:
+        """What is wrong with the new text, ``""`` if nothing is."""
+        old, new = proposal.old_text, proposal.new_text
+        if new.strip() == old.strip():
+            return "it changes nothing"
+        if len(new) > 4 * len(old) + _LEAST_GROWTH_CHARS:
+            return "it is much longer than what it replaces"
+        if lost := next((found for found in facts_of(old) if found not in new), None):
+            return f"it loses {lost[:60]!r}"
+        return unfit(new, self.skill) or ""
 
     def _edit(self, gap: Gap, span: Span, proposal: Proposal) -> Edit:
         return edit_for(

@@ -7,10 +7,11 @@ import re
 import unicodedata
 from collections.abc import Iterator
 
+from skvm.compiler.reading.names import FILE
 from skvm.diagnostics import Span
 from skvm.skill.ir import Skill
 
-__all__ = ["MATERIAL_ONLY", "MAX_MATERIAL_CHARS", "enclosed", "find_quote", "unfit"]
+__all__ = ["MATERIAL_ONLY", "MAX_MATERIAL_CHARS", "enclosed", "facts_of", "find_quote", "unfit"]
 
 MAX_MATERIAL_CHARS = 48_000
 """The most of a skill that is shown at once."""
@@ -23,6 +24,7 @@ _LEAST_QUOTE_CHARS = 6
 _ADDRESS = re.compile(r"\b[a-z][a-z0-9+.-]*://[^\s/)`\"'>]+|\bwww\.[^\s/)`\"'>]+", re.IGNORECASE)
 _CODE = re.compile(r"(?<!`)`([^`\n]+)`(?!`)")
 _FENCE = re.compile(r"^[ \t]*(?:```|~~~)[^\n]*\n(.*?)^[ \t]*(?:```|~~~)", re.MULTILINE | re.DOTALL)
+_NUMBER = re.compile(r"(?<![\w.])\d+(?:[.,]\d+)*(?![\w])")
 _PROGRAM = re.compile(r"(?:\$ ?|sudo )?([\w./+-]+)(?=\s+\S)")
 _ORDINARY_NAMES = """
 awk bash cat cd cp cut diff echo expr false find for grep head if jq join ls mkdir mv paste printf python
@@ -56,7 +58,7 @@ def find_quote(skill: Skill, quote: str) -> Span | None:
 def unfit(text: str, skill: Skill) -> str | None:
     """Why a text a model wrote may not go into a skill; ``None`` where it may.
 
-    It may bring in no address and no program the skill does not speak of, nothing that cannot be seen, no
+    It may bring in no address, program or number the skill does not speak of, nothing that cannot be seen, no
     comment and no heading.
     """
     known = skill.text()
@@ -68,9 +70,17 @@ def unfit(text: str, skill: Skill) -> str | None:
         return "it holds a comment or a heading"
     if address := next((found for found in _ADDRESS.findall(text) if found not in known), None):
         return f"it brings in the address {address[:80]}"
-    strangers = (found for found in _programs(text) if not _is_known(found, skill, known))
-    program = next(strangers, None)
-    return None if program is None else f"it brings in the program {program[:80]}"
+    if program := next((found for found in _programs(text) if not _is_known(found, skill, known)), None):
+        return f"it brings in the program {program[:80]}"
+    # Single digits number steps; any other number is a value, and values are not to be invented.
+    number = next((found for found in _NUMBER.findall(text) if len(found) > 1 and found not in known), None)
+    return None if number is None else f"it brings in the number {number}"
+
+
+def facts_of(text: str) -> tuple[str, ...]:
+    """What a text may not lose when it is worded anew: code between back-ticks, file names, numbers."""
+    found = [*_CODE.findall(text), *FILE.findall(text), *_NUMBER.findall(text)]
+    return tuple(dict.fromkeys(item for item in found if item.strip()))
 
 
 def _is_known(program: str, skill: Skill, known: str) -> bool:

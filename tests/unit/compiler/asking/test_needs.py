@@ -10,7 +10,7 @@ import anyio
 import pytest
 from pydantic import ValidationError
 
-from skvm.compiler.asking.material import enclosed, find_quote, unfit
+from skvm.compiler.asking.material import enclosed, facts_of, find_quote, unfit
 from skvm.compiler.asking.requirements import Added, SkillNeeds, add_needs, ask_needs, needs_question
 from skvm.compiler.requirements import analyse
 from skvm.errors import FindingsError
@@ -191,6 +191,12 @@ def test_a_very_long_skill_is_cut_and_says_so(tmp_path: Path) -> None:
     shown = enclosed("word " * 20_000)
     assert len(shown) < 50_000
     assert "characters more are not shown" in shown
+
+
+def test_facts_of_a_text_are_what_may_not_be_lost() -> None:
+    text = "Round `total` to 2 decimals, at most 1,200 rows, into out/report.json, by Monday."
+    assert facts_of(text) == ("total", "out/report.json", "2", "1,200")
+    assert facts_of("Write it in plain words.") == ()
 
 
 def test_quotes_are_found_in_the_body_only(tmp_path: Path) -> None:
