@@ -22,12 +22,20 @@ LABELS = Path(__file__).parents[2] / "labels" / "requirements" / "real.json"
 NEAR_LINES = 3
 """How far from the labelled line a place may begin or end."""
 HELD = {
+    "follow.constraint",
+    "follow.delegation",
+    "follow.format",
+    "follow.procedure",
+    "follow.style",
     "gen.code.html",
     "gen.code.javascript",
     "gen.code.python",
     "gen.code.shell",
     "gen.code.sql",
     "gen.regex",
+    "gen.text.long",
+    "gen.text.prose",
+    "gen.text.structured",
     "reason.analysis",
     "reason.arithmetic",
     "reason.logic",

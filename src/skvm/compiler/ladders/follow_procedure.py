@@ -154,9 +154,9 @@ def _list_edits(gap: Gap, procedure: Procedure, prose: Prose) -> list[Edit] | No
             following = procedure.steps[position + 1].ordinal
             if following > step.ordinal:
                 place = step.blocks[-1].span.end
-                line = f"Finish steps {first} to {step.ordinal} before going on with step {following}."
-                if is_chinese(block_text):
-                    line = f"先做完第 {first} 到第 {step.ordinal} 步，再做第 {following} 步。"
+                line = _stop_line(
+                    first, step.ordinal, following, is_chinese_text=is_chinese(block_text)
+                ).lstrip()
                 edits.append(
                     edit_for(
                         [gap],
@@ -171,6 +171,13 @@ def _list_edits(gap: Gap, procedure: Procedure, prose: Prose) -> list[Edit] | No
                 )
                 count = 0
     return edits
+
+
+def _stop_line(first: int, last: int, following: int, *, is_chinese_text: bool) -> str:
+    """What stands behind the last step of a group."""
+    if is_chinese_text:
+        return f" 先做完第 {first} 到第 {last} 步，再做第 {following} 步。"
+    return f" Finish steps {first} to {last} before going on with step {following}."
 
 
 def _stands_alone(block: Block) -> bool:
@@ -256,10 +263,11 @@ def _numbered(gap: Gap, ground: Ground) -> list[Edit] | None:
     pad = " " * block.indent
     chinese = is_chinese(sentence.text)
     stop = "。" if chinese else "."
-    lines = (
-        f"\n{pad}{number}. {step[0].upper()}{step[1:].rstrip('.。')}{stop}"
-        for number, step in enumerate(steps, 1)
-    )
+    lines = []
+    for number, step in enumerate(steps, 1):
+        lines.append(f"\n{pad}{number}. {step[0].upper()}{step[1:].rstrip('.。')}{stop}")
+        if number % _GROUP == 0 and number < len(steps):
+            lines.append(_stop_line(number - _GROUP + 1, number, number + 1, is_chinese_text=chinese))
     return [
         edit_for(
             [gap],

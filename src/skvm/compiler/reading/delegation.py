@@ -96,7 +96,7 @@ _RULE = re.compile(
     r"count(?:ing)?|add(?:ing)?(?: up)?|sum(?:ming)?|"
     rf"do(?:ing)? (?:the )?(?:math|arithmetic)|work(?:ing)? (?:it|them|this|figures|numbers) out|"
     rf"estimat\w+)\b[^.;]{{0,60}}\b(?:{_BY_HEAD})\b"
-    rf"|{TOLD}(?:use|prefer|rely on|run|write|let)\s+(?:[\w-]+\s+){{0,2}}?(?:code|scripts?|python|"
+    rf"|{TOLD}(?:use|prefer|rely on|run|write|let)\s+(?:only\s+|always\s+)?(?:code|scripts|a script|python|"
     r"a calculator|the calculator)\s+"
     rf"(?:for|to do|to compute|to calculate|to count|do|over)\s+(?:[\w-]+\s+){{0,3}}?(?:{_FIGURES}|"
     r"mental \w+|all counting)\b"

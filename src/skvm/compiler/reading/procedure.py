@@ -174,9 +174,11 @@ def told_loop(prose: Prose, sentence: Sentence) -> bool:
     """Whether a sentence outside a numbered list has something done again until something holds."""
     if "until" not in sentence.text and "直到" not in sentence.text:
         return False
-    return _LOOPS.search(sentence.text) is not None and not is_bounded(
-        prose.text(prose.blocks[sentence.block].span)
-    )
+    found = _LOOPS.search(sentence.text)
+    # What goes on by itself ("will continue until") is no work of the reader's.
+    if found is None or re.match(r"(?:will|can|may)\b", found.group(0), re.IGNORECASE):
+        return False
+    return not is_bounded(prose.text(prose.blocks[sentence.block].span))
 
 
 _STEP_TITLE = re.compile(

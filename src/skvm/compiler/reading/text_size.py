@@ -29,7 +29,7 @@ _NUMBER = (
     r"twelve|fifteen|twenty|thirty|forty|fifty|sixty|eighty|(?:an? )?hundred)"
 )
 _SIZE = re.compile(
-    rf"(?<![\w.])({_NUMBER})(?:\s*(?:-|\u2013|\u2014|~|to|or|and|\u81f3|\u5230)\s*({_NUMBER}))?[+\s-]*"
+    rf"(?<![A-Za-z\d.])({_NUMBER})(?:\s*(?:-|\u2013|\u2014|~|to|or|and|\u81f3|\u5230)\s*({_NUMBER}))?[+\s-]*"
     r"(?:(words?|characters?|chars?|bytes?|kb|kilobytes?|pages?|sentences?)(?!\w)|(字节|字符|字|页))",
     re.IGNORECASE,
 )

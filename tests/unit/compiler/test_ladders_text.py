@@ -1,0 +1,139 @@
+"""What the ladders of texts and instructions make of a skill, in English and Chinese, and where they let be."""
+
+# ruff: noqa: E501 - a case a line
+from __future__ import annotations
+
+from pathlib import Path
+
+import anyio
+import pytest
+
+from skvm.compiler.contract import CompileOptions, PassContext
+from skvm.compiler.pipeline import PipelineResult, resolve_passes, run_passes
+from skvm.compiler.requirements import analyse
+from skvm.skill.ir import Skill
+from skvm.target.contract import PRIMITIVES, Level
+from skvm.target.profile import Profile
+from tests.unit.compiler.making import HARNESS, MODEL, make_skill
+
+
+def compiled(skill: Skill, **levels: str) -> PipelineResult:
+    held = dict.fromkeys(PRIMITIVES.names(), Level.L3)
+    held |= {key.replace("_", "."): Level(level) for key, level in levels.items()}
+    profile = Profile(model=MODEL, harness=HARNESS, profiled_at="2026-01-02T03:04:05Z", capabilities=held)
+    options = CompileOptions(eliminate=False)
+    context = PassContext(MODEL, HARNESS, profile, options=options)
+    return anyio.run(run_passes, skill, resolve_passes(["1"]), context)
+
+
+def highest(skill: Skill, primitive_id: str) -> int:
+    found = analyse(skill).requirements
+    return max((needed.level.rank for needed in found if needed.primitive_id == primitive_id), default=0)
+
+
+POND = "Readings are in `pond.csv`.\n\nTell the lowest and the typical value.\n\n"
+# fmt: off
+LOWERED = [
+    ("gen.text.long", "portions", "Write a report with the sections Cause, Damage and Repair.\n", "- `part-2.md`: Damage\n"),
+    ("gen.text.long", "portions", "撰写一份报告，分为背景、经过、结论三个部分。\n", "最后按这个顺序合成全文：`cat part-1.md part-2.md part-3.md`"),
+    ("gen.text.long", "portions", "Write a manual of 3 KB in the chapters Start, Middle and Use, with a table of contents.\n", "- `part-1.md`: the title and the table of contents\n"),
+    ("gen.text.prose", "portions", "Write an essay of two paragraphs, one on the sea and one on the land.\n", "each as a single paragraph"),
+    ("follow.constraint", "check", "Answer in at most 20 words, use no emojis, and end with a question.\n", "python3 scripts/check.py scripts/wording.json answer.txt"),
+    ("follow.constraint", "check", "每条回复不超过50字，不得使用感叹号，以“谢谢”结尾。\n", "其余 2 条由脚本检查"),
+    ("follow.delegation", "figures", POND + "Never compute figures in your head.\n", "python3 scripts/figures.py pond.csv"),
+    ("follow.procedure", "stop", "".join(f"## Step {n}: Do\n\nWell.\n\n---\n\n" for n in range(1, 9)), "Well.\n\nFinish the steps up to here before going on with \"Step 4: Do\".\n\n---"),
+    ("follow.procedure", "stop", "1. 读文件。\n2. 检查内容。\n3. 排序。\n4. 写入文件。\n5. 核对行数。\n", "先做完第 1 到第 3 步，再做第 4 步。"),
+    ("follow.procedure", "branch lines", "1. Read it.\n2. If it is empty, stop.\n", "   - If it is empty: stop.\n   - Otherwise: go on."),
+    ("follow.procedure", "branch lines", "1. Read it.\n2. Look at the date; if it has passed, stop, otherwise sort it.\n", "2. Look at the date. Look which of these holds:\n   - If it has passed: stop.\n   - Otherwise: sort it."),
+    ("follow.procedure", "number", "先读文件，然后排序，再检查，最后写入。\n", "按这个顺序做：\n\n1. 读文件。\n2. 排序。"),
+]
+# fmt: on
+
+
+@pytest.mark.parametrize(("primitive_id", "rule", "body", "made"), LOWERED)
+def test_a_place_is_lowered(primitive_id: str, rule: str, body: str, made: str, tmp_path: Path) -> None:
+    skill = make_skill(tmp_path, body)
+    result = compiled(skill, **{primitive_id.replace(".", "_"): "L1"})
+    assert {edit.rule for edit in result.steps[0].edits if edit.primitive_id == primitive_id} == {rule}
+    assert made in result.skill.text()
+    assert highest(skill, primitive_id) > 1 >= highest(result.skill, primitive_id)
+    again = compiled(result.skill, **{primitive_id.replace(".", "_"): "L1"})
+    assert not [edit for edit in again.steps[0].edits if edit.primitive_id == primitive_id]
+
+
+VOICES = (
+    "## Who speaks\n\n| Voice | Manner |\n|---|---|\n| Ann | short |\n| Bo | long |\n\n"
+    "Both voices stay distinct through the whole book.\n"
+)
+STRICT = (
+    "One line a term, name and price with a tab between them.\n\n"
+    "Keep only the rows with a price, sort them by price and then by name, write the name in lower case, put "
+    "exactly one tab between them, and stay below 900 bytes.\n"
+)
+TO_L2 = [
+    ("follow.style", "one voice at a time", VOICES, "- For Bo: long"),
+    ("follow.format", "tidy", STRICT, "python3 scripts/tidy.py scripts/form.json draft.txt"),
+    ("follow.procedure", "bound", "Repeat until nothing changes.\n", "Do at most 5 rounds"),
+    ("follow.procedure", "bound", "再读一遍，直到没有改动为止。\n", "最多做 5 轮"),
+    (
+        "gen.text.structured",
+        "parts",
+        "输出全部菜单的 YAML：门店下分时段，时段下分类别，类别下列菜品。\n",
+        "python3 scripts/join.py part-*.yaml",
+    ),
+    (
+        "follow.delegation",
+        "repeat the rule",
+        "Never compute anything in your head, even simple sums.\n\n```bash\npython3 scripts/sum.py\n```\n\n"
+        "Give the total of each month.\n",
+        "Give the total of each month. (The figure is what `scripts/sum.py` prints.)",
+    ),
+]
+
+
+@pytest.mark.parametrize(("primitive_id", "rule", "body", "made"), TO_L2)
+def test_a_place_is_lowered_to_l2(primitive_id: str, rule: str, body: str, made: str, tmp_path: Path) -> None:
+    skill = make_skill(tmp_path, body)
+    result = compiled(skill, **{primitive_id.replace(".", "_"): "L2"})
+    assert {edit.rule for edit in result.steps[0].edits} == {rule}
+    assert made in result.skill.text()
+    assert highest(skill, primitive_id) == 3
+    assert highest(result.skill, primitive_id) < 3
+
+
+LET_BE = [
+    ("gen.text.long", "Write a report of 300 to 400 words.\n", {}),
+    ("gen.text.long", "> Write a report with the sections Cause, Damage and Repair.\n", {}),
+    ("follow.constraint", "Headers and bullets only. No nested lists. No jargon.\n", {}),
+    (
+        "follow.constraint",
+        "Answer in at most 20 words, no emojis, end with a question.\n",
+        {"tool_exec": "L0"},
+    ),
+    ("follow.constraint", 'In this game "hot" means cold.\n', {}),
+    (
+        "follow.style",
+        'Answer as Old Tom, who calls the guest "sonny" and never uses more than 40 words.\n',
+        {},
+    ),
+    ("follow.delegation", "Never compute figures in your head.\n", {}),
+    ("follow.procedure", "Keep going until:\n\n- all is well\n", {}),
+    ("follow.procedure", "1. Send it.\n2. Poll it, and go back to step 1 until it is done.\n", {}),
+    ("follow.procedure", '1. Read it.\n2. If it is empty, say "It is empty.\n', {}),
+    ("follow.procedure", "1. Read it.\n2. If it is old: use the copy, then read it again.\n", {}),
+]
+
+
+@pytest.mark.parametrize(("primitive_id", "body", "levels"), LET_BE)
+def test_a_place_is_let_be(primitive_id: str, body: str, levels: dict[str, str], tmp_path: Path) -> None:
+    skill = make_skill(tmp_path, body)
+    assert highest(skill, primitive_id) > 1
+    result = compiled(skill, **({primitive_id.replace(".", "_"): "L1"} | levels))
+    assert not [edit for edit in result.steps[0].edits if edit.primitive_id == primitive_id]
+    assert any(found.code in ("SKV201", "SKV206") for found in result.diagnostics)
+
+
+def test_what_the_bundle_already_holds_under_the_name_is_no_check(tmp_path: Path) -> None:
+    body = "Answer in at most 20 words, use no emojis, and end with a question.\n"
+    skill = make_skill(tmp_path, body, scripts__check_dot_py="print('OK')\n")
+    assert not compiled(skill, follow_constraint="L1").steps[0].edits
