@@ -163,7 +163,7 @@ async def compile_skill(
     if not mode.force and not dry_run and (found := _standing(place, loaded, inputs, acceptance)):
         if locked is not None and lock is not None:
             check_outcome(locked, str(found.proof["build"]["key"]), str(found.proof["variant"]), lock)
-        return done.result(found.pipeline, found.proof, partial, {}, is_reused=True)
+        return done.result(found.pipeline, found.proof, found.findings, {}, is_reused=True)
     result = await run_passes(
         loaded, chosen, PassContext(model, harness, profile, options=options, counsel=counsel)
     )
@@ -184,21 +184,22 @@ async def compile_skill(
     proof = proof_of(loaded, result, profile, inputs=inputs, answers=digests) | told
     proof = seal(proof, records, result.skill)
     records["proof.json"] = json_bytes(proof)
-    records["meta.json"] = meta_record(
-        result,
-        proof,
-        records["proof.json"],
-        passes=chosen,
-        started_at=started_at,
-        duration_ms=(time.perf_counter() - started) * 1000,
-        cost_usd=cost_of(counsel),
-    )
     findings = (
         *security_findings(loaded),
         *partial,
         *result.diagnostics,
         *_narrowed(result, profile),
         *_refused(acceptance),
+    )
+    records["meta.json"] = meta_record(
+        result,
+        proof,
+        records["proof.json"],
+        passes=chosen,
+        findings=findings,
+        started_at=started_at,
+        duration_ms=(time.perf_counter() - started) * 1000,
+        cost_usd=cost_of(counsel),
     )
     if not dry_run:
         with variant_lock(place):

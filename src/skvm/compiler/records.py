@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -13,6 +14,7 @@ from skvm.compiler.instances import instance_records
 from skvm.compiler.permissions import permission_records
 from skvm.compiler.pipeline import PipelineResult
 from skvm.compiler.variant import RESERVED, json_bytes
+from skvm.diagnostics import Diagnostic
 from skvm.errors import FindingsError
 from skvm.skill.bundle import digest_of
 from skvm.skill.ir import Skill
@@ -71,6 +73,7 @@ def meta_record(
     proof_bytes: bytes,
     *,
     passes: Sequence[RegisteredPass],
+    findings: Sequence[Diagnostic],
     started_at: datetime,
     duration_ms: float,
     cost_usd: float | None = 0.0,
@@ -106,4 +109,6 @@ def meta_record(
             "proofDigest": digest_of(proof_bytes),
         },
     }
+    # Told again by a compile that finds this build standing.
+    meta["findings"] = [dataclasses.asdict(found) for found in findings]
     return json_bytes({**meta, "digest": digest_of(json_bytes(meta))})

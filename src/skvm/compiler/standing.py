@@ -12,6 +12,7 @@ from typing import Any
 
 from skvm.compiler.pipeline import PipelineResult
 from skvm.compiler.variant import is_complete, json_bytes
+from skvm.diagnostics import Diagnostic, Severity, Span
 from skvm.skill.bundle import digest_of
 from skvm.skill.frontend import load_skill, parse_skill
 from skvm.skill.ir import Skill
@@ -23,10 +24,11 @@ _OWN = frozenset({"meta.json", "proof.json"})
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """A build that lies there whole."""
+    """A build that lies there whole, and what was found when it was made."""
 
     pipeline: PipelineResult
     proof: Mapping[str, Any]
+    findings: tuple[Diagnostic, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,10 +54,21 @@ def standing_build(place: Path, original: Skill, inputs: Mapping[str, Any]) -> S
         skill = skill_of(place, proof)
         if skill.source == original.source and skill.resources == original.resources:
             skill = original
-        return Standing(PipelineResult(skill, artifacts=dict(plan["artifacts"])), proof)
+        findings = json.loads((place / "meta.json").read_bytes())["findings"]
+        told = tuple(_finding(found) for found in findings)
+        return Standing(PipelineResult(skill, artifacts=dict(plan["artifacts"])), proof, told)
     except (OSError, ValueError, KeyError, TypeError):
         # Whatever it is, it is no build of ours as it was written: it is built again.
         return None
+
+
+def _finding(record: Mapping[str, Any]) -> Diagnostic:
+    span = record["span"]
+    changed = {
+        "severity": Severity(record["severity"]),
+        "span": Span(span["start"], span["end"]) if span else None,
+    }
+    return Diagnostic(**{**record, **changed})
 
 
 def skill_of(variant: Path, proof: Mapping[str, Any]) -> Skill:

@@ -134,6 +134,15 @@ def test_a_standing_build_is_reused_and_force_builds_again(skill: Skill, tmp_pat
     assert forced.build_key == first.build_key
 
 
+def test_what_was_found_is_told_again(skill: Skill, tmp_path: Path) -> None:
+    profile = make_profile("L1", tool_exec="L0")
+    first = build(tmp_path, skill, LOCKED, profile=profile)
+    again = build(tmp_path, skill, LOCKED, profile=profile)
+    assert again.is_reused
+    assert "SKV206" in {found.code for found in first.diagnostics}
+    assert again.diagnostics == first.diagnostics
+
+
 @pytest.mark.parametrize("name", ["SKILL.md", "proof.json", "meta.json", "_artifacts/scr.json"])
 def test_a_build_somebody_touched_is_made_again(name: str, skill: Skill, tmp_path: Path) -> None:
     first = build(tmp_path, skill, LOCKED)
