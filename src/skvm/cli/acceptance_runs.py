@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from skvm.compiler.driver import CompileResult
     from skvm.compiler.trials import TrialTask
     from skvm.evaluate.bench import Bench
+    from skvm.llm.port import ModelPort
     from skvm.settings import Settings
     from skvm.skill.ir import Skill
 
@@ -45,6 +46,14 @@ class Acceptor:
     pairs: int
     tasks: tuple[TrialTask, ...]
     bench: Bench | None
+
+    @property
+    def port(self) -> ModelPort | None:
+        """The port of the runs, so that one spend ceiling holds over runs and questions."""
+        from skvm.llm.port import ModelPort
+
+        port = self.bench.port if self.bench is not None else None
+        return port if isinstance(port, ModelPort) else None
 
     @property
     def task_digests(self) -> tuple[str, ...]:

@@ -66,8 +66,14 @@ async def run_jobs(
 
     limit = SpendLimit(max_usd=options["max_usd"], max_tokens=options["max_tokens"])
     async with (
-        open_counsel(settings, options["compiler_model"], frozen=options["frozen"], limit=limit) as counsel,
         _acceptor(settings, options, limit) as acceptor,
+        open_counsel(
+            settings,
+            options["compiler_model"],
+            frozen=options["frozen"],
+            limit=limit,
+            port=acceptor.port if acceptor else None,
+        ) as counsel,
     ):
         outcomes = await _all(settings, jobs, passes, options, Means(counsel, acceptor))
     _print(jobs, outcomes, options)
@@ -162,6 +168,8 @@ async def _acceptor(
     """What measures variants, where that is asked for."""
     from skvm.errors import UsageError
 
+    if options["accept"] and options["dry_run"]:
+        raise UsageError("--accept and --dry-run exclude each other: runs are recorded")
     if not options["accept"]:
         if options["tasks"]:
             raise UsageError("--tasks is for --accept", help="say how many pairs to run: --accept=20")

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
@@ -242,7 +242,7 @@ async def open_counsel(
         settings: Routes and places.
         model: Full model id, or ``none``.
         frozen: Answer from the record only.
-        limit: Spend ceiling over all questions.
+        limit: Spend ceiling over all questions, where no port is given.
         timeout_s: Wall clock of one question, > 0.
         port: A port that is open already.
 
@@ -258,8 +258,7 @@ async def open_counsel(
         return
     from skvm.llm.port import ModelPort
 
-    async with ModelPort(settings, limit=limit) as own:
-        opened = own if port is None else port
+    async with nullcontext(port) if port is not None else ModelPort(settings, limit=limit) as opened:
         opened.resolve(model)
         asker = _Asker(opened, model, timeout_s)
         yield RecordedCounsel(model, answers_dir(settings), asker.ask)

@@ -496,3 +496,20 @@ def test_the_command_names_the_way_out_without_tasks(place: Path, capsys: pytest
     assert "--tasks" in capsys.readouterr().err
     assert agent.seen == []
     assert not (place / "cache/proposals").exists()
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        (["--dry-run"], "exclude each other"),
+        (["--accept=0", "--tasks=t1"], "--tasks is for --accept"),
+        (["--tasks=nowhere"], "there is no task"),
+    ],
+)
+def test_flags_that_do_not_go_together(
+    place: Path, more: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    agent = Agent()
+    assert accept(place, agent, *more) == 2
+    assert said in capsys.readouterr().err
+    assert agent.seen == []
