@@ -15,12 +15,14 @@ from skvm.compiler.reading.wording import words_of
 from skvm.diagnostics import Diagnostic, Rule, Span
 from skvm.skill.ir import Skill
 
-__all__ = ["MAY_USE", "Graph", "finding", "joined", "link", "shown", "unmeetable", "why_not"]
+__all__ = ["DOUBTS", "Graph", "finding", "joined", "link", "shown", "unmeetable", "why_not"]
 
 Links = dict[str, dict[str, Dependency]]
 """For each step what it depends on, by id."""
 MAY_USE = "it may use what was found"
-"""The reason of a dependency that is only a doubt."""
+SAME_SUBJECT = "both speak of the same thing"
+DOUBTS = frozenset({MAY_USE, SAME_SUBJECT})
+"""Reasons of dependencies that are only doubts."""
 
 
 @dataclass(slots=True)
@@ -87,7 +89,7 @@ def _dependency(  # noqa: PLR0911 - one return a reason
     if earlier.informs and (step.uses_context or step.effects.writes):
         return Dependency(step=earlier.id, kind="flow", reason=MAY_USE)
     if step.uses_context and _subject(earlier.title) & _subject(step.title):
-        return Dependency(step=earlier.id, kind="flow", reason="both speak of the same thing")
+        return Dependency(step=earlier.id, kind="flow", reason=SAME_SUBJECT)
     return None
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from skvm.compiler.effects.model import Repetition, SkillStep, StepKind, Workflow
 from skvm.compiler.findings import SKV231
-from skvm.compiler.graph import MAY_USE, Graph, finding, why_not
+from skvm.compiler.graph import DOUBTS, Graph, finding, why_not
 from skvm.compiler.plan import Group, Items, TextSpan
 from skvm.diagnostics import Diagnostic, Span
 from skvm.skill.ir import Skill
@@ -44,7 +44,7 @@ def stated(skill: Skill, workflow: Workflow, graph: Graph) -> tuple[list[Group],
             (step, other)
             for step in members
             for other, why in graph.links.get(step.id, {}).items()
-            if other in ids and why.kind in {"flow", "anti", "output", "stated"} and why.reason != MAY_USE
+            if other in ids and why.kind in {"flow", "anti", "output", "stated"} and why.reason not in DOUBTS
         ]
         between = [
             other

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from skvm.compiler.effects.analysis import effects_of
 from skvm.compiler.effects.model import (
+    NOTHING,
     Action,
     Repetition,
     SkillEffects,
@@ -157,12 +158,16 @@ def _loose(skill: Skill, repetition: Repetition, index: int) -> tuple[PlanProced
     )
     title = (heading.title if heading else skill.name)[:_SECTION_TITLE_CHARS]
     span = _span(repetition.span)
+    known = repetition.effects or NOTHING
     step = PlanStep(
         id=number,
         description=" ".join(f"{title}: {repetition.over}".split())[:160],
         span=span,
         kind="command",
-        open=repetition.command is None,
+        reads=known.reads,
+        writes=known.writes,
+        hosts=known.hosts,
+        open=repetition.effects is None,
     )
     procedure = PlanProcedure(id=f"loop-{index}", title=title, span=span, steps=(number,))
     return procedure, step, mapped(number, repetition)

@@ -130,6 +130,7 @@ class Repetition:
         variable: What stands for one item in the command.
         command: The command for one item, if it is exact but for the variable.
         span: The words that say so.
+        effects: What all rounds together touch, if that is known; else nothing is said.
         why: Why one item does not need another, for a person.
     """
 
@@ -140,6 +141,7 @@ class Repetition:
     items: tuple[str, ...] = ()
     variable: str | None = None
     command: str | None = None
+    effects: Effects | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,8 +10,9 @@ import ast
 import builtins
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
-from skvm.compiler.effects.model import Action, Effects, Repetition
+from skvm.compiler.effects.model import Action, Effects, Repetition, merged
 from skvm.compiler.effects.python_effects import called, iter_loops, parse_python
 from skvm.compiler.effects.python_names import KNOWN, NETWORK
 from skvm.compiler.effects.resources import touches_same
@@ -61,6 +62,7 @@ def shell_repetitions(code: str, at: int, interpret: Interpret) -> list[Repetiti
                 items if kind == "list" else (),
                 loop.variable,
                 _for_one(loop, len(calls), [item.command.span for item in commands]),
+                _of_all_rounds([item.effects for item in commands]),
             )
         )
     return found
@@ -77,6 +79,16 @@ def _for_one(loop: ShellLoop, count: int, spans: Sequence[Span]) -> str | None:
         return plain.sub("{item}", lines[0])
     # The shell takes the name apart, so it must be a variable there.
     return f"{loop.variable}='{{item}}'; {lines[0]}"
+
+
+def _of_all_rounds(parts: Sequence[Effects]) -> Effects:
+    """What the rounds of a loop touch, whatever the item."""
+    whole = merged(parts)
+
+    def general(names: Sequence[str]) -> tuple[str, ...]:
+        return tuple(sorted({name.replace(_ITEM, "*") for name in names}))
+
+    return replace(whole, reads=general(whole.reads), writes=general(whole.writes))
 
 
 def _apart(parts: Sequence[Effects]) -> bool:
