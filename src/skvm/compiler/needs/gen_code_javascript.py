@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from skvm.compiler.need import DETECTORS, Detector, Need, Reading
 from skvm.compiler.reading.fence_role import fence_role, lies_ready
-from skvm.compiler.reading.javascript import is_javascript, read_javascript
+from skvm.compiler.reading.javascript import is_javascript, read_javascript, without_comments
 from skvm.compiler.reading.mentions import sentences_with
 from skvm.compiler.reading.prose import BlockKind, Prose
 from skvm.compiler.reading.script_use import is_forbidden, script_changes
@@ -35,7 +35,7 @@ _MENTIONS = (
     *(b"javascript", b"typescript", b"node", b"es module", b"react", b"vue", b"next.js", b"/js", b" js "),
     *(b"promise", b"async", b"await", b"at the same time", b"concurrent", b"in parallel"),
 )
-_COMMENTS = re.compile(r"//[^\n]*|/\*.*?\*/", re.DOTALL)
+_COMMENTS = re.compile(r"//[^\n]*")
 _TYPES = re.compile(r"\s*(?:export\s+)?(?:interface|type|enum)\s+\w", re.IGNORECASE)
 _ACTS = re.compile(r"\b(?:const|let|var|function|class|await|return|import)\b|\)\s*;")
 _TOOL_CALL = re.compile(r"^\w+\(\s*\w+\s*:", re.MULTILINE)
@@ -73,9 +73,8 @@ def find(reading: Reading) -> Iterator[Need]:
 
 def _is_notation(code: str) -> bool:
     """Whether code only tells how data looks, or writes down calls of tools as ``name(key: value)``."""
-    return _TOOL_CALL.search(code) is not None or (
-        _TYPES.match(_COMMENTS.sub("", code)) is not None and not _ACTS.search(_COMMENTS.sub("", code))
-    )
+    bare = _COMMENTS.sub("", without_comments(code))
+    return _TOOL_CALL.search(code) is not None or (_TYPES.match(bare) is not None and not _ACTS.search(bare))
 
 
 def _asked(prose: Prose) -> Iterator[Need]:

@@ -13,7 +13,7 @@ __all__ = ["Argument", "arguments_of"]
 _MAX_CHARS = 60_000
 _MAX_ARGUMENTS = 6
 _POSITION = re.compile(r"\$(?:\{([1-9])(:?[-=?+][^}]*)?\}|([1-9])\b)")
-_NAMED = re.compile(r"^\s*(?:local\s+|readonly\s+)?([A-Za-z_]\w*)=[\"']?\$\{?([1-9])(?!\d)", re.MULTILINE)
+_NAMED = re.compile(r"^[ \t]*(?:local\s+|readonly\s+)?([A-Za-z_]\w*)=[\"']?\$\{?([1-9])(?!\d)", re.MULTILINE)
 _FUNCTION = re.compile(r"^(?:function[ \t]+)?[\w-]+[ \t]*\(\)[ \t]*\{[ \t]*\n(?:(?!\}).*\n)*\}", re.MULTILINE)
 _WHOLE = re.compile(r"\bgetopts?\b|\$[@*#]|\"\$\{?@|\bshift\b|\bcase\b")
 _NODE_WHOLE = re.compile(r"process\.argv(?!\s*\[\s*[2-9]\s*\])|\b(?:commander|yargs|minimist|parseArgs)\b")

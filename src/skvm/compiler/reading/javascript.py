@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from skvm.compiler.reading.commands import PLACEHOLDER
 
-__all__ = ["JavaScriptCode", "is_javascript", "read_javascript"]
+__all__ = ["JavaScriptCode", "is_javascript", "read_javascript", "without_comments"]
 
 _LANGUAGES = frozenset({"javascript", "js", "mjs", "cjs", "jsx", "node", "typescript", "ts", "tsx"})
 _NODE_MODULES = """
@@ -17,17 +17,17 @@ stream string_decoder test timers tls tty url util v8 vm wasi worker_threads zli
 """
 _STANDARD = frozenset(_NODE_MODULES.split())
 _IMPORT = re.compile(
-    r"""^\s*(?:import|export)\b[^"'`;()]{0,400}?(?:\bfrom\s*)?["']([^"'\n]+)["']"""
+    r"""^[ \t]*(?:import|export)\b[^"'`;()]{0,400}?(?:\bfrom\s*)?["']([^"'\n]+)["']"""
     r"""|\b(?:require|import)\s*\(\s*["']([^"'\n]+)["']\s*\)""",
     re.MULTILINE,
 )
-_COMMENT = re.compile(r"/\*.*?\*/|(?<![:\"'`])//[^\n]*", re.DOTALL)
+_LINE_COMMENT = re.compile(r"(?<![:\"'`])//[^\n]*")
 _WAITS = re.compile(r"\bawait\b|\basync\b(?!\s*[:=,)])|\bPromise\b(?!\s*<)|\.then\s*\(")
 _BROUGHT = re.compile(
     r"\bnew\s+(?:URL|URLSearchParams|Date|TextDecoder|TextEncoder)\b|\bDate\.(?:now|parse|UTC)\b"
     r"|\bJSON\.(?:parse|stringify)\b|\bBuffer\.|\bcrypto\.\w|\bIntl\.|\bprocess\.(?:env|stdin)\b"
 )
-_LEFT_OUT = re.compile(r"^\s*(?:\.\.\.|…)[\s;]*$|//.*(?:\.\.\.|…)|/\*[^*]*(?:\.\.\.|…)", re.MULTILINE)
+_LEFT_OUT = re.compile(r"^[ \t]*(?:\.\.\.|…)[ \t;]*$|//.*(?:\.\.\.|…)|/\*[^*]*(?:\.\.\.|…)", re.MULTILINE)
 _TO_FILL = re.compile(r"\b(?:your|todo)\b", re.IGNORECASE)
 _PAIRS = {")": "(", "]": "[", "}": "{"}
 _STRING = re.compile(r"\"(?:[^\"\\\n]|\\.)*\"|'(?:[^'\\\n]|\\.)*'|`(?:[^`\\]|\\.)*`")
@@ -59,7 +59,7 @@ def is_javascript(language: str) -> bool:
 
 def read_javascript(code: str) -> JavaScriptCode:
     """Read a piece of code; comments count for nothing but what they leave out."""
-    bare = _COMMENT.sub(" ", code)
+    bare = _LINE_COMMENT.sub(" ", without_comments(code))
     standard: set[str] = set()
     third_party: set[str] = set()
     for found in _IMPORT.finditer(bare):
@@ -78,6 +78,16 @@ def read_javascript(code: str) -> JavaScriptCode:
         bool(standard - {"fs"}) or _BROUGHT.search(bare) is not None,
         not left_out and _closes(bare),
     )
+
+
+def without_comments(code: str) -> str:
+    """The code without what stands between ``/*`` and ``*/``, as in SQL and CSS too."""
+    parts: list[str] = []
+    position = 0
+    while (start := code.find("/*", position)) >= 0 and (end := code.find("*/", start + 2)) >= 0:
+        parts.append(code[position:start])
+        position = end + 2
+    return " ".join((*parts, code[position:]))
 
 
 def _without_tags(code: str) -> str:

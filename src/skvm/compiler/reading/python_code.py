@@ -16,7 +16,7 @@ __all__ = ["PythonCode", "is_python", "read_python"]
 
 _BUILT_IN = frozenset({*dir(builtins), "__name__", "__file__"})
 _STANDARD = sys.stdlib_module_names | {"__future__"}
-_IMPORT = re.compile(r"^\s*(?:>>>\s*)?(?:from\s+([A-Za-z_]\w*)|import\s+([A-Za-z_]\w*))", re.MULTILINE)
+_IMPORT = re.compile(r"^[ \t]*(?:>>>[ \t]*)?(?:from\s+([A-Za-z_]\w*)|import\s+([A-Za-z_]\w*))", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)

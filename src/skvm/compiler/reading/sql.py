@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 
 from skvm.compiler.reading.commands import PLACEHOLDER
+from skvm.compiler.reading.javascript import without_comments
 
 __all__ = ["SQL_LANGUAGES", "SqlCode", "read_sql"]
 
@@ -25,7 +26,7 @@ SQL_LANGUAGES = frozenset(
     }
 )
 """Info strings of SQL."""
-_COMMENT = re.compile(r"--[^\n]*|/\*.*?\*/", re.DOTALL)
+_COMMENT = re.compile(r"--[^\n]*")
 _STRING = re.compile(r"'(?:[^'\n]|'')*'")
 _WITH = re.compile(
     r"\bWITH\s+(?:RECURSIVE\s+)?\w+(?:\s*\([^)]*\))?\s+AS\s+(?:NOT\s+MATERIALIZED\s+|MATERIALIZED\s+)?\(",
@@ -64,7 +65,7 @@ class SqlCode:
 
 def read_sql(code: str) -> SqlCode:
     """Read SQL of any dialect by its words; statements are looked at one by one."""
-    bare = _STRING.sub("''", _COMMENT.sub(" ", code))
+    bare = _STRING.sub("''", _COMMENT.sub(" ", without_comments(code)))
     statements = [part for part in bare.split(";") if part.strip()]
     has_steps = any(_WITH.search(part) or _BEST.search(part) or len(_tables(part)) > 2 for part in statements)
     return SqlCode(
