@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from skvm.compiler.elimination.pieces import Piece, PieceKind
 
 __all__ = ["staying"]
+
+_STEP = re.compile(r"\W*(?:step|phase|stage)\s+\d|第[一二三四五六七八九十\d]+步", re.IGNORECASE)
 
 
 @dataclass(slots=True)
@@ -42,6 +45,8 @@ def staying(pieces: Sequence[Piece]) -> list[Piece]:
     waiting = [index for index, piece in enumerate(pieces) if piece.is_norm or piece.is_bound]
     if not waiting:
         return []
+    if sum(_STEP.match(piece.text) is not None for piece in pieces) > 1:
+        return list(pieces)  # steps are a list, whatever marks them
     lists, announcers = _hierarchy(pieces)
     for found in lists:
         if any(pieces[index].is_norm for index in found.members):

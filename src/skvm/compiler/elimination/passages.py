@@ -239,6 +239,8 @@ class Outline:
             if piece.kind not in (PieceKind.CODE, PieceKind.TABLE) or piece.is_bound or piece.is_norm:
                 continue
             cost = self.layout.tokens.of(piece.span)
+            if piece.fence is not None and piece.fence.language in _MAY_BE_STEPS:
+                cost = cost if cost >= _HEART_LISTING_TOKENS else 0
             is_ordered = at > 0 and pieces[at - 1].is_norm and pieces[at - 1].leads
             if (
                 cost < least

@@ -14,7 +14,7 @@ __all__ = ["contents_of", "lead_of", "listing_pointer", "section_pointer"]
 
 _SHOWN = 5
 _MANY_CHARS = 80
-_PATH = re.compile(r"[/\\]\S*\.\w")
+_PATH = re.compile(r"[\w.-]+[/\\](?=\S*\.\w)")
 _BOLD_HEAD = re.compile(r"^\s*(?:\*\*|__)([^*_\n]{2,60}?)[:：]?(?:\*\*|__)")
 _DEFINED = re.compile(
     r"^[ \t]*(?:export\s+|default\s+|async\s+|public\s+|static\s+|abstract\s+)*"
@@ -70,9 +70,9 @@ def contents_of(layout: Layout, pieces: Sequence[Piece], children: Sequence[Head
 
 
 def _sayable(layout: Layout, names: Sequence[str]) -> list[str]:
-    """Names without those that would read as the path of a file that is not there."""
+    """Names that do not read as the path of a file that is not there."""
     known = {resource.path for resource in layout.skill.resources}
-    return [name for name in names if not _PATH.search(name) or name in known]
+    return [_PATH.sub("", name) if name not in known else name for name in names]
 
 
 def _bold_heads(pieces: Sequence[Piece]) -> list[str]:

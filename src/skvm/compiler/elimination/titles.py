@@ -39,7 +39,7 @@ _HEART = re.compile(
     r"warnings?|cautions?|limitations?|non[- ]goals?|boundar\w+|scope|purpose|mission|persona|"
     r"communication|related skills|see also|cross[- ]references|routing|escalation|"
     r"decision (?:tree|framework|flow)\w*|(?:detailed )?reference documentation|table of contents|"
-    r"keywords|trigger terms|activation|activates)\b"
+    r"keywords|trigger(?: terms|s|ing)?|activation|activates)\b"
     r"|规则|原则|注意|必须|禁止|要求|约束|输出格式|何时使用|检查清单|目录",
 )
 _HELP = re.compile(
