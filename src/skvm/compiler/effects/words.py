@@ -168,8 +168,8 @@ def _files(text: str) -> list[tuple[str, int]]:
     if "`" in text:
         for code in CODE.finditer(text):
             if " " not in code[1].strip() and is_path(code[1].strip()):
-                for at, name in enumerate(_alternatives(code[1].strip())):
-                    found[code.start() + at] = path_name(name)
+                for offset, file in enumerate(_alternatives(code[1].strip())):
+                    found[code.start() + offset] = path_name(file)
     if "." in text:
         for name in FILE.finditer(text):
             is_product = name[1].endswith(".js") and name[1][0].isupper()
