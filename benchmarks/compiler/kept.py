@@ -15,6 +15,7 @@ __all__ = ["Kept", "compare"]
 
 _FENCE = re.compile(r"^[\s>]*(?:(?:[-*+]|\d+[.)])\s+)*(`{3,}(?=[^`]*$)|~{3,})")
 _NEW_UNIT = re.compile(r"\s*(?:>\s*)*(?:[-*+]\s|\d+[.)]\s|\||#{1,6}\s|$)")
+_NEXT_ITEM = re.compile(r"(?:\d+[.)]|[-*+])\s")
 _MARKS = re.compile(r"^\s*(?:>\s*)*(?:(?:[-*+]|\d+[.)])\s+)?(?:\[[ xX]\]\s+)?")
 _SENTENCE_END = re.compile(r"(?<=[.!?])[)\"'*_]*\s+|(?<=[。！？；])")
 _WORDS = {
@@ -97,12 +98,16 @@ def _split(text: str) -> tuple[list[str], list[str]]:
     code: list[str] = []
     prose: list[str] = []
     block: list[str] | None = None
-    run = ""
+    run, indent = "", 0
     for line in lines:
+        if block is not None and indent > 1 and _NEXT_ITEM.match(line):
+            # A block that stands in an item of a list ends with it, closed or not.
+            code.append("\n".join(part.strip() for part in block).strip())
+            block = None
         if block is None:
             found = _FENCE.match(line)
             if found:
-                block, run = [], found[1]
+                block, run, indent = [], found[1], len(line) - len(line.lstrip(" "))
             else:
                 prose.append(line)
         else:
