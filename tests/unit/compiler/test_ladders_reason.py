@@ -63,6 +63,7 @@ LOWERED = [
     ("tool.file.read", "L2", "The file `big.log` is too large to read: read only the part in lines 10 to 40.\n", "sed -n 10,40p big.log"),  # noqa: E501
     ("tool.file.write", "L1", "Write `out.txt` with one line per seat, row by row from A to C.\n", "# row A\ncat > out.txt <<'EOF'\nCONTENT\nEOF\n# row B\ncat >> out.txt <<'EOF'"),  # noqa: E501
     ("tool.file.write", "L1", "Write the report `out.md` with the sections Summary, Findings and Next steps.\n", "# Next steps\ncat >> out.md"),  # noqa: E501
+    ("tool.file.write", "L2", "写入`a.txt`、`b.txt`和`c.txt`。\n", "cat > b.txt <<'EOF'\n内容\nEOF"),
     ("tool.file.write", "L2", "Create `a/x.txt`, `b/y.txt` and `c.txt`.\n", "mkdir -p a b\ncat > a/x.txt <<'EOF'"),  # noqa: E501
 ]
 # fmt: on
@@ -121,6 +122,9 @@ def test_the_commands_give_what_they_should(tmp_path: Path) -> None:
 
 # fmt: off
 LEFT_ALONE = [
+    ("reason.planning", "L1", "| Job | Time | Needs |\n|---|---|---|\n| a | 1 h | - |\n| b | 20 min | a |\n| c | 3 h | a |\n\nSay which jobs can run at the same time.\n"),  # noqa: E501
+    ("tool.file.read", "L2", "`big.log` is a huge file: search it for \"A\" or \"B\", read the ten lines around it.\n"),  # noqa: E501
+    ("tool.call.batch", "L1", "Read `a.txt` and `b.txt` at once and write `c.txt`.\n"),
     ("reason.arithmetic", "L0", "**Vulnerability = Low confidence + High impact**\n"),
     ("reason.arithmetic", "L0", "Trust decays without interaction (R = e^(-t/S))\n"),
     ("reason.arithmetic", "L0", "payback = (salary + costs) ÷ yearly revenue due to that very person\n"),

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 from skvm.compiler.contract import Gap
 from skvm.compiler.ladder import LADDERS, Ground, Ladder, Lowering, edit_below, edit_for
-from skvm.compiler.reading.listing import listed_paths
-from skvm.compiler.reading.paths import is_folder, paths_in
+from skvm.compiler.reading.listing import listed_paths, paths_to_read
+from skvm.compiler.reading.paths import is_folder
 from skvm.compiler.reading.prose import BlockKind, Sentence
 from skvm.compiler.reading.spotting import is_chinese
 from skvm.diagnostics import Span
@@ -39,7 +39,7 @@ def lower(gaps: Sequence[Gap], ground: Ground) -> Lowering:
 def _turns(gap: Gap, sentence: Sentence, ground: Ground) -> list[Edit]:
     prose = ground.reading.prose
     block = prose.blocks[sentence.block]
-    named = [path for path in paths_in(sentence.text) if not is_folder(path) and "*" not in path]
+    named = [path for path in paths_to_read(sentence.text) if not is_folder(path)]
     paths = named if len(named) > 1 else listed_paths(prose, sentence)
     found = list(_AT_ONCE.finditer(sentence.text))
     if (

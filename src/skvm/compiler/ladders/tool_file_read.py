@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from skvm.compiler.contract import Gap
 from skvm.compiler.ladder import LADDERS, Ground, Ladder, Lowering, edit_below
 from skvm.compiler.reading.commands import fenced, join_command
-from skvm.compiler.reading.listing import listed_paths
+from skvm.compiler.reading.listing import listed_paths, paths_to_read
 from skvm.compiler.reading.paths import is_folder, paths_in
 from skvm.compiler.reading.prose import BlockKind, Sentence
 from skvm.compiler.reading.spotting import is_chinese, number_in
@@ -44,7 +44,7 @@ def lower(gaps: Sequence[Gap], ground: Ground) -> Lowering:
 
 def _one_by_one(gap: Gap, sentence: Sentence, ground: Ground) -> Edit | None:
     prose = ground.reading.prose
-    named = [path for path in paths_in(sentence.text) if not re.search(r"[*<>{}]", path)]
+    named = paths_to_read(sentence.text)
     paths = named if len(named) > 1 else listed_paths(prose, sentence)
     if not 1 < len(paths) <= _MOST or gap.requirement.level is not Level.L2:
         return None
@@ -77,7 +77,7 @@ def _one_by_one(gap: Gap, sentence: Sentence, ground: Ground) -> Edit | None:
     )
 
 
-_QUOTED = re.compile(r"`([^`\n]{2,40})`|[\"“]([^\"”\n]{2,40})[\"”]|\b([A-Z][A-Z_]{3,})\b")
+_QUOTED = re.compile(r"`([^`\n]{1,40})`|[\"“]([^\"”\n]{1,40})[\"”]|\b([A-Z][A-Z_]{3,})\b")
 _AROUND = re.compile(
     r"\b(?:the\s+)?([\w-]+)\s+lines\s+(?:before and after|around|above and below|on (?:both|each"
     r"|either) sides?)\b"
@@ -140,9 +140,9 @@ def _command(text: str, file: str) -> tuple[str, str] | None:
     """The command that prints a part of a file, and what it asks the reader to put in."""
     if found := _RANGE.search(text):
         return join_command(["sed", "-n", f"{found[1] or found[3]},{found[2] or found[4]}p", file]), ""
-    word = next(
-        (quoted for hit in _QUOTED.finditer(text) if (quoted := hit[1] or hit[2] or hit[3]) != file), None
-    )
+    quoted = [hit[1] or hit[2] or hit[3] for hit in _QUOTED.finditer(text)]
+    words = [word for word in quoted if not paths_in(f"`{word}`")]
+    word = words[0] if len(words) == 1 else None
     around = _AROUND.search(text)
     count = number_in(around[1] or around[2]) if around else None
     if word and count is not None and "'" not in word and "\\" not in word:

@@ -26,10 +26,10 @@ _WRITE = re.compile(
 _STEMS = stems("write|save|create|store|export|dump|append|generate|写|保存|生成文件|输出")
 _LEADS = re.compile(
     r"(?:\s+(?!(?:from|using|with|see|of|by|following|against|reading|run|execute|open|use|call|via|like"
-    r"|unlike)\b)[\w'-]+){0,7}[\s:]+[`\"'*]{0,3}",
+    r"|unlike)\b)[\w'-]+){0,7}[\s:]+[`\"'*]{0,3}|[\s:：]*(?:文件)?[\s:：]*[`\"'*]{0,3}",
     re.IGNORECASE,
 )
-_JOINS = re.compile(r"[`\"'*]{0,3}\s*(?:,|,?\s*and|&)\s+[`\"'*]{0,3}", re.IGNORECASE)
+_JOINS = re.compile(r"[`\"'*]{0,3}\s*(?:(?:,|,?\s*and|&)\s+|[、，和及]\s*)[`\"'*]{0,3}", re.IGNORECASE)
 _OPEN = re.compile(
     r"YYYY|HHMM|\d{4}-\d\d-\d\d|^[-_.]|\bXX|^(?:Next|Node|React|Vue|Nuxt|Express|Three|D3)\.js$",
     re.IGNORECASE,

@@ -8,13 +8,21 @@ from skvm.compiler.reading.paths import is_folder, paths_in
 from skvm.compiler.reading.prose import BlockKind, Prose, Sentence
 from skvm.compiler.reading.spotting import number_in
 
-__all__ = ["listed_paths"]
+__all__ = ["listed_paths", "paths_to_read"]
 
 _FILES = re.compile(
     r"\b(?:the|these|those|all|its|each of the|every one of the)\s+(?:(\w+)\s+)?(?:\w+\s+)?files\b"
     r"|([两二三四五六七八九十\d]+)\s*个文件|(?:这些|所有|全部)文件",
     re.IGNORECASE,
 )
+
+
+_WRITES = re.compile(r"\b(?:write|save|create|store|append|export|put)\b|写|保存|生成", re.IGNORECASE)
+
+
+def paths_to_read(text: str) -> list[str]:
+    """The paths a sentence names before it speaks of writing; patterns and open names are none."""
+    return [path for path in paths_in(_WRITES.split(text, maxsplit=1)[0]) if not re.search(r"[*<>{}]", path)]
 
 
 def listed_paths(prose: Prose, sentence: Sentence) -> list[str]:

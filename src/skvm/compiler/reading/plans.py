@@ -46,7 +46,7 @@ _WAY_OUT = re.compile(
     re.IGNORECASE,
 )
 _NOTHING = re.compile(r"(?:[-–—]|nothing|none|n/a|无|没有|—)?\Z", re.IGNORECASE)
-_NUMBER = re.compile(r"(\d+(?:\.\d+)?)")
+_NUMBER = re.compile(r"(\d+(?:\.\d+)?)\s*([^\W\d]*)")
 
 
 def plan_table(prose: Prose, before: int) -> tuple[PlanStep, ...]:
@@ -86,10 +86,11 @@ def _plan(rows: list[list[str]]) -> tuple[PlanStep, ...]:
     if len(set(names)) != len(names):
         return ()
     unit = head[columns["length"]].lower() if columns["length"] is not None else ""
+    is_mixed = len(_units(body, columns["length"])) > 1
     made: list[PlanStep] = []
     for row in body:
         wanted = _needed(row[needs], names)
-        length = _length(row, columns["length"])
+        length = None if is_mixed else _length(row, columns["length"])
         if wanted is None or row[step] in wanted:
             return ()
         way = columns["way"]
@@ -110,8 +111,14 @@ def _needed(cell: str, names: list[str]) -> tuple[str, ...] | None:
 
 
 def _length(row: list[str], column: int | None) -> float | None:
-    found = _NUMBER.search(row[column]) if column is not None else None
+    found = _NUMBER.fullmatch(row[column]) if column is not None else None
     return float(found[1]) if found else None
+
+
+def _units(body: list[list[str]], column: int | None) -> set[str]:
+    """The units that stand behind the numbers of a column."""
+    found = (_NUMBER.fullmatch(row[column]) for row in body) if column is not None else ()
+    return {hit[2] for hit in found if hit}
 
 
 def ordered(steps: tuple[PlanStep, ...]) -> tuple[PlanStep, ...]:
