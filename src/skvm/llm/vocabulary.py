@@ -14,7 +14,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, BinaryIO
 
-import regex
+import regex  # type: ignore[import-untyped]
 
 from skvm.errors import InfrastructureError, UsageError
 from skvm.llm.catalog import find_entry

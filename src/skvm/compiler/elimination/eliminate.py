@@ -63,7 +63,8 @@ def eliminate(
         moved = [move.edit.span for move in moves.moves]
         dropped += second_copies(layout, [*taken, *layout.gone, *moved])
     made = tuple(move.edit for move in moves.moves) + tuple(found.edit for found in dropped)
-    after = before - sum(found.saved_tokens for found in (*moves.moves, *dropped))
+    saved = sum(move.saved_tokens for move in moves.moves) + sum(found.saved_tokens for found in dropped)
+    after = before - saved
     account = {
         "tokenizer": ESTIMATE,
         "tokensBefore": before,
