@@ -14,6 +14,7 @@ from contextlib import asynccontextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
+import anyio
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from skvm.compiler.findings import SKV251, SKV252
@@ -108,6 +109,7 @@ class RecordedCounsel:
         self._locked = dict(locked or {})
         self._used: dict[str, Any] = {}
         self._usage = Usage()
+        self._asking: dict[str, anyio.Lock] = {}
 
     def begin(self, locked: Mapping[str, Any] | None = None) -> RecordedCounsel:
         """A counsel of the same model and record that has answered nothing yet.
@@ -115,7 +117,9 @@ class RecordedCounsel:
         Args:
             locked: Answers by key that a lock holds.
         """
-        return RecordedCounsel(self._model, self._folder, self._ask_model, locked=locked)
+        fresh = RecordedCounsel(self._model, self._folder, self._ask_model, locked=locked)
+        fresh._asking = self._asking
+        return fresh
 
     @property
     def model(self) -> str:
@@ -146,11 +150,13 @@ class RecordedCounsel:
         """
         key = answer_key(self._model, system, prompt, answer)
         path = self._folder / key[:2] / f"{key}.json"
-        plain, value = (
-            _valid(self._locked.get(key), answer)
-            or _valid(_recorded(path, key), answer)
-            or await self._fresh(key, path, prompt, answer, system)
-        )
+        # Two compiles at once may have the same question; the second waits for the answer to the first.
+        async with self._asking.setdefault(key, anyio.Lock()):
+            plain, value = (
+                _valid(self._locked.get(key), answer)
+                or _valid(_recorded(path, key), answer)
+                or await self._fresh(key, path, prompt, answer, system)
+            )
         self._used[key] = plain
         return value
 

@@ -6,6 +6,7 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+import anyio
 import pytest
 from pydantic import BaseModel, Field
 
@@ -76,6 +77,19 @@ async def test_a_question_is_asked_once(tmp_path: Path) -> None:
         "form": "Verdict",
         "answer": {"score": 7, "reason": "fine"},
     }
+
+
+async def test_the_same_question_at_the_same_time_is_asked_once(tmp_path: Path) -> None:
+    async with FakeServer([FakeAnswer(GOOD, delay_s=0.05)]) as server:
+        async with open_counsel(settings_in(tmp_path, server), MODEL) as shared:
+            assert shared is not None
+            counsels = [shared.begin() for _ in range(4)]
+            async with anyio.create_task_group() as group:
+                for counsel in counsels:
+                    group.start_soon(counsel.ask, "judge", Verdict)
+            assert len({counsel.answers_used for counsel in counsels}) == 1
+            assert sum(counsel.usage.calls for counsel in counsels) == 1
+        assert len(server.requests) == 1
 
 
 async def test_the_key_is_of_model_system_prompt_and_schema(tmp_path: Path) -> None:
