@@ -16,7 +16,7 @@ def test_no_accepted_group_has_a_dependence() -> None:
     assert len(scores) == 40
     assert {score.name: score.errors for score in scores if score.errors} == {}
     # Chances missed are allowed; taking none at all would make the test above empty.
-    assert sum(score.found for score in scores) >= 9
+    assert sum(score.found for score in scores) >= 10
 
 
 @pytest.mark.skipif(not DATA.is_dir(), reason="SKVM_TEST_DATA names no folder of skills")

@@ -152,6 +152,12 @@ def test_the_pass_hints_and_keeps_the_text(tmp_path: Path) -> None:
     assert made.endswith(edit.new_text.encode())
 
 
+def test_a_hint_names_the_command_for_each_item(tmp_path: Path) -> None:
+    body = "# Icons\n\n```bash\nfor s in 64 32 16; do\n  convert in.png -resize $s icon-$s.png\ndone\n```\n"
+    result = applied(make_skill(tmp_path, body))
+    assert "`convert in.png -resize {item} icon-{item}.png`" in result.edits[0].new_text
+
+
 def test_no_hint_for_a_target_that_cannot_batch(tmp_path: Path) -> None:
     async def run() -> PassResult:
         ctx = PassContext(MODEL, HARNESS, make_profile("L2", tool_call_batch="L0"))

@@ -299,7 +299,7 @@ class _StepReader:
         text = sentence.text
         actions = self.reader.inline(sentence)
         asked = ask_of(text)
-        said = said_repetition(text, whole, sentence.span, actions)
+        said = said_repetition(text, whole, sentence.span, actions or self._below(sentence))
         if said is not None:
             self.repetitions.append(said)
         self.conditional |= asked.conditional
@@ -334,6 +334,21 @@ class _StepReader:
             self.actions.append(Action(Effects(asked.reads, asked.writes), sentence.span))
             if len(asked.reads) > 1 and not asked.writes and asked.kind is not SentenceKind.WRITE:
                 self._listed(asked.reads, sentence, whole)
+
+    def _below(self, sentence: Sentence) -> list[Action]:
+        """The commands of the items below a sentence that ends in a colon."""
+        if not sentence.text.rstrip().endswith(":"):
+            return []
+        prose = self.reader.prose
+        indent = prose.blocks[sentence.block].indent
+        found: list[Action] = []
+        for other in prose.sentences_in(Span(sentence.span.end, self.outline.span.end)):
+            if other.block == sentence.block:
+                continue
+            if prose.blocks[other.block].indent <= indent:
+                break
+            found += self.reader.inline(other)
+        return found
 
     def _listed(self, files: Sequence[str], sentence: Sentence, whole: str) -> None:
         """Several files read in one sentence, none of them first and none instead of another."""

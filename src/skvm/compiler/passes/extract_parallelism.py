@@ -108,7 +108,6 @@ def _is_exact(group: Group) -> bool:
         return False
     if group.items is not None:
         items = group.items
-        if items.kind == "list":
-            return len(items.values) >= _MIN_ITEMS and items.variable is None
-        return items.command is not None
+        is_list = items.kind == "list" and items.variable is None
+        return items.command is not None or (is_list and len(items.values) >= _MIN_ITEMS)
     return group.mechanism.count("`") >= 2 * len(group.steps)

@@ -89,6 +89,17 @@ def test_order_that_matters_is_no_repetition(tmp_path: Path) -> None:
     assert quiet[0].repetitions == ()
 
 
+def test_what_is_done_to_each_may_stand_below(tmp_path: Path) -> None:
+    body = (
+        "# Flow\n\n1. Inspect the runs.\n   - For each failing check, fetch its log:\n"
+        "     - `gh run view <run> --log`\n   - Stop.\n2. Write `a.md`.\n"
+    )
+    assert [found.over for found in steps_of(tmp_path, body)[0].repetitions] == ["each failing check"]
+    writing = body.replace("gh run view <run> --log", "gh run rerun <run> --failed")
+    (tmp_path / "again").mkdir()
+    assert steps_of(tmp_path / "again", writing)[0].repetitions == ()
+
+
 def test_lists_of_advice_are_no_workflow(tmp_path: Path) -> None:
     assert steps_of(tmp_path, "# Best practices\n\n1. Read `a.md`.\n2. Read `b.md`.\n") == ()
 
