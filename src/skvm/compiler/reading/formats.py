@@ -113,7 +113,8 @@ _NOT_ASKED = re.compile(
 
 def asks_for_it(text: str) -> bool:
     """Whether a sentence that names a format tells the reader to produce it, and not what something does."""
-    return _ASKS.search(text) is not None and _NOT_ASKED.search(text) is None
+    bare = re.sub(r"`[^`\n]*\([^`\n]*`", "", text)
+    return _ASKS.search(bare) is not None and _NOT_ASKED.search(text) is None
 
 
 def output_format(reading: Reading, sentence: Sentence) -> OutputFormat | None:

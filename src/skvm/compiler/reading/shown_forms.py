@@ -29,10 +29,15 @@ _TITLE = re.compile(
     r"|输出|格式|模板",
     re.IGNORECASE,
 )
-_SERVICE = re.compile(r"\b(?:responses?|returns?|status|webhook|payload|request|body|API)\b", re.IGNORECASE)
+_SERVICE = re.compile(
+    r"\b(?:responses?|returns?|status|webhook|payload|request|body|API|examples? outputs?|"
+    r"(?:sample|expected) outputs?|outputs?:)(?!\w)",
+    re.IGNORECASE,
+)
 _DATA = frozenset({"json", "yaml", "yml", "xml"})
 _PROGRAM = re.compile(
-    r"apiVersion:|\"(?:tool|method)\"\s*:|^\s*(?:\$ |npm |pip |git |curl |python3? |node |docker |"
+    r"apiVersion:|AWSTemplateFormatVersion|\"(?:tool|method)\"\s*:|^\s*(?:\$ |npm |pip |git |curl |"
+    r"python3? |node |docker |"
     r"import |from \w+ import|def |function |"
     r"const |SELECT |#!/|/\w+[: ])"
     r"|[├└]──|[─│┌┐]{3}",

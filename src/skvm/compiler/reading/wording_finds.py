@@ -78,18 +78,20 @@ _NONE = re.compile(
 _CASE = re.compile(
     r"\b(?:in |all )?(?:lower ?case|upper ?case|title case|sentence case|all caps|capitals)\b|"
     r"\bimperative(?: mood| form)?\b|"
-    r"\b(?:present|past) tense\b|\b(?:active voice|second person|third person|first person|verb-first)\b|"
+    r"\b(?:present|past) tense\b|\b(?:active voice|verb-first)\b|"
+    r"\b(?:in|use|using|write in|avoid) (?:the )?(?:first|second|third) person\b|"
     r"\b(?:starts?|begins?)(?: \w+){0,3} with (?:a|an)(?: \w+)? verb\b",
     re.IGNORECASE,
 )
 _ONLY = re.compile(
     rf"^\W*(?:{_FORMS})(?:\s+and\s+(?:{_FORMS}))?\s+only\b|\b(?:output|reply with|respond with|"
-    r"answer with|return)\s+only\b",
+    r"answer with|return)\s+only\b(?!\s+(?:if|when|after|the results? of)\b)",
     re.IGNORECASE,
 )
 _COUNTED = re.compile(
-    r"\b(?:at least one|at most \w+|max(?:imum)? \d+)\s+(?:item|bullet|example|point|number|question|"
-    r"heading)s?\b"
+    r"\b(?:at least one\s+item|(?:at least one|at most \w+|max(?:imum)? \d+)\s+(?:bullet|example|point|"
+    r"number|question|"
+    r"heading)s?)\b"
     r"|\(max \d+\)",
     re.IGNORECASE,
 )

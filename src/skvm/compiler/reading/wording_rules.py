@@ -147,6 +147,9 @@ _OTHER_MATTER = re.compile(
 )
 
 
+_IF = re.compile(r"\W*(?:if|when|unless|scenario)\b", re.IGNORECASE)
+
+
 def rule_groups(prose: Prose) -> tuple[RuleGroup, ...]:
     """Every group of rules on wording, in order."""
     groups: list[RuleGroup] = []
@@ -224,7 +227,8 @@ def _rules_in(prose: Prose, sentence: Sentence, block: Block) -> Iterator[Wordin
         return
     title = _title_of(prose, sentence)
     found = sorted(rules_found(text), key=lambda rule: rule[0])
-    last = -1
+    # A size in an if-clause is what is looked at, not what is asked for.
+    last = text.find(",") if _IF.match(text) else -1
     for start, end, check in found:
         if start < last:
             continue
