@@ -213,8 +213,9 @@ def test_a_model_that_fails_leaves_no_variant(
         if answers is None:
             await _compile_asking(skill, settings_with(tmp_path, "http://127.0.0.1:9/v1"), 2.0)
             return
+        late = any(answer.delay_s for answer in answers)
         async with FakeServer(answers) as server:
-            await _compile_asking(skill, settings_with(tmp_path, server.base_url), 2.0)
+            await _compile_asking(skill, settings_with(tmp_path, server.base_url), 1.0 if late else 60.0)
 
     with pytest.raises(SkvmError) as failed:
         anyio.run(run)
