@@ -12,6 +12,13 @@ from dataclasses import dataclass
 
 from skvm.compiler.reading.amounts import formulas_in, has_power
 from skvm.compiler.reading.conditions import row_filter
+from skvm.compiler.reading.formulas import (
+    expression_in,
+    formula_in,
+    is_arithmetic,
+    name_of,
+    operator_count,
+)
 from skvm.compiler.reading.names import Names, column_of
 from skvm.compiler.reading.spotting import TOLD
 from skvm.target.contract import Level
@@ -20,13 +27,12 @@ __all__ = [
     "Computation",
     "command_for",
     "definition_in",
-    "formula_in",
     "kinds_in",
     "level_of",
     "without_kinds",
 ]
 
-_WORK_OUT = r"(?:calculate|compute|work out|figure out|determine|derive|tally|convert|estimate)"
+_WORK_OUT = r"(?:calculate|compute|work out|figure out|determine|derive|tally|estimate)"
 _TELL = r"(?:find|report|give|state|list|show|record|take|return|print)"
 _AGGREGATE = (
     r"(?:sums?|totals?|subtotals?|averages?|(?<!which )(?<!it )(?<!they )(?<!this )(?<!that )means?|medians?"
@@ -117,7 +123,7 @@ def level_of(text: str) -> Level | None:
     if linked:
         return Level.L2
     if formula is not None:
-        return Level.L1 if _operator_count(formula[1]) < 2 else Level.L2
+        return Level.L1 if operator_count(formula[1]) < 2 else Level.L2
     several = sum(bool(operation.search(text)) for operation in _OPERATIONS) > 1
     return Level.L2 if several or _MANY.search(text) or _DIGITS.search(text) else Level.L1
 
@@ -126,89 +132,6 @@ def definition_in(text: str) -> str | None:
     """The name a sentence only defines by a formula, asking for no value of it."""
     formula = formula_in(text) if "=" in text and not _ASKS.search(text) else None
     return formula[0] if formula else None
-
-
-_FORMULA = re.compile(
-    r"(?:^|[(`*:,]|\b(?:is|the|as)\s)\s*`?\*{0,2}([A-Za-z][A-Za-z0-9_ ]{0,40}?)`?\*{0,2}"
-    r"\s*=\s*([^=<>;,\n][^=<>;,\n]{2,120})"
-)
-_TERM = re.compile(
-    r"\s*(?:(\d[\d_]*(?:\.\d+)?)\s*(%?)|([A-Za-z][A-Za-z0-9_]*(?: [a-z0-9_]+){0,3})|(\*(?!\*)|[-+/()]))"
-)
-_SIGNS = frozenset("*-+/(")
-_ALLOWED = (
-    ast.Expression,
-    ast.BinOp,
-    ast.UnaryOp,
-    ast.Constant,
-    ast.Name,
-    ast.operator,
-    ast.unaryop,
-    ast.Load,
-)
-
-
-def formula_in(text: str) -> tuple[str, str] | None:
-    """``name = expression`` in a sentence: the name and a Python expression of names, numbers and + - * /."""
-    for found in _FORMULA.finditer(text):
-        expression = _expression(found.group(2))
-        if expression is None or not _operator_count(expression):
-            continue
-        # "Trust = candour + time" is a saying; a sum of plain words alone computes nothing.
-        if re.search(r"[-*/\d]", expression) or "_" in found.group(2) or "`" in text:
-            return _name(found.group(1)), expression
-    return None
-
-
-def _name(words: str) -> str:
-    return "_".join(words.strip().lower().split()[-4:])
-
-
-def _expression(text: str) -> str | None:
-    """The longest arithmetic expression a text begins with; hyphens and slashes inside words are no signs."""
-    if re.search(r"[A-Za-z][-/][A-Za-z]|\d\s?[–^]|\b(?:you|we|what|how|who)\b", text):
-        return None
-    for sign, plain in (
-        ("×", "*"),
-        ("÷", "/"),
-        ("−", "-"),
-        ("–", "-"),
-        (" x ", " * "),
-        ("`", " "),
-    ):
-        text = text.replace(sign, plain)
-    parts: list[str] = []
-    best: str | None = None
-    position = 0
-    while (found := _TERM.match(text, position)) and found.end() > position:
-        number, percent, name, sign = found.groups()
-        if number:
-            parts.append(f"({number}/100)" if percent else number)
-        elif name:
-            parts.append(_name(name))
-        else:
-            parts.append(sign)
-        position = found.end()
-        if len(parts) > 1 and (number or name) and parts[-2] not in _SIGNS:
-            # A name longer than names are: half of it would be a quantity nobody spoke of.
-            return None
-        candidate = " ".join(parts)
-        if _is_arithmetic(candidate):
-            best = candidate
-    rest = text[position:].strip()
-    return best if not rest or rest[0] in ".)*|—:([" or best is None else None
-
-
-def _is_arithmetic(expression: str) -> bool:
-    try:
-        tree = ast.parse(expression, mode="eval")
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return False
-    return all(isinstance(node, _ALLOWED) for node in ast.walk(tree))
-
-
-def _operator_count(expression: str) -> int:
-    return sum(isinstance(node, ast.BinOp) for node in ast.walk(ast.parse(expression, mode="eval")))
 
 
 _KINDS = (
@@ -379,9 +302,9 @@ def _binary(text: str, names: Names) -> str | None:
         found = pattern.search(text)
         if found is None:
             continue
-        operands = [_expression(part) for part in found.groups()]
+        operands = [expression_in(part) for part in found.groups()]
         made: str = shape.format(*(f"({part})" if part and " " in part else part for part in operands))
-        return made if all(operands) and _is_arithmetic(made) else None
+        return made if all(operands) and is_arithmetic(made) else None
     return None
 
 
@@ -420,4 +343,4 @@ def _percent(text: str) -> str | None:
     if changes:
         return " * ".join(("amount", *(factor for _, factor in sorted(changes))))
     share = _SHARE.search(text)
-    return f"{_name(share.group(2))} * {share.group(1)}/100" if share else None
+    return f"{name_of(share.group(2))} * {share.group(1)}/100" if share else None

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from skvm.compiler.reading.formulas import formula_in
 from skvm.compiler.reading.prose import BlockKind, Prose
 from skvm.skill.ir import CodeFence
 
@@ -68,8 +69,6 @@ def column_of(word: str, names: Names) -> str | None:
 
 def read_names(prose: Prose) -> Names:
     """Collect the names of one skill."""
-    from skvm.compiler.reading.computation import formula_in
-
     data_files: list[tuple[int, str]] = []
     outputs: dict[str, None] = {}
     columns: dict[str, str] = {}
