@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-__all__ = ["ASK", "KNOWN", "MOVE", "NETWORK", "NO_PATH", "ON_PATH", "READ", "SEND", "START", "WRITE"]
+__all__ = ["KNOWN", "MOVE", "NETWORK", "ON_PATH", "READ", "SEND", "START", "WRITE"]
 
 
 def _names(words: str) -> frozenset[str]:
@@ -27,15 +27,12 @@ ON_PATH = _names(
     "write_text write_bytes read_text read_bytes mkdir touch unlink rmdir iterdir is_file is_dir"
 )
 """Methods of a path: the file is what stands before the dot."""
-NO_PATH = _names("exists glob rglob")
-"""Methods that may stand behind a path or be given one."""
 MOVE = _names("rename replace copy copy2 copyfile copytree move")
 NETWORK = _names("""
 requests httpx urllib aiohttp urllib3 http websockets smtplib ftplib paramiko boto3 openai anthropic socket
 """)
 """Modules that use the network."""
 SEND = _names("post put patch delete request sendmail send_message upload_file")
-ASK = _names("get head urlopen stream options")
 START = _names("run Popen call check_call check_output system popen getoutput")
 """Functions of ``subprocess`` and ``os`` that start a program."""
 KNOWN = frozenset(sys.stdlib_module_names) | _names("""
