@@ -32,7 +32,10 @@ _SHELL = frozenset({"bash", "sh", "shell", "zsh", "console", "powershell"})
 # What steps and rules show in these may be the very thing to do.
 _MAY_BE_STEPS = _SHELL | {"", "text", "txt", "plaintext", "markdown", "md", "mermaid"}
 _STEP = re.compile(r"^\W*(?:step|phase|stage)\s+\d|^第[一二三四五六七八九十\d]+步|^步骤", re.IGNORECASE)
-_WORKFLOW = re.compile(r"\b(?:workflow|process|procedure|instructions|steps)\b|流程|步骤", re.IGNORECASE)
+_WORKFLOW = re.compile(
+    r"\b(?:workflows?|process(?:es)?|procedures?|instructions|steps)\b|流程|步骤", re.IGNORECASE
+)
+_MANY = re.compile(r"\b(?:workflows|processes|procedures)\b", re.IGNORECASE)
 _BLANK_TO_FILL = re.compile(
     r"\[[A-Za-z][^\]\n]*\]|\{\{?[a-z_ ]+\}?\}|<[a-z][a-z_ -]*>|^#{1,4} |_{4,}", re.MULTILINE | re.IGNORECASE
 )
@@ -109,14 +112,28 @@ class Outline:
         if self._procedures:
             inside = self.layout.prose.heading_of(self._procedures[0].span.start)
             found.append(self._procedures[0].span if inside is None else self._direct(inside))
-        called = (
-            heading.section for heading in headings if heading.level > 1 and _WORKFLOW.search(heading.title)
+        called = next(
+            (at for at, found in enumerate(headings) if found.level > 1 and _WORKFLOW.search(found.title)),
+            None,
         )
-        found += [span for span in [next(called, None)] if span is not None]
+        if called is not None:
+            found.append(
+                self._first_of(called) if _MANY.search(headings[called].title) else headings[called].section
+            )
         stepped = [heading for heading in headings if _STEP.search(heading.title)]
         if stepped:
             found += [heading.section for heading in stepped if heading.parent == stepped[0].parent]
         return tuple(found)
+
+    def _first_of(self, index: int) -> Span:
+        """The first of several procedures: a section up to the end of its first part."""
+        heading = self.skill.headings[index]
+        inside = self._inside(index)
+        return (
+            Span(heading.span.start, self.skill.headings[inside[0]].section.end)
+            if inside
+            else heading.section
+        )
 
     @cached_property
     def _steps_text(self) -> str:

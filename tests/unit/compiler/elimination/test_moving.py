@@ -236,3 +236,18 @@ def test_the_same_skill_gives_the_same_bytes(tmp_path: Path) -> None:
     assert first.skill.source == second.skill.source
     assert first.steps[0].files == second.steps[0].files
     assert first.artifacts == second.artifacts
+
+
+def test_of_several_workflows_the_first_stays(tmp_path: Path) -> None:
+    flows = f"## Core Workflows\n\n### Opening\n\n{PROSE * 4}\n\n### Closing\n\n{PROSE * 4}\n"
+    skill = make_skill(tmp_path, HEAD + filler() + flows)
+    result = compiled(skill)
+    assert list(moved_files(result)) == ["references/closing.md"]
+
+
+def test_rows_that_go_with_their_table_are_named(tmp_path: Path) -> None:
+    rows = table().replace("figure 3 of", "figure 3 is required of")
+    result = compiled(long_skill(tmp_path, f"## Columns of the Ledger\n\n{rows}"))
+    edit = next(found for found in result.steps[0].edits if found.rule == "move out")
+    assert edit.releases == ("| c3 | figure 3 is required of the month |",)
+    assert edit.releases[0] in moved_files(result)["references/columns-of-the-ledger.md"]
