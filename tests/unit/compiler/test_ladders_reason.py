@@ -120,6 +120,18 @@ def test_the_commands_give_what_they_should(tmp_path: Path) -> None:
     assert printed == ["22.9\n", "6 go\n7 go\n8 STOP\n9 go\n10 go\n"]
 
 
+def test_the_commands_of_a_chain_agree_with_the_formulas(tmp_path: Path) -> None:
+    body = FILLER + "先求 N = M × 2^(t/3)，再求体积 V = N ÷ 4，保留两位小数。\n"
+    result = lowered(make_skill(tmp_path, body), "reason.arithmetic", "L0")
+    variant = tmp_path / "variant"
+    emit_skill(result.skill, variant)
+    (fence,) = result.skill.fences
+    command = result.skill.text(fence.content).replace("python3", sys.executable)
+    command = command.replace("M=100", "M=3").replace("t=100", "t=4.5")
+    done = subprocess.run(["sh", "-c", command], cwd=variant, capture_output=True, text=True, check=True)
+    assert [float(line) for line in done.stdout.split()] == [round(3 * 2**1.5, 2), round(3 * 2**1.5 / 4, 2)]
+
+
 # fmt: off
 LEFT_ALONE = [
     ("reason.planning", "L1", "| Job | Time | Needs |\n|---|---|---|\n| a | 1 h | - |\n| b | 20 min | a |\n| c | 3 h | a |\n\nSay which jobs can run at the same time.\n"),  # noqa: E501
