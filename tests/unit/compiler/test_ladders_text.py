@@ -3,7 +3,11 @@
 # ruff: noqa: E501 - a case a line
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 from pathlib import Path
+from typing import Any
 
 import anyio
 import pytest
@@ -11,6 +15,7 @@ import pytest
 from skvm.compiler.contract import CompileOptions, PassContext
 from skvm.compiler.pipeline import PipelineResult, resolve_passes, run_passes
 from skvm.compiler.requirements import analyse
+from skvm.skill.emit import emit_skill
 from skvm.skill.ir import Skill
 from skvm.target.contract import PRIMITIVES, Level
 from skvm.target.profile import Profile
@@ -131,6 +136,44 @@ def test_a_place_is_let_be(primitive_id: str, body: str, levels: dict[str, str],
     result = compiled(skill, **({primitive_id.replace(".", "_"): "L1"} | levels))
     assert not [edit for edit in result.steps[0].edits if edit.primitive_id == primitive_id]
     assert any(found.code in ("SKV201", "SKV206") for found in result.diagnostics)
+
+
+FORMS = [
+    (
+        "Answer with a JSON object that has exactly the keys `topic` (one of `refund`, `other`), `urgent` "
+        "(true or false) and `name` (text).\n",
+        {"topic": "refund", "urgent": True, "name": "TEXT"},
+    ),
+    (
+        "Give the recipe as JSON with the keys `name`, `source`, and under `parts` one object per part, each "
+        "with a list of `things` objects (`what`, `amount`) and a list of `steps`.\n",
+        {
+            "name": "TEXT",
+            "source": "TEXT",
+            "parts": [{"things": [{"what": "TEXT", "amount": 12.5}], "steps": ["first", "second"]}],
+        },
+    ),
+]
+
+
+@pytest.mark.parametrize(("body", "form"), FORMS)
+def test_a_form_has_the_shape_the_text_tells(body: str, form: dict[str, Any], tmp_path: Path) -> None:
+    # A variant may be three times as long as its skill, no more.
+    body += "\nA dish is a dish.\n" * 8
+    made = compiled(make_skill(tmp_path, body), follow_format="L1", gen_text_structured="L1").skill
+    fences = [made.text(fence.content) for fence in made.fences if fence.language == "json"]
+    assert [json.loads(text) for text in fences] == [form]
+
+
+def test_a_tidy_command_does_what_the_text_tells(tmp_path: Path) -> None:
+    made = compiled(make_skill(tmp_path, STRICT), follow_format="L2").skill
+    emit_skill(made, tmp_path / "variant")
+    (tmp_path / "variant" / "draft.txt").write_text("Nail\t 3\nBOLT\t3\nGlue\t2 \n")
+    command = next(made.text(fence.content) for fence in made.fences if fence.language == "bash").split()
+    done = subprocess.run(
+        [sys.executable, *command[1:]], cwd=tmp_path / "variant", capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "glue\t2\nbolt\t3\nnail\t3\n"
 
 
 def test_what_the_bundle_already_holds_under_the_name_is_no_check(tmp_path: Path) -> None:

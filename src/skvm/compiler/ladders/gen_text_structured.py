@@ -9,7 +9,8 @@ from skvm.compiler.contract import Gap
 from skvm.compiler.forms import form_edits
 from skvm.compiler.ladder import LADDERS, Ground, Ladder, Lowering, edit_for
 from skvm.compiler.reading.commands import fenced, insertion
-from skvm.compiler.reading.formats import outer_unit, output_format
+from skvm.compiler.reading.formats import output_format
+from skvm.compiler.reading.nesting import outer_unit
 from skvm.compiler.reading.prose import BlockKind
 from skvm.compiler.reading.spotting import is_chinese
 from skvm.compiler.tidying import JOIN_SCRIPT

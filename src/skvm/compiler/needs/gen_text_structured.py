@@ -7,7 +7,8 @@ from collections.abc import Iterator
 
 from skvm.compiler.filling import composes, fills_output
 from skvm.compiler.need import DETECTORS, Detector, Need, Reading
-from skvm.compiler.reading.formats import asks_for_it, is_shown, nesting_of, output_format
+from skvm.compiler.reading.formats import asks_for_it, is_shown, output_format
+from skvm.compiler.reading.nesting import nesting_of
 from skvm.compiler.reading.prose import BlockKind
 from skvm.compiler.reading.text_size import stated_bytes
 from skvm.compiler.tidying import is_joined
@@ -16,7 +17,7 @@ from skvm.target.contract import Level
 RULES = {
     Level.L1: "a flat record (one level of fields), or a nested one whose skeleton is shown",
     Level.L2: "records within a record, or a list of records; a document written in parts and joined",
-    Level.L3: "three levels or more, more than 5 KB, or a whole document of records",
+    Level.L3: "four levels or more, more than 5 KB, or a whole document of records",
 }
 _NESTED = re.compile(
     r"\b(?:nested|(?:array|list) of (?:objects|records|dicts)|one (?:object|record) (?:per|for)"
@@ -27,6 +28,7 @@ _DEEP = re.compile(
     r"\b(?:deeply nested|tree|hierarch\w+|full (?:document|export|dump)|recursive\w*)\b", re.IGNORECASE
 )
 _LARGE_BYTES = 5000
+_NESTED_DEPTH = 3
 
 
 def find(reading: Reading) -> Iterator[Need]:
@@ -38,7 +40,8 @@ def find(reading: Reading) -> Iterator[Need]:
         output = output_format(reading, sentence)
         if output is None or output.name not in {"json", "yaml", "xml"} or not asks_for_it(sentence.text):
             continue
-        rank = min(3, max(output.depth, nesting_of(sentence.text), 2 if _NESTED.search(sentence.text) else 1))
+        depth = max(output.depth, nesting_of(sentence.text), 2 if _NESTED.search(sentence.text) else 1)
+        rank = 1 if depth < 2 else 3 if depth > _NESTED_DEPTH else 2
         rank = 3 if _DEEP.search(sentence.text) or (stated_bytes(sentence.text) or 0) > _LARGE_BYTES else rank
         if fills_output(reading, output):
             rank = rank - 1 if composes(reading, output) else 0

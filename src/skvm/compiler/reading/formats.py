@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,8 +20,6 @@ __all__ = [
     "filled_form",
     "is_numeric",
     "is_shown",
-    "nesting_of",
-    "outer_unit",
     "output_format",
     "said_type",
     "sample_of",
@@ -164,11 +162,46 @@ def _inline_fields(text: str, file: str | None) -> tuple[Field, ...]:
         for found in CODE.finditer(text, marker.start())
         if re.fullmatch(r"[A-Za-z_][\w-]*", found.group(1))
     ]
-    fields = []
-    for index, code in enumerate(codes):
-        until = codes[index + 1].start() if index + 1 < len(codes) else len(text)
-        fields.append(Field(code.group(1), text[code.end() : until]))
-    return tuple(fields) if len(fields) > 1 else ()
+    return _as_fields(text, marker.start(), codes) if len(codes) > 1 else ()
+
+
+_CHOICES = re.compile(
+    r"\(\s*(?:one of|either|any of|e\.g\.|such as|for example|like|values?)\b|\bor\b", re.IGNORECASE
+)
+_ONLY_NAMES = re.compile(r"\(\s*`[^`]+`(?:\s*,?\s*(?:and\s+)?`[^`]+`)*\s*\)")
+_LIST_BEFORE = re.compile(
+    r"[,;]?\s*(?:and|with|each with)?\s*(?:an?\s+)?(?:list|array)s? of\s*$", re.IGNORECASE
+)
+_HOLDS_REST = re.compile(r"\bone (?:object|record|entry) (?:per|for)\b", re.IGNORECASE)
+
+
+def _as_fields(text: str, start: int, codes: Sequence[re.Match[str]]) -> tuple[Field, ...]:
+    """Names outside brackets as fields; names in brackets are fields of the one before, or its choices."""
+    outer = [
+        code for code in codes if text.count("(", start, code.start()) <= text.count(")", start, code.start())
+    ]
+    if len(outer) == len(codes) and not any(_LIST_BEFORE.search(text[: code.start()]) for code in codes):
+        ends = [*(code.start() for code in codes[1:]), len(text)]
+        return tuple(
+            Field(code.group(1), text[code.end() : end]) for code, end in zip(codes, ends, strict=True)
+        )
+    fields: list[Field] = []
+    holder: Field | None = None
+    for index, code in enumerate(outer):
+        until = outer[index + 1].start() if index + 1 < len(outer) else len(text)
+        says = _LIST_BEFORE.sub("", text[code.end() : until])
+        names = _ONLY_NAMES.search(says)
+        inner = tuple(Field(name) for name in CODE.findall(names.group(0))) if names else ()
+        listed = " list" if _LIST_BEFORE.search(text[: code.start()]) else ""
+        field = Field(code.group(1), f"{says}{listed}", () if _CHOICES.search(says) else inner)
+        if holder is not None:
+            holder = Field(holder.name, holder.says, (*holder.children, field))
+        elif re.search(r"\bunder\s*$", text[: code.start()], re.IGNORECASE) and _HOLDS_REST.search(says):
+            holder = Field(field.name, f"{says} list")
+        else:
+            fields.append(field)
+    found = (*fields, holder) if holder is not None else tuple(fields)
+    return found if len(found) > 1 else ()
 
 
 def _listed_fields(reading: Reading, sentence: Sentence) -> tuple[tuple[Field, ...], int]:
@@ -223,36 +256,6 @@ def _shows(code: str, output: OutputFormat) -> bool:
     return 2 * named > len(output.fields)
 
 
-_LINK = re.compile(
-    r"\beach\s+(?:\w+\s+)?(?:with|holding|containing|has|have|contains?)\s+(?:its\s+|an?\s+|several\s+|"
-    r"the\s+)?(?:own\s+)?"
-    r"(?:list|array|records?|objects?|entries|nested)\b|(\w+)\s+within\s+(?:each|every)\s+\w+",
-    re.IGNORECASE,
-)
-_CHINESE_LINK = re.compile(
-    r"([\u4e00-\u9fff]{1,8}?)(?:下分为?|下设|下列|下有|里有|包含多个|分为多个)([\u4e00-\u9fff]{1,8})"
-)
-_UNIT = re.compile(
-    r"\bone (?:object|record|entry|element|list|block|part) (?:per|for each|for every) (\w+)|"
-    r"\bgrouped by (\w+)"
-    r"|\bfor (?:each|every) (\w+)|\bper (\w+)",
-    re.IGNORECASE,
-)
-
-
-def nesting_of(text: str) -> int:
-    """The levels a sentence strings together ("each with a list of"), 1 where it says nothing of them."""
-    return 1 + max(len(_LINK.findall(text)), len(_CHINESE_LINK.findall(text)))
-
-
-def outer_unit(text: str) -> str | None:
-    """What the outermost records of a document stand for, as far as a sentence says it."""
-    if chinese := _CHINESE_LINK.search(text):
-        return chinese.group(2)
-    found = _UNIT.search(text)
-    return next((word for word in found.groups() if word), None) if found else None
-
-
 _NUMBER = re.compile(
     r"\b(?:number|amount|total|sum|count|average|price|cost|percent\w*|integer|float|decimal|quantity|"
     r"numeric|score|rate|balance|fee)\b",
@@ -283,6 +286,8 @@ def _value(field: Field) -> Any:  # noqa: PLR0911 - one return a kind of value
         record = {child.name: _value(child) for child in field.children}
         return [record] if _LIST.search(field.says) else record
     said = said_type(field)
+    if choice := re.search(r"\bone of `([^`]+)`", field.says):
+        return choice.group(1)
     if said == "text":
         return "2025-01-31" if _DATE.search(says) else "TEXT"
     if _BOOL.search(field.says):

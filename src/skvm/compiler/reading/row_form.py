@@ -80,6 +80,9 @@ _STEMS = (b"order", b"sort", b"alphabet", b"lower", b"upper", "æŽ’".encode(), "å
 _MANY = 3
 
 
+_NO_NAME = re.compile(r"\b(?:an?|one|the|per|each|every|line|list|row|with)\b", re.IGNORECASE)
+
+
 def row_forms(prose: Prose) -> Iterator[RowForm]:
     """Every sentence that asks for at least three of the constraints at once."""
     for sentence in spotted(prose, _STEMS):
@@ -111,9 +114,13 @@ def _columns(prose: Prose, sentence: Sentence) -> tuple[tuple[str, ...], str]:
     if found is None:
         return (), ""
     names = [name.strip(" `") for name in re.split(r"\s*,\s*(?:and\s+)?|\s+and\s+", found.group("names"))]
-    # What stands before the first name in its clause is no part of it.
-    wanted = [name.rsplit(" ", 1)[-1] if index == 0 else name for index, name in enumerate(names)]
-    return tuple(name for name in wanted if name), _SEPARATORS[
+    # The list of names may go on to the left into what it says of the lines.
+    wanted: list[str] = []
+    for name in reversed(names):
+        if not name or len(name.split()) > 2 or _NO_NAME.search(name):
+            break
+        wanted.insert(0, name)
+    return tuple(wanted) if len(wanted) > 1 else (), _SEPARATORS[
         (found.group("between") or found.group("by")).lower()
     ]
 

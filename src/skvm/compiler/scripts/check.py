@@ -82,8 +82,8 @@ def fault(rule: dict[str, Any], text: str) -> str:
             else f"it has {rule['word']!r} {found} times"
         )
     if kind == "none":
-        found = re.search(FORMS[rule["form"]], text)
-        return f"it has {found.group(0).strip()!r}" if found else ""
+        hit = re.search(FORMS[rule["form"]], text)
+        return f"it has {hit.group(0).strip()!r}" if hit else ""
     return edge_fault(rule, text.strip(AROUND) if "text" in rule else text.strip(" \t\r\n*_\"'"))
 
 
