@@ -10,6 +10,8 @@ __all__ = ["Fence", "Line", "Page", "read_page"]
 
 _FENCE = re.compile(r"^[ \t>]*(?:(?:[-*+]|\d+[.)])[ \t]+)?(`{3,}|~{3,})[ \t]*([^`\n]*)$")
 _HEADING = re.compile(r"^ {0,3}(#{1,6})[ \t]+(.+?)[ \t#]*$")
+_MAX_LINE = 2000
+"""What is longer is data; its beginning is read."""
 _FRONT = re.compile(r"\A\ufeff?---[ \t]*\r?\n.*?^---[ \t]*\r?$", re.DOTALL | re.MULTILINE)
 
 
@@ -90,7 +92,7 @@ def read_page(text: str) -> Page:
         elif raw.strip():
             lead = raw
         if raw.strip():
-            lines.append(Line(raw, number, headings))
+            lines.append(Line(raw[:_MAX_LINE], number, headings))
     if marker:
         fences.append(Fence(language, _dedented(code), start, lead, headings))
     return Page(tuple(lines), tuple(fences))

@@ -58,10 +58,10 @@ _RUNTIME = re.compile(
     re.IGNORECASE,
 )
 _PACKAGE = re.compile(
-    r"([A-Za-z][\w.-]*[\w])\s+(?:python\s+)?(?:package|library|module|driver|sdk)\b", re.IGNORECASE
+    r"(?<![\w.-])([A-Za-z][\w.-]*\w)\s+(?:python\s+)?(?:package|library|module|driver|sdk)\b", re.IGNORECASE
 )
 _SERVICE = re.compile(
-    r"((?:[A-Z][\w.+-]*\s+){0,2}[A-Z][\w.+-]*)\s+(?:API\s+(?:key|token|credentials?|access)|account|"
+    r"(?<![\w.+-])((?:[A-Z][\w.+-]*\s+){0,2}[A-Z][\w.+-]*)\s+(?:API\s+(?:key|token|credentials?|access)|account|"
     r"access token|instance|credentials?|login|subscription)\b"
 )
 _MCP = re.compile(r"\b([A-Za-z][\w-]*)\s+MCP(?:\s+server)?\b")

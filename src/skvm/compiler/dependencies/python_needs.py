@@ -74,8 +74,10 @@ def read_python_needs(code: str) -> PythonNeeds:
 
 
 def _rough(code: str) -> Iterator[tuple[str, int]]:
+    line, counted = 1, 0
     for found in _IMPORT.finditer(code):
-        line = code.count("\n", 0, found.start()) + 1
+        line += code.count("\n", counted, found.start())
+        counted = found.start()
         if found[1]:
             yield found[1], line
         else:

@@ -50,8 +50,10 @@ def shell_claims(code: str, place: Place, own: frozenset[str], *, is_sure: bool 
     shell = read_shell(code)
     source = code.encode()
     ours = own | shell.functions
+    line, counted = 0, 0
     for command in shell.commands:
-        line = source.count(b"\n", 0, command.span.start)
+        line += source.count(b"\n", counted, command.span.start)
+        counted = command.span.start
         here = place.below(line)
         if not place.is_optional and _is_alternative(source, command.span.start):
             here = Place(here.path, here.line, True)
@@ -63,8 +65,8 @@ def shell_claims(code: str, place: Place, own: frozenset[str], *, is_sure: bool 
 
 def _is_alternative(source: bytes, start: int) -> bool:
     """Whether the comment right above says that this is one of several ways."""
-    head = source.rfind(b"\n", 0, start)
-    above = source[source.rfind(b"\n", 0, max(head, 0)) + 1 : max(head, 0)]
+    near = source[max(0, start - 400) : start]
+    above = near.rpartition(b"\n")[0].rpartition(b"\n")[2]
     return (
         above.lstrip().startswith(b"#") and _ALTERNATIVE.search(above.decode("utf-8", "replace")) is not None
     )
