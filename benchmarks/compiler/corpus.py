@@ -226,7 +226,7 @@ def main() -> None:
         print(f"lost: {line}")
     times = sorted(figures.milliseconds)
     median, late = times[len(times) // 2], times[int(0.95 * len(times))]
-    print(f"median {median:.1f} ms, 95th percentile {late:.1f} ms a compile, read from disk")
+    print(f"median {median:.1f} ms, 95th percentile {late:.1f} ms a compile, read from disk", flush=True)
     first, second = in_a_process(folder, is_other=False), in_a_process(folder, is_other=True)
     here = figures.digests
     differing = sorted(name for name in here if not here[name] == first.get(name) == second.get(name))
