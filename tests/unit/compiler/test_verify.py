@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from skvm.compiler.proof_checking import Verdict, check_variant
 from skvm.compiler.contract import CompileOptions, PassContext, PassResult, RegisteredPass
 from skvm.compiler.pipeline import resolve_passes
+from skvm.compiler.proof_checking import Verdict, check_variant
 from skvm.compiler.standing import skill_of, tampering
 from skvm.compiler.variant import json_bytes
 from skvm.diagnostics import Span
