@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from skvm.compiler.build import data_digest
-from skvm.compiler.proof_checking import Verdict
 from skvm.compiler.contract import PASSES
 from skvm.compiler.faults import SKV285
 from skvm.compiler.lockfile import Lock, LockedBuild, disagreements, lock_bytes, read_lock
+from skvm.compiler.proof_checking import Verdict
 from skvm.compiler.variant import is_complete, variant_dir
 from skvm.errors import UsageError
 from skvm.settings import Settings
