@@ -1,5 +1,7 @@
 """The tasks of ``examples/more``: 1 by the book, 0 left alone, something in between with a slip."""
 
+import json
+import re
 import shutil
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -19,7 +21,14 @@ from skvm.task.loader import load_task, read_task, skill_folders
 
 MORE = Path(__file__).resolve().parents[3] / "examples" / "more"
 TASKS = {path.parent.name: path.parent for path in sorted(MORE.glob("tasks/*/task.json"))}
-EASY = ("release-notes-patch", "inventory-audit-shelf", "log-triage-quiet-night")
+EASY = (
+    "release-notes-patch",
+    "inventory-audit-shelf",
+    "log-triage-quiet-night",
+    "fleet-fuel-two-vans",
+    "service-config-mail-relay",
+    "scan-names-week",
+)
 SLIPS = {
     "release-notes-patch": ("in the order of the files", "as a list of stars"),
     "release-notes-minor": ("in the order of the files", "only the first five files", "as a list of stars"),
@@ -30,11 +39,35 @@ SLIPS = {
     "log-triage-quiet-night": ("the whole log", "no weights"),
     "log-triage-checkout": ("retries counted", "the whole log", "no stop"),
     "log-triage-storage": ("retries counted", "no weights", "no stop"),
+    "fleet-fuel-two-vans": ("every litre counted", "diesel alone paid for", "no tanks"),
+    "fleet-fuel-april": ("every litre counted", "the last reading for the kilometres", "no tanks"),
+    "service-config-mail-relay": ("settings as the brief spells them", "no ini"),
+    "service-config-invoice-api": ("owners without addresses", "limits of another size", "no ini"),
+    "scan-names-week": ("every file listed", "no sizes", "kinds not looked at"),
+    "scan-names-quarter": ("every file listed", "kinds not looked at", "findings alone counted"),
 }
 OUTPUTS = {
     "release-notes-patch": ("RELEASE_NOTES.md",),
     "inventory-audit-shelf": ("audit.csv", "summary.json"),
     "log-triage-quiet-night": ("reports/search.json", "escalations.txt"),
+    "fleet-fuel-two-vans": ("fuel_report.json",),
+    "service-config-mail-relay": (
+        "config/service.ini",
+        "config/settings.env",
+        "config/health.json",
+        "config/OWNERS",
+    ),
+    "scan-names-week": ("findings.txt",),
+}
+MODERATE = {
+    "fleet-fuel-two-vans": "fleet-fuel-april",
+    "service-config-mail-relay": "service-config-invoice-api",
+    "scan-names-week": "scan-names-quarter",
+}
+SHOWN = {
+    "fleet-fuel": ("fuel_report.json",),
+    "service-config": ("config/settings.env", "config/health.json", "config/OWNERS"),
+    "scan-names": ("findings.txt",),
 }
 
 
@@ -91,13 +124,13 @@ def test_the_task_is_well_formed(name):
     assert not any(message.code.startswith("SKV3") for message in found)
 
 
-def test_three_tasks_for_each_of_three_skills_with_one_grader_each():
+def test_every_skill_has_its_tasks_and_one_grader():
     skills = [skill_folders(load_task(folder))[0].resolve() for folder in TASKS.values()]
     assert {skill: skills.count(skill) for skill in skills} == {
-        skill.resolve(): 3 for skill in (MORE / "skills").iterdir()
+        skill.resolve(): 2 if skill.name in SHOWN else 3 for skill in (MORE / "skills").iterdir()
     }
     graders = [(folder / "graders" / "check.py").read_bytes() for folder in TASKS.values()]
-    assert len(set(zip(skills, graders, strict=True))) == len(set(graders)) == 3
+    assert len(set(zip(skills, graders, strict=True))) == len(set(graders)) == len(set(skills)) == 6
 
 
 @pytest.mark.parametrize("name", TASKS)
@@ -159,8 +192,73 @@ def test_a_changed_input_costs_its_checkpoint(name, tmp_path):
         ["fragments kept"],
         ["inputs kept"],
         ["log kept"],
+        ["statement kept"],
+        ["brief kept"],
+        ["folder kept"],
     )
     assert 0.9 < score < 1
+
+
+@pytest.mark.parametrize(("one", "other"), [*MODERATE.items(), *((b, a) for a, b in MODERATE.items())])
+def test_the_right_work_for_another_request_scores_low(one, other, tmp_path):
+    done = lay_out(other, tmp_path / "done")
+    solve(done, tmp_path / "done")
+    outputs = OUTPUTS[one] if one in OUTPUTS else OUTPUTS[other]
+    task = lay_out(one, tmp_path / "work")
+    for output in outputs:
+        (tmp_path / "work" / output).parent.mkdir(exist_ok=True)
+        shutil.copy(tmp_path / "done" / output, tmp_path / "work" / output)
+    score, said = verdict(task, tmp_path / "work", tmp_path)
+    assert score < 0.35, said
+
+
+@pytest.mark.parametrize("name", [*MODERATE, *MODERATE.values()])
+def test_the_example_of_the_skill_copied_scores_low(name, tmp_path):
+    task = lay_out(name, tmp_path / "work")
+    skill = skill_folders(task)[0]
+    shown = re.findall(r"^```\w+\n(.*?)^```$", (skill / "SKILL.md").read_text(), re.DOTALL | re.MULTILINE)
+    for output, text in zip(SHOWN[skill.name], shown[-len(SHOWN[skill.name]) :], strict=True):
+        (tmp_path / "work" / output).parent.mkdir(exist_ok=True)
+        (tmp_path / "work" / output).write_text(text)
+    score, said = verdict(task, tmp_path / "work", tmp_path)
+    assert 0 < score < 0.35, said
+
+
+@pytest.mark.parametrize("rule", ["empty", "kind", "letters"])
+@pytest.mark.parametrize("name", ["scan-names-week", "scan-names-quarter"])
+def test_every_file_called_wrong_for_one_reason_scores_low(name, rule, tmp_path):
+    task = lay_out(name, tmp_path / "work")
+    files = [path.name for path in sorted((tmp_path / "work").glob("*/*"))]
+    lines = [*(f"{file}: {rule}" for file in files), f"{len(files)} findings in {len(files)} files"]
+    (tmp_path / "work" / "findings.txt").write_text("\n".join(lines))
+    score, said = verdict(task, tmp_path / "work", tmp_path)
+    assert score < 0.45, said
+
+
+def test_forms_the_moderate_skills_do_not_forbid_are_as_good(tmp_path):
+    task = lay_out("service-config-mail-relay", tmp_path / "work")
+    solve(task, tmp_path / "work")
+    config = tmp_path / "work" / "config"
+    text = (config / "service.ini").read_text()
+    (config / "service.ini").write_text("; from the brief\n" + text.replace(" = ", "="))
+    (config / "OWNERS").write_bytes((config / "OWNERS").read_bytes().rstrip().replace(b"\n", b"\r\n"))
+    health = json.loads((config / "health.json").read_text())
+    (config / "health.json").write_text(json.dumps(dict(reversed(health.items())), indent=4))
+    assert verdict(task, tmp_path / "work", tmp_path)[0] == 1.0
+    scans = lay_out("scan-names-quarter", tmp_path / "scans")
+    solve(scans, tmp_path / "scans")
+    *found, counts = (tmp_path / "scans" / "findings.txt").read_text().splitlines()
+    (tmp_path / "scans" / "findings.txt").write_text("\n".join([*reversed(found), "", counts]))
+    assert verdict(scans, tmp_path / "scans", tmp_path)[0] == 1.0
+
+
+def test_the_script_of_the_scans_prints_sizes_and_names(tmp_path):
+    """Names with blanks and empty files too."""
+    (tmp_path / "Scan 1.pdf").write_text("four")
+    (tmp_path / "a.pdf").touch()
+    script = MORE / "skills" / "scan-names" / "scripts" / "listing.sh"
+    done = anyio.run(lambda: anyio.run_process(["sh", str(script), str(tmp_path)]))
+    assert sorted(done.stdout.decode().splitlines()) == ["0 a.pdf", "4 Scan 1.pdf"]
 
 
 def test_forms_the_skills_do_not_forbid_are_as_good(tmp_path):
