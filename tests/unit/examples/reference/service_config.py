@@ -16,9 +16,7 @@ def solve(folder, prompt, slip=None):
     """Write the four files in ``config/``."""
     brief = (folder / "brief.md").read_text()
     name = brief.splitlines()[0].removeprefix("# ")
-    above, below = (
-        dict(re.findall(r"^- ([\w-]+): (.+)$", part, re.MULTILINE)) for part in brief.split("## Settings")
-    )
+    above, below = map(facts, brief.split("## Settings"))
     config = folder / "config"
     config.mkdir()
     size = "large" if slip == "limits of another size" else above["size"]
