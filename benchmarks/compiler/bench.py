@@ -20,10 +20,10 @@ from contextlib import contextmanager
 import anyio
 
 from benchmarks.compiler.corpus import corpus, profiles, skill_files
+from skvm.compiler.builds.proof import proof_of
 from skvm.compiler.contract import PASSES, PassContext
 from skvm.compiler.need import DETECTORS
 from skvm.compiler.pipeline import resolve_passes, run_passes
-from skvm.compiler.proof import proof_of
 from skvm.compiler.requirements import analyse, read
 from skvm.skill.frontend import load_skill
 from skvm.skill.ir import Skill

@@ -25,7 +25,7 @@ from typing import Any
 import anyio
 
 from benchmarks.compiler.kept import Kept, compare
-from skvm.compiler.build import json_digest
+from skvm.compiler.builds.build import json_digest
 from skvm.compiler.contract import PASSES
 from skvm.compiler.driver import CompileResult, compile_skill
 from skvm.errors import FindingsError

@@ -20,8 +20,8 @@ from typing import Any
 
 from skvm.compiler.passes.extract_parallelism import ExtractParallelism
 from skvm.compiler.permissions import permissions_of
-from skvm.compiler.plan import Group, Plan, PlanProcedure
-from skvm.compiler.planning import plan_of
+from skvm.compiler.plans.plan import Group, Plan, PlanProcedure
+from skvm.compiler.plans.planning import plan_of
 from skvm.compiler.reading.wording import words_of
 from skvm.compiler.requirements import analyse
 from skvm.skill.emit import skill_digest
@@ -167,7 +167,8 @@ def corpus() -> None:
         + ", ".join(f"{kind} {count}" for kind, count in counts.items())
     )
     print(
-        f"effects, plan and permissions of one skill, processor time: median {statistics.median(times):.2f} ms, "
+        f"effects, plan and permissions of one skill, processor time: "
+        f"median {statistics.median(times):.2f} ms, "
         f"95 % {ordered[int(0.95 * len(ordered))]:.2f} ms, worst {ordered[-1]:.0f} ms"
     )
 

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from skvm.compiler.acceptance import Acceptance
+    from skvm.compiler.acceptance.trials import TrialTask
+    from skvm.compiler.acceptance.verdict import Acceptance
     from skvm.compiler.contract import Counsel
     from skvm.compiler.driver import CompileResult
-    from skvm.compiler.trials import TrialTask
     from skvm.evaluate.bench import Bench
     from skvm.llm.port import ModelPort
     from skvm.settings import Settings
@@ -25,7 +25,7 @@ def given_tasks(settings: Settings, names: Sequence[str]) -> tuple[TrialTask, ..
     Raises:
         UsageError: One is not there, malformed, or cannot be graded.
     """
-    from skvm.compiler.trials import TrialTask, check_tasks
+    from skvm.compiler.acceptance.trials import TrialTask, check_tasks
     from skvm.task.loader import find_task, load_task
 
     tasks = tuple(TrialTask(load_task(find_task(name, settings.data_dir))) for name in names)
@@ -72,8 +72,8 @@ class Acceptor:
             FindingsError: The compile is frozen and no verdict is recorded.
             SkvmError: What ``run_trial`` passes on.
         """
-        from skvm.compiler.acceptance import losses_of
-        from skvm.compiler.trials import Trial, run_trial
+        from skvm.compiler.acceptance.trials import Trial, run_trial
+        from skvm.compiler.acceptance.verdict import losses_of
         from skvm.skill.emit import skill_digest
 
         original, variant = proposed.original, proposed.skill
@@ -102,8 +102,8 @@ async def derive_tasks(skill: Skill, counsel: Counsel | None) -> tuple[TrialTask
     Raises:
         UsageError: Neither gives any.
     """
-    from skvm.compiler.evals import EVALS_PATH, eval_tasks
-    from skvm.compiler.trials import TrialTask
+    from skvm.compiler.acceptance.evals import EVALS_PATH, eval_tasks
+    from skvm.compiler.acceptance.trials import TrialTask
     from skvm.errors import UsageError
 
     found = eval_tasks(skill)
@@ -122,7 +122,7 @@ async def derive_tasks(skill: Skill, counsel: Counsel | None) -> tuple[TrialTask
 
 def _unchanged(proposed: CompileResult, pairs: int) -> Acceptance:
     """The verdict where there is nothing to measure."""
-    from skvm.compiler.acceptance import Acceptance
+    from skvm.compiler.acceptance.verdict import Acceptance
     from skvm.skill.emit import skill_digest
 
     digest = skill_digest(proposed.original)
@@ -141,7 +141,7 @@ def _recorded(record: Any, proposed: CompileResult) -> Acceptance:
     """The verdict a lock holds of this very variant."""
     from pydantic import ValidationError
 
-    from skvm.compiler.acceptance import Acceptance
+    from skvm.compiler.acceptance.verdict import Acceptance
     from skvm.compiler.findings import SKV251
     from skvm.errors import FindingsError
 

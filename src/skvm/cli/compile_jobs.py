@@ -119,9 +119,9 @@ async def compile_job(
     """The result, or why there is none; measuring a variant has no part in the job's wall clock."""
     import anyio
 
+    from skvm.compiler.builds.lockfile import LOCK_NAME, read_lock
     from skvm.compiler.contract import CompileOptions
     from skvm.compiler.driver import BuildMode, compile_skill
-    from skvm.compiler.lockfile import LOCK_NAME, read_lock
     from skvm.errors import SkvmError
 
     try:

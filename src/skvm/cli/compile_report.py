@@ -74,7 +74,7 @@ def _print_edit(record: Mapping[str, Any], *, explain: bool) -> None:
 def _requirements(result: CompileResult, profile: Profile) -> Table:
     from rich.table import Table
 
-    from skvm.compiler.proof import remaining_gaps
+    from skvm.compiler.builds.proof import remaining_gaps
     from skvm.compiler.requirements import analyse
 
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))

@@ -25,7 +25,7 @@ COMMANDS: dict[str, str] = {
     "doctor": "Check what this machine can do, and why not.",
     "models": "List, fetch and remove embedded models.",
     "lint": "Check skills against the format and against what breaks in real loaders.",
-    "analyze": "Say what skills hold: kinds, procedures, code, requirements, dependencies, parallel steps, findings.",
+    "analyze": "Say what skills hold: kinds, needs, procedures, dependencies, parallel steps, findings.",
     "profile": "Measure what a model in a harness can do.",
     "primitives": "List, show, grade and check the capabilities a profile is made of.",
     "aot-compile": "Compile skills for a target.",

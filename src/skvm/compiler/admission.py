@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from skvm.compiler.faults import SKV280, SKV281
+from skvm.compiler.builds.faults import SKV280, SKV281
+from skvm.compiler.builds.variant import RESERVED
 from skvm.compiler.findings import SKV204
 from skvm.compiler.requirements import analyse
-from skvm.compiler.variant import RESERVED
 from skvm.diagnostics import Diagnostic
 from skvm.errors import FindingsError
 from skvm.skill.ir import Skill

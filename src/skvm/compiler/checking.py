@@ -9,13 +9,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from skvm.compiler.build import build_key, data_digest, profile_digest
+from skvm.compiler.builds.build import build_key, data_digest, profile_digest
+from skvm.compiler.builds.faults import SKV285
+from skvm.compiler.builds.proof import chain_of, edit_of, gaps_left
+from skvm.compiler.builds.standing import skill_of, tampering
 from skvm.compiler.contract import PASSES, PassResult
-from skvm.compiler.faults import SKV285
 from skvm.compiler.guard import enforce
-from skvm.compiler.proof import chain_of, edit_of, gaps_left
 from skvm.compiler.requirements import analyse
-from skvm.compiler.standing import skill_of, tampering
 from skvm.diagnostics import Diagnostic
 from skvm.errors import SkvmError
 from skvm.skill.bundle import digest_of

@@ -9,14 +9,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from skvm.compiler.acceptance import RECORD_NAME, Acceptance, acceptance_account, standing_result
+from skvm.compiler.acceptance.verdict import RECORD_NAME, Acceptance, acceptance_account, standing_result
 from skvm.compiler.admission import admit_partial, admit_skill, admit_target
-from skvm.compiler.build import build_key, inputs_of, json_digest
-from skvm.compiler.contract import CompileOptions, Counsel, PassContext
-from skvm.compiler.counsel import cost_of
-from skvm.compiler.faults import SKV286
-from skvm.compiler.findings import SKV205, SKV256
-from skvm.compiler.lockfile import (
+from skvm.compiler.builds.build import build_key, inputs_of, json_digest
+from skvm.compiler.builds.faults import SKV286
+from skvm.compiler.builds.lockfile import (
     LOCK_NAME,
     LockedBuild,
     check_frozen,
@@ -25,11 +22,14 @@ from skvm.compiler.lockfile import (
     record_build,
     target_name,
 )
+from skvm.compiler.builds.proof import proof_of, remaining_gaps, seal
+from skvm.compiler.builds.records import meta_record, variant_records
+from skvm.compiler.builds.standing import Standing, standing_build
+from skvm.compiler.builds.variant import is_complete, json_bytes, variant_dir, variant_lock, write_variant
+from skvm.compiler.contract import CompileOptions, Counsel, PassContext
+from skvm.compiler.counsel import cost_of
+from skvm.compiler.findings import SKV205, SKV256
 from skvm.compiler.pipeline import PipelineResult, pass_tag, resolve_passes, run_passes
-from skvm.compiler.proof import proof_of, remaining_gaps, seal
-from skvm.compiler.records import meta_record, variant_records
-from skvm.compiler.standing import Standing, standing_build
-from skvm.compiler.variant import is_complete, json_bytes, variant_dir, variant_lock, write_variant
 from skvm.diagnostics import Diagnostic, Severity
 from skvm.errors import UsageError
 from skvm.settings import Settings

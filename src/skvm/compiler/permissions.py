@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+from skvm.compiler.builds.variant import json_bytes
 from skvm.compiler.effects.analysis import effects_of
 from skvm.compiler.effects.model import ANYTHING, Evidence
-from skvm.compiler.variant import json_bytes
 from skvm.harness.permissions import PERMISSIONS_FILE, Permission, Permissions, Source
 from skvm.skill.emit import skill_digest
 from skvm.skill.ir import Skill

@@ -56,6 +56,4 @@ def target_for(label: Labelled) -> Profile:
     """A target that holds everything but the level the place needs."""
     held = dict.fromkeys(PRIMITIVES.names(), Level.L3)
     held[label.primitive_id] = Level(f"L{label.level.rank - 1}")
-    return Profile(
-        model="sim/labelled", harness="sim", profiled_at="2026-01-02T03:04:05Z", capabilities=held
-    )
+    return Profile(model="sim/labelled", harness="sim", profiled_at="2026-01-02T03:04:05Z", capabilities=held)

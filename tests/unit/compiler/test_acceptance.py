@@ -13,12 +13,12 @@ import anyio
 import pytest
 
 from skvm.cli.main import run
-from skvm.compiler.acceptance import MIN_PAIRS, Acceptance, Bound, bound_of, judge, losses_of
+from skvm.compiler.acceptance.evals import criterion_of, eval_tasks
+from skvm.compiler.acceptance.trials import TEMPERATURE, Trial, TrialTask, check_tasks, run_trial
+from skvm.compiler.acceptance.verdict import MIN_PAIRS, Acceptance, Bound, bound_of, judge, losses_of
 from skvm.compiler.asking.tasks import TrialTasks, tasks_of
+from skvm.compiler.builds.proof_checking import check_variant
 from skvm.compiler.driver import CompileResult, compile_skill
-from skvm.compiler.evals import criterion_of, eval_tasks
-from skvm.compiler.proof_checking import check_variant
-from skvm.compiler.trials import TEMPERATURE, Trial, TrialTask, check_tasks, run_trial
 from skvm.errors import FindingsError, UsageError
 from skvm.evaluate.bench import open_bench
 from skvm.evidence.record import Outcome, RunRecord, Usage

@@ -11,13 +11,13 @@ from typing import Any
 import anyio
 import pytest
 
-from skvm.compiler.assembly import assemble
+from skvm.compiler.builds.proof import proof_of, remaining_gaps
+from skvm.compiler.carried.assembly import assemble
 from skvm.compiler.contract import PassContext, PassResult
 from skvm.compiler.gaps import find_gaps
 from skvm.compiler.guard import enforce
 from skvm.compiler.ladder import Ground
 from skvm.compiler.pipeline import PipelineResult, resolve_passes, run_passes
-from skvm.compiler.proof import proof_of, remaining_gaps
 from skvm.compiler.reading.norms import normative_sentences
 from skvm.compiler.reading.prose import Prose
 from skvm.compiler.requirements import analyse, read

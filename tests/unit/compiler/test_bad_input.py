@@ -15,10 +15,10 @@ import anyio
 import pytest
 from pydantic import BaseModel
 
+from skvm.compiler.builds.standing import tampering
 from skvm.compiler.contract import CompileOptions, PassContext, PassResult, RegisteredPass
 from skvm.compiler.counsel import open_counsel
 from skvm.compiler.driver import compile_skill, is_complete
-from skvm.compiler.standing import tampering
 from skvm.errors import InfrastructureError, SkvmError
 from skvm.llm.fake import FakeAnswer, FakeServer
 from skvm.settings import Route, Settings, load_settings

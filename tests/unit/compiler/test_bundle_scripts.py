@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from skvm.compiler.bundled import shipped
+from skvm.compiler.carried.bundled import shipped
 
 
 def run(folder: Path, script: str, *arguments: str) -> subprocess.CompletedProcess[str]:

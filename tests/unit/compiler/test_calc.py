@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from skvm.compiler.calculator import calculator_bytes
+from skvm.compiler.carried.calculator import calculator_bytes
 
 TABLE = "item;price;n;when\npen;$1.10;3;2025-01-02\nink;2,250.005;1;2025-01-03\npen;;2;2025-01-04\n"
 

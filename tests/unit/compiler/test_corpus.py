@@ -12,9 +12,9 @@ import anyio
 import pytest
 from benchmarks.compiler import corpus
 
+from skvm.compiler.builds.proof_checking import check_variant
 from skvm.compiler.contract import PASSES
 from skvm.compiler.driver import compile_skill
-from skvm.compiler.proof_checking import check_variant
 from skvm.settings import load_settings
 from skvm.skill.frontend import load_skill
 

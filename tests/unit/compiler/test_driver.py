@@ -9,10 +9,10 @@ from pathlib import Path
 import anyio
 import pytest
 
+from skvm.compiler.builds.variant import variant_lock
 from skvm.compiler.contract import PASSES
 from skvm.compiler.driver import CompileResult, compile_skill, is_complete
 from skvm.compiler.pipeline import pass_tag, resolve_passes
-from skvm.compiler.variant import variant_lock
 from skvm.errors import FindingsError, InfrastructureError, SkvmError, UsageError
 from skvm.settings import Settings, load_settings
 from skvm.skill.ir import Skill

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from skvm.compiler.effects.model import Effects, SkillStep, StepKind, Workflow
-from skvm.compiler.graph import Graph, joined, link, why_not
-from skvm.compiler.grouping import by_level
+from skvm.compiler.plans.graph import Graph, joined, link, why_not
+from skvm.compiler.plans.grouping import by_level
 from skvm.diagnostics import Span
 
 FILES = ("a.txt", "b.txt", "out/c.txt", "out/", "*.csv", "d.csv", "env:", "host:x.org")

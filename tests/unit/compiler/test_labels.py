@@ -5,10 +5,10 @@ from __future__ import annotations
 import anyio
 import pytest
 
+from skvm.compiler.builds.proof import remaining_gaps
 from skvm.compiler.contract import CompileOptions, PassContext
 from skvm.compiler.need import DETECTORS
 from skvm.compiler.pipeline import resolve_passes, run_passes
-from skvm.compiler.proof import remaining_gaps
 from skvm.compiler.requirements import analyse
 from skvm.target.contract import PRIMITIVES
 from tests.unit.compiler.labelled import Labelled, labelled_skills, target_for

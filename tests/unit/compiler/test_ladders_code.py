@@ -8,9 +8,9 @@ from pathlib import Path
 import anyio
 import pytest
 
+from skvm.compiler.builds.proof import remaining_gaps
 from skvm.compiler.contract import CompileOptions, PassContext
 from skvm.compiler.pipeline import PipelineResult, resolve_passes, run_passes
-from skvm.compiler.proof import remaining_gaps
 from skvm.compiler.reading.forms_listed import patterns_of
 from skvm.compiler.reading.page_words import skeleton_of
 from skvm.compiler.reading.shell_code import split_pipeline

@@ -10,11 +10,11 @@ import anyio
 import pytest
 from pydantic import BaseModel
 
-from skvm.compiler.build import json_digest
+from skvm.compiler.builds.build import json_digest
+from skvm.compiler.builds.lock_checking import check_lock
+from skvm.compiler.builds.lockfile import LockedBuild, read_lock, record_build
 from skvm.compiler.contract import CompileOptions, PassContext, PassResult, RegisteredPass
 from skvm.compiler.driver import BuildMode, CompileResult, compile_skill
-from skvm.compiler.lock_checking import check_lock
-from skvm.compiler.lockfile import LockedBuild, read_lock, record_build
 from skvm.errors import FindingsError, UsageError
 from skvm.skill.edit import Edit
 from skvm.skill.frontend import load_skill
@@ -304,7 +304,7 @@ def test_a_lock_beside_a_changed_skill_does_not_hold(skill: Skill, tmp_path: Pat
 
 
 def test_a_missing_or_other_answer_is_found(tmp_path: Path) -> None:
-    from skvm.compiler.build import build_key
+    from skvm.compiler.builds.build import build_key
 
     answers = {"k1": json_digest({"a": 1}), "k2": json_digest({"b": 1})}
     entry = LockedBuild(build_key=build_key({}, answers), inputs={}, answers=answers, variant="v")

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from benchmarks.compiler.parallelism import DATA, labelled
 
-from skvm.compiler.plan import Plan
-from skvm.compiler.planning import plan_of
+from skvm.compiler.plans.plan import Plan
+from skvm.compiler.plans.planning import plan_of
 from skvm.skill.frontend import load_skill
 
 

@@ -12,9 +12,9 @@ from pydantic import BaseModel
 from skvm.compiler.contract import Counsel, PassContext, PassResult
 from skvm.compiler.passes.extract_parallelism import ExtractParallelism
 from skvm.compiler.pipeline import resolve_passes, run_passes
-from skvm.compiler.plan import Plan, PlanStep, dag_of, mermaid_of
-from skvm.compiler.plan_counsel import PlanProposal, with_proposal
-from skvm.compiler.planning import plan_of
+from skvm.compiler.plans.plan import Plan, PlanStep, dag_of, mermaid_of
+from skvm.compiler.plans.plan_counsel import PlanProposal, with_proposal
+from skvm.compiler.plans.planning import plan_of
 from skvm.skill.ir import Skill
 from tests.unit.compiler.making import HARNESS, MODEL, make_profile, make_skill
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from skvm.compiler.bundled import shipped
+from skvm.compiler.carried.bundled import shipped
 
 
 def sphere(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
+from skvm.compiler.builds.proof_checking import Verdict, check_variant
+from skvm.compiler.builds.standing import skill_of, tampering
+from skvm.compiler.builds.variant import json_bytes
 from skvm.compiler.contract import CompileOptions, PassContext, PassResult, RegisteredPass
 from skvm.compiler.pipeline import resolve_passes
-from skvm.compiler.proof_checking import Verdict, check_variant
-from skvm.compiler.standing import skill_of, tampering
-from skvm.compiler.variant import json_bytes
 from skvm.diagnostics import Span
 from skvm.skill.bundle import digest_of
 from skvm.skill.edit import Edit
@@ -161,7 +161,7 @@ def test_another_skill_or_profile_is_told(variant: Path, tmp_path: Path) -> None
 
 
 def test_a_build_of_another_version_is_only_applied_anew(variant: Path) -> None:
-    from skvm.compiler.build import build_key
+    from skvm.compiler.builds.build import build_key
 
     def older(proof: dict[str, Any]) -> None:
         build = proof["build"]
@@ -186,7 +186,7 @@ def test_bytes_that_are_no_text_are_put_back(tmp_path: Path, monkeypatch: pytest
     )
     odd = RegisteredPass("odd", 99, Odd)
     monkeypatch.setattr("skvm.compiler.driver.resolve_passes", lambda _: (odd,))
-    monkeypatch.setattr("skvm.compiler.proof_checking.PASSES", _Only(odd))
+    monkeypatch.setattr("skvm.compiler.builds.proof_checking.PASSES", _Only(odd))
     result = compile_in(tmp_path, tmp_path / "sample", PROFILE)
     assert result.variant is not None
     assert result.proof["edits"][0]["oldBytes"]
@@ -209,7 +209,7 @@ def test_the_skill_in_a_variant_is_without_our_files(variant: Path) -> None:
 
 
 def test_options_are_part_of_the_key() -> None:
-    from skvm.compiler.build import build_key, inputs_of
+    from skvm.compiler.builds.build import build_key, inputs_of
 
     skill = Skill("s", b"x")
     passes = resolve_passes(["1"])

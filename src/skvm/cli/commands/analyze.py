@@ -22,7 +22,7 @@ __all__ = ["command"]
 @click.option("--skills", "each", is_flag=True, help="With --json: one entry a skill as well.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 def command(paths: tuple[Path, ...], jobs: int | None, chart: Path | None, each: bool, as_json: bool) -> int:
-    """Say what skills hold: kinds, procedures, code, requirements, dependencies, parallel steps, findings.
+    """Say what skills hold: kinds, needs, procedures, dependencies, parallel steps, findings.
 
     Every SKILL.md in or below each DIR is read; no model is asked and nothing of a skill is run.
     Exit code: 0, or 1 if a skill could not be read.

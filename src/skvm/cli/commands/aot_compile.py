@@ -165,7 +165,7 @@ def load(path: str) -> Skill:
         UsageError: There is no skill.
         FindingsError: There is one, and it cannot be read.
     """
-    from skvm.compiler.faults import SKV281
+    from skvm.compiler.builds.faults import SKV281
     from skvm.errors import FindingsError, UsageError
     from skvm.skill.frontend import load_skill
 
@@ -200,7 +200,7 @@ def _jobs(
 ) -> list[Job]:
     """Every skill for every target; all missing profiles are told at once."""
     from skvm.cli.compile_jobs import Job
-    from skvm.compiler.instances import read_failures
+    from skvm.compiler.builds.instances import read_failures
     from skvm.errors import UsageError
     from skvm.target.store import ProfileStore
 

@@ -10,7 +10,7 @@ import click
 from skvm.cli.command import SkvmCommand, settings_of
 
 if TYPE_CHECKING:
-    from skvm.compiler.proof_checking import Verdict
+    from skvm.compiler.builds.proof_checking import Verdict
     from skvm.settings import Settings
 
 __all__ = ["command"]
@@ -63,7 +63,7 @@ def _kind_of(path: Path) -> tuple[str, Path]:
     Raises:
         UsageError: It is nothing that can be checked.
     """
-    from skvm.compiler.lockfile import LOCK_NAME
+    from skvm.compiler.builds.lockfile import LOCK_NAME
     from skvm.errors import UsageError
 
     if path.name == LOCK_NAME and path.is_file():
@@ -78,13 +78,13 @@ def _kind_of(path: Path) -> tuple[str, Path]:
 
 
 def _lock(path: Path, settings: Settings) -> Verdict:
-    from skvm.compiler.lock_checking import check_lock
+    from skvm.compiler.builds.lock_checking import check_lock
 
     return check_lock(path, settings)
 
 
 def _variant(folder: Path, skill_path: str | None, profile_path: Path | None) -> Verdict:
-    from skvm.compiler.proof_checking import check_variant
+    from skvm.compiler.builds.proof_checking import check_variant
     from skvm.skill.frontend import load_skill
     from skvm.target.store import read_profile
 

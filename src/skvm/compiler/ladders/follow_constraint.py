@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from skvm.compiler.bundled import shipped
+from skvm.compiler.carried.bundled import shipped
+from skvm.compiler.carried.wording_check import CHECK_SCRIPT, bundled_bytes, check_command, rules_file
 from skvm.compiler.contract import Gap
 from skvm.compiler.ladder import LADDERS, Ground, Ladder, Lowering, edit_for
 from skvm.compiler.reading.commands import fenced, insertion
 from skvm.compiler.reading.prose import BlockKind
 from skvm.compiler.reading.spotting import is_chinese
 from skvm.compiler.reading.wording_rules import RuleGroup, WordingRule, rule_groups
-from skvm.compiler.wording_check import CHECK_SCRIPT, bundled_bytes, check_command, rules_file
 from skvm.diagnostics import Span
 from skvm.skill.edit import Edit
 from skvm.target.contract import Level

@@ -6,15 +6,15 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 
-from skvm.compiler.bundled import shipped
-from skvm.compiler.calculator import calculator_bytes, calculator_path
+from skvm.compiler.carried.bundled import shipped
+from skvm.compiler.carried.calculator import calculator_bytes, calculator_path
+from skvm.compiler.carried.wording_check import bundled_bytes
 from skvm.compiler.contract import Gap
 from skvm.compiler.ladder import LADDERS, Ground, Ladder, Lowering, edit_for
 from skvm.compiler.reading.commands import fenced, insertion, join_command
 from skvm.compiler.reading.delegation import figure_steps, is_for_everything, names_script, only_script
 from skvm.compiler.reading.prose import BlockKind, Sentence
 from skvm.compiler.reading.spotting import is_chinese
-from skvm.compiler.wording_check import bundled_bytes
 from skvm.diagnostics import Span
 from skvm.skill.edit import Edit
 from skvm.target.contract import Level

@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from skvm.compiler.carried.ready import READY_MOVES, ReadyKind, bundle_ready
 from skvm.compiler.contract import Gap
 from skvm.compiler.ladder import LADDERS, Ground, Ladder, Lowering, edit_for
 from skvm.compiler.reading.commands import PLACEHOLDER, fenced, insertion
 from skvm.compiler.reading.markup import is_whole_page
 from skvm.compiler.reading.page_words import skeleton_of
 from skvm.compiler.reading.prose import BlockKind
-from skvm.compiler.ready import READY_MOVES, ReadyKind, bundle_ready
 from skvm.diagnostics import Span
 from skvm.skill.edit import Edit
 from skvm.target.contract import Level

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from skvm.compiler.carried.ready import READY_MOVES, ReadyKind, bundle_ready
 from skvm.compiler.contract import Gap
 from skvm.compiler.ladder import LADDERS, Ground, Ladder, Lowering, edit_for
 from skvm.compiler.reading.commands import PLACEHOLDER, command_lines
 from skvm.compiler.reading.shell import read_shell
 from skvm.compiler.reading.shell_code import has_flow, split_pipeline
-from skvm.compiler.ready import READY_MOVES, ReadyKind, bundle_ready
 from skvm.diagnostics import Span
 from skvm.skill.edit import Edit
 from skvm.skill.ir import CodeFence

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from skvm.compiler.carried.ready import READY_MOVES, ReadyKind, bundle_ready
 from skvm.compiler.contract import Gap
 from skvm.compiler.ladder import LADDERS, Ground, Ladder, Lowering
 from skvm.compiler.reading.sql import read_sql
-from skvm.compiler.ready import READY_MOVES, ReadyKind, bundle_ready
 
 MOVES = READY_MOVES
 

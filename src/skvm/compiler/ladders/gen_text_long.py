@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from skvm.compiler.carried.portions import portion_edits
 from skvm.compiler.contract import Gap
 from skvm.compiler.ladder import LADDERS, Ground, Ladder, Lowering
-from skvm.compiler.portions import portion_edits
 
 MOVES = ("portions: the parts the text names are written one at a time, and a command joins them in order",)
 

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from skvm.compiler.bundled import shipped
+from skvm.compiler.carried.bundled import shipped
+from skvm.compiler.carried.forms import form_edits
+from skvm.compiler.carried.tidying import JOIN_SCRIPT
+from skvm.compiler.carried.wording_check import bundled_bytes
 from skvm.compiler.contract import Gap
-from skvm.compiler.forms import form_edits
 from skvm.compiler.ladder import LADDERS, Ground, Ladder, Lowering, edit_for
 from skvm.compiler.reading.commands import fenced, insertion
 from skvm.compiler.reading.formats import output_format
 from skvm.compiler.reading.nesting import outer_unit
 from skvm.compiler.reading.prose import BlockKind
 from skvm.compiler.reading.spotting import is_chinese
-from skvm.compiler.tidying import JOIN_SCRIPT
-from skvm.compiler.wording_check import bundled_bytes
 from skvm.diagnostics import Span
 from skvm.skill.edit import Edit
 from skvm.target.contract import Level

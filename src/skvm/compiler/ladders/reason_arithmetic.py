@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from skvm.compiler.calculator import calculator_bytes, calculator_path
+from skvm.compiler.carried.calculator import calculator_bytes, calculator_path
 from skvm.compiler.contract import Gap
 from skvm.compiler.ladder import LADDERS, Ground, Ladder, Lowering, edit_for
 from skvm.compiler.reading.amounts import Amount, amounts_in

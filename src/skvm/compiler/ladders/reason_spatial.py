@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from skvm.compiler.bundled import shipped
+from skvm.compiler.carried.bundled import shipped
 from skvm.compiler.contract import Gap
 from skvm.compiler.ladder import LADDERS, Ground, Ladder, Lowering, edit_below
 from skvm.compiler.reading.commands import fenced

@@ -6,8 +6,8 @@ import re
 from collections.abc import Sequence
 from pathlib import PurePosixPath
 
+from skvm.compiler.carried.forms import form_edit, heredoc
 from skvm.compiler.contract import Gap
-from skvm.compiler.forms import form_edit, heredoc
 from skvm.compiler.ladder import LADDERS, Ground, Ladder, Lowering, edit_for
 from skvm.compiler.needs.tool_file_write import files_to_write
 from skvm.compiler.reading.commands import fenced, insertion

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from skvm.compiler.carried.wording_check import checked_rules
 from skvm.compiler.need import DETECTORS, Detector, Need, Reading
 from skvm.compiler.reading.habit import is_against_habit
 from skvm.compiler.reading.prose import BlockKind
 from skvm.compiler.reading.spotting import spotted
 from skvm.compiler.reading.wording_rules import rule_groups
-from skvm.compiler.wording_check import checked_rules
 from skvm.target.contract import Level
 
 RULES = {

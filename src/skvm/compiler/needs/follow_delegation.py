@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from skvm.compiler.filling import fill_commands
+from skvm.compiler.carried.filling import fill_commands
 from skvm.compiler.need import DETECTORS, Detector, Need, Reading
 from skvm.compiler.reading.commands import command_lines, is_shell
 from skvm.compiler.reading.delegation import (

@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from skvm.compiler.filling import fills_output
+from skvm.compiler.carried.filling import fills_output
+from skvm.compiler.carried.tidying import tidied_kinds
 from skvm.compiler.need import DETECTORS, Detector, Need, Reading
 from skvm.compiler.reading.formats import asks_for_it, is_shown, output_format
 from skvm.compiler.reading.prose import BlockKind
 from skvm.compiler.reading.row_form import row_forms
 from skvm.compiler.reading.shown_forms import shown_forms
-from skvm.compiler.tidying import tidied_kinds
 from skvm.target.contract import Level
 
 RULES = {

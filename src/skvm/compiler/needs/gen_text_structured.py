@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from skvm.compiler.filling import composes, fills_output
+from skvm.compiler.carried.filling import composes, fills_output
+from skvm.compiler.carried.tidying import is_joined
 from skvm.compiler.need import DETECTORS, Detector, Need, Reading
 from skvm.compiler.reading.formats import asks_for_it, is_shown, output_format
 from skvm.compiler.reading.nesting import nesting_of
 from skvm.compiler.reading.prose import BlockKind
 from skvm.compiler.reading.text_size import stated_bytes
-from skvm.compiler.tidying import is_joined
 from skvm.target.contract import Level
 
 RULES = {

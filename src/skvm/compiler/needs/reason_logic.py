@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from skvm.compiler.filling import tests_rows
+from skvm.compiler.carried.filling import tests_rows
 from skvm.compiler.need import DETECTORS, Detector, Need, Reading
 from skvm.compiler.reading.commands import has_command
 from skvm.compiler.reading.conditions import constraints_of, has_branch

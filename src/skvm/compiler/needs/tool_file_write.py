@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from skvm.compiler.filling import fills_output
+from skvm.compiler.carried.filling import fills_output
 from skvm.compiler.need import DETECTORS, Detector, Need, Reading
 from skvm.compiler.reading.commands import is_shell
 from skvm.compiler.reading.formats import output_format

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from skvm.compiler.builds.variant import json_bytes
 from skvm.compiler.contract import PassContext, PassResult, compiler_pass
-from skvm.compiler.plan import Group, Plan, dag_of, mermaid_of
-from skvm.compiler.plan_counsel import ask_for_plan, with_proposal
-from skvm.compiler.planning import plan_of
-from skvm.compiler.variant import json_bytes
+from skvm.compiler.plans.plan import Group, Plan, dag_of, mermaid_of
+from skvm.compiler.plans.plan_counsel import ask_for_plan, with_proposal
+from skvm.compiler.plans.planning import plan_of
 from skvm.diagnostics import Span
 from skvm.skill.edit import Edit
 from skvm.skill.ir import Skill

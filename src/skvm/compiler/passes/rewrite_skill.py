@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from skvm.compiler.assembly import assemble
+from skvm.compiler.carried.assembly import assemble
 from skvm.compiler.contract import Gap, PassContext, PassResult, compiler_pass
 from skvm.compiler.elimination.eliminate import eliminate
 from skvm.compiler.findings import SKV201, SKV206

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from skvm.compiler.dependencies.extract import extract_manifest
-from skvm.compiler.planning import plan_of
+from skvm.compiler.plans.planning import plan_of
 from skvm.compiler.reading.procedure import procedures
 from skvm.compiler.requirements import analyse, read
 from skvm.compiler.study.kind import Kind, kind_of

@@ -8,9 +8,9 @@ from typing import Any
 import anyio
 import pytest
 
+from skvm.compiler.builds.proof_checking import check_variant
 from skvm.compiler.contract import CompileOptions
 from skvm.compiler.driver import CompileResult, compile_skill
-from skvm.compiler.proof_checking import check_variant
 from skvm.errors import FindingsError
 from skvm.settings import load_settings
 from skvm.skill.ir import Skill

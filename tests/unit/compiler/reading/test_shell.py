@@ -25,7 +25,9 @@ def test_programs(code: str, expected: list[str]) -> None:
 
 
 def test_redirections_belong_to_the_command_they_feed() -> None:
-    first, second, third = read_shell("sort < in.txt | uniq > out.txt 2>&1\ncat a >> log 2>/dev/null").commands
+    first, second, third = read_shell(
+        "sort < in.txt | uniq > out.txt 2>&1\ncat a >> log 2>/dev/null"
+    ).commands
     assert (first.reads, first.writes) == (("in.txt",), ())
     assert (second.reads, second.writes) == ((), ("out.txt",))
     assert third.writes == ("log",)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any
 
-from skvm.compiler.bundled import shipped
+from skvm.compiler.carried.bundled import shipped
 from skvm.compiler.need import Reading
 from skvm.compiler.reading.commands import command_lines, is_shell
 from skvm.compiler.reading.figures import Figure, sentence_figures, sentence_filter

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Sequence
 
 from skvm.compiler.effects.model import Repetition, SkillStep, StepKind, Workflow
 from skvm.compiler.findings import SKV231
-from skvm.compiler.graph import DOUBTS, Graph, finding, why_not
-from skvm.compiler.plan import Group, Items, TextSpan
+from skvm.compiler.plans.graph import DOUBTS, Graph, finding, why_not
+from skvm.compiler.plans.plan import Group, Items, TextSpan
 from skvm.diagnostics import Diagnostic, Span
 from skvm.skill.ir import Skill
 

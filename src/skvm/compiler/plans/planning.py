@@ -18,9 +18,9 @@ from skvm.compiler.effects.model import (
     SkillStep,
     StepKind,
 )
-from skvm.compiler.graph import Graph, link, unmeetable
-from skvm.compiler.grouping import by_level, mapped, repeated, stated
-from skvm.compiler.plan import (
+from skvm.compiler.plans.graph import Graph, link, unmeetable
+from skvm.compiler.plans.grouping import by_level, mapped, repeated, stated
+from skvm.compiler.plans.plan import (
     Dependency,
     Group,
     Plan,

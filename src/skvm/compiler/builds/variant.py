@@ -13,7 +13,7 @@ from typing import Any
 
 from pydantic_core import to_json
 
-from skvm.compiler.faults import SKV282, SKV283
+from skvm.compiler.builds.faults import SKV282, SKV283
 from skvm.errors import InfrastructureError, UsageError
 from skvm.skill.emit import emit_skill
 from skvm.skill.ir import Skill

@@ -6,12 +6,12 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
-from skvm.compiler.build import data_digest
+from skvm.compiler.builds.build import data_digest
+from skvm.compiler.builds.faults import SKV285
+from skvm.compiler.builds.lockfile import Lock, LockedBuild, disagreements, lock_bytes, read_lock
+from skvm.compiler.builds.proof_checking import Verdict
+from skvm.compiler.builds.variant import is_complete, variant_dir
 from skvm.compiler.contract import PASSES
-from skvm.compiler.faults import SKV285
-from skvm.compiler.lockfile import Lock, LockedBuild, disagreements, lock_bytes, read_lock
-from skvm.compiler.proof_checking import Verdict
-from skvm.compiler.variant import is_complete, variant_dir
 from skvm.errors import UsageError
 from skvm.settings import Settings
 from skvm.skill.emit import skill_digest

@@ -10,7 +10,7 @@ import base64
 from collections.abc import Mapping
 from typing import Any
 
-from skvm.compiler.build import build_key, profile_digest
+from skvm.compiler.builds.build import build_key, profile_digest
 from skvm.compiler.contract import Gap
 from skvm.compiler.gaps import find_gaps
 from skvm.compiler.need import DETECTORS

@@ -10,7 +10,7 @@ from typing import Literal
 from skvm.compiler.effects.model import ENVIRONMENT, PROGRAM, Effects, SkillStep, StepKind, Workflow
 from skvm.compiler.effects.resources import clash
 from skvm.compiler.findings import SKV230
-from skvm.compiler.plan import Dependency
+from skvm.compiler.plans.plan import Dependency
 from skvm.compiler.reading.wording import words_of
 from skvm.diagnostics import Diagnostic, Rule, Span
 from skvm.skill.ir import Skill

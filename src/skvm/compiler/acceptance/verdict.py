@@ -13,10 +13,10 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
+from skvm.compiler.builds.proof import proof_of
 from skvm.compiler.findings import SKV255
 from skvm.compiler.keeping import find_losses
 from skvm.compiler.pipeline import PipelineResult
-from skvm.compiler.proof import proof_of
 from skvm.errors import FindingsError
 from skvm.evaluate.stats import Comparison, compare_scores, exact_binomial
 from skvm.skill.bundle import digest_of

@@ -13,9 +13,9 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic.alias_generators import to_camel
 
-from skvm.compiler.build import build_key, json_digest
-from skvm.compiler.faults import SKV284
-from skvm.compiler.variant import json_bytes
+from skvm.compiler.builds.build import build_key, json_digest
+from skvm.compiler.builds.faults import SKV284
+from skvm.compiler.builds.variant import json_bytes
 from skvm.errors import FindingsError, UsageError
 
 __all__ = ["LOCK_NAME", "Lock", "LockedBuild", "disagreements", "read_lock", "record_build", "target_name"]

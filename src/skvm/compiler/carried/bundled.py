@@ -11,4 +11,4 @@ __all__ = ["shipped"]
 @cache
 def shipped(name: str) -> bytes:
     """The bytes of ``scripts/<name>``, as they are put into a bundle."""
-    return (importlib.resources.files("skvm.compiler") / "scripts" / name).read_bytes()
+    return (importlib.resources.files("skvm.compiler.carried") / "scripts" / name).read_bytes()

@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 
-from skvm.compiler.bundled import shipped
+from skvm.compiler.carried.bundled import shipped
+from skvm.compiler.carried.wording_check import bundled_bytes
 from skvm.compiler.need import Reading
 from skvm.compiler.reading.commands import command_lines, is_shell
 from skvm.compiler.reading.row_form import RowForm
-from skvm.compiler.wording_check import bundled_bytes
 
 __all__ = ["JOIN_SCRIPT", "TIDY_SCRIPT", "is_joined", "rules_bytes", "tidied_kinds"]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from skvm.compiler.bundled import shipped
+from skvm.compiler.carried.bundled import shipped
 from skvm.compiler.ladder import Ground
 from skvm.skill.emit import resource_bytes
 

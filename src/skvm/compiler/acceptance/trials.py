@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from skvm.compiler.acceptance import Acceptance, Side, TaskScores, bound_of, judge
+from skvm.compiler.acceptance.verdict import Acceptance, Side, TaskScores, bound_of, judge
 from skvm.errors import UsageError
 from skvm.evaluate.bench import Bench, RunSpec
 from skvm.evaluate.grading import check_criteria, errors_of

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from skvm.compiler.bundled import shipped
+from skvm.compiler.carried.bundled import shipped
 from skvm.compiler.need import Reading
 from skvm.compiler.reading.commands import command_lines, is_shell
 from skvm.compiler.reading.wording_rules import RuleGroup, WordingRule

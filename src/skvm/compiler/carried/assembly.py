@@ -11,10 +11,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from skvm.compiler.bundled import shipped
-from skvm.compiler.calculator import calculator_path
+from skvm.compiler.carried.bundled import shipped
+from skvm.compiler.carried.calculator import calculator_path
+from skvm.compiler.carried.filling import Given, Plan, fields_path, given
 from skvm.compiler.contract import Gap
-from skvm.compiler.filling import Given, Plan, fields_path, given
 from skvm.compiler.ladder import Ground, edit_for
 from skvm.compiler.reading.commands import fenced, insertion, join_command
 from skvm.compiler.reading.field_figures import figure_of

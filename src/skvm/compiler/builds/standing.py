@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from skvm.compiler.builds.variant import is_complete, json_bytes
 from skvm.compiler.pipeline import PipelineResult
-from skvm.compiler.variant import is_complete, json_bytes
 from skvm.diagnostics import Diagnostic, Severity, Span
 from skvm.skill.bundle import digest_of
 from skvm.skill.frontend import load_skill, parse_skill

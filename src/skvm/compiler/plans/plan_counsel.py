@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from skvm.compiler.contract import Counsel
 from skvm.compiler.effects.resources import clash
 from skvm.compiler.findings import SKV232
-from skvm.compiler.plan import Dependency, Group, Items, Plan, PlanStep, TextSpan
+from skvm.compiler.plans.plan import Dependency, Group, Items, Plan, PlanStep, TextSpan
 from skvm.diagnostics import Diagnostic, Span
 from skvm.skill.ir import Skill
 

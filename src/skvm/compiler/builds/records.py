@@ -8,12 +8,12 @@ from datetime import datetime
 from typing import Any
 
 import skvm
+from skvm.compiler.builds.faults import SKV287
+from skvm.compiler.builds.instances import instance_records
+from skvm.compiler.builds.variant import RESERVED, json_bytes
 from skvm.compiler.contract import RegisteredPass
-from skvm.compiler.faults import SKV287
-from skvm.compiler.instances import instance_records
 from skvm.compiler.permissions import permission_records
 from skvm.compiler.pipeline import PipelineResult
-from skvm.compiler.variant import RESERVED, json_bytes
 from skvm.diagnostics import Diagnostic
 from skvm.errors import FindingsError
 from skvm.skill.bundle import digest_of
