@@ -227,12 +227,20 @@ class _Court:
         return spoken | {name for name, level in held.items() if level is not Level.L3}
 
     def _needed_before(self, needed: Requirement, edit: Edit) -> bool:
+        if _runs_a_program(edit) and needed.primitive_id == "follow.delegation" and needed.level is Level.L1:
+            # Running what is given asks no more than running what one wrote or was told of.
+            return True
         near = Span(max(0, edit.span.start - 1), edit.span.end + 1)
         places = [near, *(place for _, place in edit.answers)]
         places += [] if edit.requirement is None else [edit.requirement]
         return any(
             _highest(self.analysis, needed.primitive_id, place) >= needed.level.rank for place in places
         )
+
+
+def _runs_a_program(edit: Edit) -> bool:
+    """Whether the place had a program written or run before the edit."""
+    return edit.primitive_id == "tool.exec" or edit.primitive_id.startswith("gen.code.")
 
 
 def _conflict(edits: Mapping[int, Edit], size: int) -> Loss | None:

@@ -4,17 +4,21 @@ import tempfile
 from collections import Counter
 from pathlib import Path
 
+import anyio
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from skvm.compiler.contract import PassResult
+from skvm.compiler.contract import PassContext, PassResult
 from skvm.compiler.guard import budget_lines, enforce
+from skvm.compiler.pipeline import resolve_passes, run_passes
 from skvm.compiler.reading.norms import is_normative, normative_sentences
 from skvm.compiler.reading.prose import Prose
 from skvm.diagnostics import Span
 from skvm.skill.edit import Edit
 from skvm.skill.ir import Skill
+from skvm.target.contract import PRIMITIVES, Level
+from tests.unit.compiler.labelled import labelled_skills
 from tests.unit.compiler.making import make_profile, make_skill
 
 BODY = """# One
@@ -319,3 +323,20 @@ def test_whatever_passes_keeps_what_must_be_kept(data: st.DataObject) -> None:
         ]
         assert len(kept.edits) + len(kept.dropped) == len(edits)
         assert (made == skill) or kept.edits
+
+
+@pytest.mark.parametrize(
+    ("name", "stands"), [("tide-table", True), ("address-dedupe", True), ("stall-invoices", False)]
+)
+def test_a_command_may_be_asked_of_who_ran_programs_before(name: str, stands: bool) -> None:
+    """Handing a computation over is a new thing to ask; giving the command for a program is not."""
+    label = next((each for each in labelled_skills() if each.skill.name == name), None)
+    assert label is not None
+    levels = dict.fromkeys(PRIMITIVES.names(), Level.L3)
+    levels |= {label.primitive_id: Level.L1, "follow.delegation": Level.L0}
+    profile = make_profile(None, **{key.replace(".", "_"): str(level) for key, level in levels.items()})
+    context = PassContext(profile.model, profile.harness, profile)
+    (step,) = anyio.run(run_passes, label.skill, resolve_passes(["1"]), context).steps
+    held = [edit for edit in step.edits if edit.primitive_id == label.primitive_id]
+    assert bool(held) is stands
+    assert stands or any("follow.delegation" in why for _, why in step.dropped)
