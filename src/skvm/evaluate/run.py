@@ -36,6 +36,7 @@ from skvm.evaluate.workspace import (
 )
 from skvm.evidence.record import CallRecord, CriterionResult, Outcome, RunRecord, RunStarted, Usage
 from skvm.harness.contract import HARNESSES, Harness, RunContext, SkillDelivery
+from skvm.harness.environment.bind import using
 from skvm.harness.lazy_cell import open_on_demand
 from skvm.harness.permitted import held_to
 from skvm.harness.sandbox import Cell, Policy, Sandbox
@@ -214,6 +215,7 @@ class _Run:
                 policy = _policy(spec, work, listen_port)
                 opening = open_on_demand if spec.site is None else _open_now
                 async with (
+                    using(spec.environment),
                     held_to(spec.permissions, policy, partial(opening, bench.sandbox), self.notes) as cell,
                     self._serving(cell) as server,
                 ):

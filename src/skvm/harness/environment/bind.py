@@ -9,24 +9,26 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO, Any
 
 import anyio
 import anyio.to_thread
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from skvm.errors import InfrastructureError
-from skvm.harness.environment.build import Plan, build, plan_of
+from skvm.harness.environment.build import Plan, build, is_inside, plan_of
 from skvm.harness.environment.manifest import Manifest
 from skvm.harness.environment.packages import BoundPackage, installed_packages, site_packages
 from skvm.harness.sandbox import Sandbox
 
-__all__ = ["Bound", "BoundRecord", "bind", "environment_dir", "find_bound", "unbind"]
+__all__ = ["Bound", "BoundRecord", "bind", "environment_dir", "find_bound", "unbind", "using"]
 
 RECORD = "environment.json"
 
@@ -61,9 +63,9 @@ class Bound:
 
     @property
     def path_prefix(self) -> tuple[Path, ...]:
-        """Directories to put before PATH."""
+        """Directories to put before PATH; none that a link leads out of the environment by."""
         places = (self.folder / "venv" / "bin", self.folder / "npm" / "node_modules" / ".bin")
-        return tuple(place for place in places if place.is_dir())
+        return tuple(place for place in places if place.is_dir() and is_inside(place, self.folder))
 
     @property
     def env(self) -> Mapping[str, str]:
@@ -87,13 +89,62 @@ def environment_dir(cache_dir: Path, manifest: Manifest) -> Path:
 
 
 def find_bound(cache_dir: Path, manifest: Manifest) -> Bound | None:
-    """The private environment of a manifest; ``None`` if there is none."""
+    """The private environment of a manifest; ``None`` if there is none, or its Python is gone."""
     folder = environment_dir(cache_dir, manifest)
     try:
         record = BoundRecord.model_validate_json((folder / RECORD).read_bytes())
     except (OSError, ValidationError):
         return None
-    return Bound(folder, record) if record.schema_ == 1 and record.manifest == manifest.digest else None
+    if record.schema_ != 1 or record.manifest != manifest.digest or not _has_python(folder, record.python):
+        return None
+    return Bound(folder, record)
+
+
+def _has_python(folder: Path, version: str | None) -> bool:
+    """Whether the Python an environment was made with still is what its starter leads to."""
+    if version is None:
+        return True
+    starter = Path(os.path.realpath(folder / "venv" / "bin" / "python3"))
+    found = re.fullmatch(r"python(\d+\.\d+)", starter.name)
+    return starter.is_file() and (found is None or found[1] == version)
+
+
+@asynccontextmanager
+async def using(bound: Bound | None) -> AsyncIterator[None]:
+    """Keep an environment from being replaced or removed while a run stands on it.
+
+    Raises:
+        InfrastructureError: It is being built or removed now, or is gone.
+    """
+    with contextlib.ExitStack() as stack:
+        if bound is not None:
+            shared = _shared(bound.folder)
+            await anyio.to_thread.run_sync(lambda: stack.enter_context(shared))
+        yield
+
+
+@contextmanager
+def _shared(folder: Path) -> Iterator[None]:
+    try:
+        file = _lock_path(folder).open("rb")
+    except OSError:
+        # A cache that came without its locks, or one of somebody else: nobody can be kept out of it.
+        yield
+        return
+    with file:
+        _flock(file, fcntl.LOCK_SH, f"{folder}: another process builds or removes this environment now")
+        if not (folder / RECORD).is_file():
+            raise InfrastructureError(
+                f"{folder}: the environment was removed meanwhile", help="bind it again"
+            )
+        yield
+
+
+def _flock(file: IO[Any], kind: int, refusal: str) -> None:
+    try:
+        fcntl.flock(file, kind | fcntl.LOCK_NB)
+    except OSError as error:
+        raise InfrastructureError(refusal, help="wait for it to end, then run the command again") from error
 
 
 async def bind(
@@ -152,9 +203,10 @@ def _finish(plan: Plan, manifest: Manifest, scratch: Path, folder: Path) -> None
     try:
         # Cells of another user must be able to read it.
         scratch.chmod(0o755)
-        (scratch / RECORD).write_text(
-            record.model_dump_json(by_alias=True, indent=2) + "\n", encoding="utf-8"
-        )
+        # What an installer left under this name may be a link to anywhere.
+        (scratch / RECORD).unlink(missing_ok=True)
+        with (scratch / RECORD).open("x", encoding="utf-8") as file:
+            file.write(record.model_dump_json(by_alias=True, indent=2) + "\n")
         old = folder.parent / f".{folder.name}.old-{os.getpid()}"
         if folder.exists():
             folder.rename(old)
@@ -186,22 +238,20 @@ async def _held(folder: Path) -> AsyncIterator[None]:
 
 @contextmanager
 def _lock(folder: Path) -> Iterator[None]:
-    path = folder.parent / f".{folder.name}.lock"
+    path = _lock_path(folder)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         file = path.open("w")
     except OSError as error:
         raise InfrastructureError(f"{path}: cannot be written: {error.strerror}") from error
     with file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            raise InfrastructureError(
-                f"{folder}: another process builds or removes this environment now",
-                help="wait for it to end, then run the command again",
-            ) from error
+        _flock(file, fcntl.LOCK_EX, f"{folder}: another process builds, removes or uses this environment now")
         _reap(folder)
         yield
+
+
+def _lock_path(folder: Path) -> Path:
+    return folder.parent / f".{folder.name}.lock"
 
 
 def _reap(folder: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -12,16 +13,18 @@ import anyio.to_thread
 from skvm.errors import FindingsError, InfrastructureError
 from skvm.harness.confine import provision
 from skvm.harness.environment.manifest import Dependency, Manifest, Type, normal_name
-from skvm.harness.environment.packages import BoundPackage
+from skvm.harness.environment.packages import BoundPackage, site_packages
 from skvm.harness.environment.sources import Sources, read_sources
 from skvm.harness.sandbox import Cell, Limits, Policy, Sandbox
 
-__all__ = ["Plan", "build", "cell_path", "plan_of"]
+__all__ = ["Plan", "build", "cell_path", "is_inside", "plan_of"]
 
 INSTALL_TIMEOUT_S = 1800.0
 """Wall clock of one installer."""
 _LIMITS = Limits(cpu_s=1800, memory_bytes=64 << 30, processes=512, file_bytes=8 << 30)
 _SHOWN_LINES = 6
+_PLACES = ("venv", "venv/bin", "npm", "npm/node_modules", "npm/node_modules/.bin")
+"""Folders of an environment that agents are shown, or that we read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +98,8 @@ async def build(
             await _install_python(plan.pip, cell, sandbox, report)
         if plan.npm:
             await _install_npm(plan.npm, cell, report)
-    (scratch / "npmrc").unlink()
+    (scratch / "npmrc").unlink(missing_ok=True)
+    _check_places(scratch)
     await anyio.to_thread.run_sync(_move_names, scratch, folder)
 
 
@@ -174,6 +178,26 @@ async def _run(cell: Cell, argv: Sequence[str], what: str) -> None:
         said = [line for line in f"{done.stdout}\n{done.stderr}".splitlines() if line.strip()]
         shown = " | ".join(line.strip()[:200] for line in said[-_SHOWN_LINES:]) or "no message"
         raise FindingsError(f"{what} failed (exit code {done.exit_code}): {shown}")
+
+
+def is_inside(path: Path, folder: Path) -> bool:
+    """Whether a path, all links followed, lies in a folder."""
+    return Path(os.path.realpath(path)).is_relative_to(os.path.realpath(folder))
+
+
+def _check_places(scratch: Path) -> None:
+    """Refuse what leads out of the environment: a cell would show it to agents.
+
+    Raises:
+        FindingsError: An installer made a folder of it a link to elsewhere.
+    """
+    site = site_packages(scratch / "venv")
+    for place in [*(scratch / name for name in _PLACES), *([site] if site else [])]:
+        if not is_inside(place, scratch):
+            raise FindingsError(
+                f"an installer made {place.relative_to(scratch)} a link out of the environment",
+                help="do not trust the packages of this skill",
+            )
 
 
 def _move_names(scratch: Path, folder: Path) -> None:

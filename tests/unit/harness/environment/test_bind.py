@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import fcntl
 import os
+import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import anyio
@@ -14,9 +17,9 @@ import pytest
 
 from skvm.errors import FindingsError, InfrastructureError
 from skvm.harness.confine import choose_sandbox
-from skvm.harness.environment.bind import bind, environment_dir, find_bound, unbind
+from skvm.harness.environment.bind import bind, environment_dir, find_bound, unbind, using
 from skvm.harness.environment.check import State, check_manifest, missing_required
-from skvm.harness.sandbox import Policy, Sandbox
+from skvm.harness.sandbox import Cell, Policy, Sandbox
 from tests.unit.harness.environment.making import entry, manifest, wheel
 
 
@@ -174,3 +177,68 @@ def test_the_lock_is_a_file_lock(tmp_path: Path) -> None:
         fcntl.flock(file, fcntl.LOCK_EX)
         with pytest.raises(InfrastructureError, match="another process"):
             anyio.run(unbind, cache, wanted)
+
+
+def test_what_a_run_stands_on_is_not_taken_away(tmp_path: Path, sandbox: Sandbox) -> None:
+    cache, wanted = tmp_path / "cache", manifest(entry("demo-base"))
+    bound = anyio.run(bind, cache, wanted, sandbox)
+
+    async def run() -> None:
+        async with using(bound), using(bound):
+            for taking in (unbind(cache, wanted), bind(cache, wanted, sandbox)):
+                with pytest.raises(InfrastructureError, match="uses"):
+                    await taking
+            assert find_bound(cache, wanted) is not None
+        assert await unbind(cache, wanted)
+        with pytest.raises(InfrastructureError, match="removed meanwhile"):
+            async with using(bound):
+                pass
+
+    anyio.run(run)
+
+
+def test_an_environment_whose_python_is_gone_is_none(tmp_path: Path, sandbox: Sandbox) -> None:
+    cache, wanted = tmp_path / "cache", manifest(entry("demo-base"))
+    bound = anyio.run(bind, cache, wanted, sandbox)
+    starter, real = bound.folder / "venv" / "bin" / "python3", tmp_path / "python3.99"
+    real.write_text("")
+    starter.unlink()
+    starter.symlink_to(real)
+    assert find_bound(cache, wanted) is None
+    real.unlink()
+    assert find_bound(cache, wanted) is None
+
+
+class _Planting:
+    """A sandbox whose installer leaves links behind once it is done."""
+
+    def __init__(self, inner: Sandbox, links: dict[str, Path]) -> None:
+        self.inner, self.links, self.name = inner, links, inner.name
+
+    @asynccontextmanager
+    async def open(self, policy: Policy) -> AsyncIterator[Cell]:
+        async with self.inner.open(policy) as cell:
+            yield cell
+        for name, target in self.links.items():
+            place = policy.work_dir / name
+            if place.is_dir():
+                shutil.rmtree(place)
+            place.parent.mkdir(parents=True, exist_ok=True)
+            place.symlink_to(target)
+
+
+def test_links_of_an_installer_lead_nowhere(tmp_path: Path, sandbox: Sandbox) -> None:
+    cache, wanted = tmp_path / "cache", manifest(entry("demo-base"))
+    secret = tmp_path / "secret"
+    secret.mkdir()
+    (secret / "key").write_text("mine")
+    for name in ("npm/node_modules/.bin", "venv/bin"):
+        with pytest.raises(FindingsError, match="link out of the environment"):
+            anyio.run(bind, cache, wanted, _Planting(sandbox, {name: secret}))
+    assert left_over(cache) == []
+
+    bound = anyio.run(bind, cache, wanted, _Planting(sandbox, {"environment.json": secret / "key"}))
+    assert (secret / "key").read_text() == "mine"
+    (bound.folder / "npm" / "node_modules").mkdir(parents=True)
+    (bound.folder / "npm" / "node_modules" / ".bin").symlink_to(secret)
+    assert bound.path_prefix == (bound.folder / "venv" / "bin",)
