@@ -42,7 +42,7 @@ LOWERED = [
     ("follow.procedure", "stop", "1. Read it.\n2. Sort it.\n3. Cut it.\n4. Write it.\n5. Check it.\n", "Finish steps 1 to 3 before going on with step 4."),  # noqa: E501
     ("follow.procedure", "bound", "1. Run it.\n2. Repeat until the tests pass.\n", "at most 5 rounds"),
     ("follow.procedure", "branch lines", "1. Read it.\n2. If it is empty, stop; otherwise sort it.\n", "   - If it is empty: stop.\n   - Otherwise: sort it."),  # noqa: E501
-    ("follow.procedure", "one action a line", "1. Read it, then sort it.\n2. Write it.\n", "1. Read it.\n   - Sort it."),  # noqa: E501
+    ("follow.procedure", "one action a line", "1. Read it, then sort it.\n2. Write it.\n", "1. Read it.\n   - Then sort it."),  # noqa: E501
     ("follow.procedure", "number", "First read the file, then sort it, and finally write it.\n", "1. Read the file.\n2. Sort it.\n3. Write it."),  # noqa: E501
 ]
 # fmt: on

@@ -48,6 +48,13 @@ LOWERED = [
     ("follow.delegation", "figures", POND + "Never compute figures in your head.\n", "python3 scripts/figures.py pond.csv"),
     ("follow.procedure", "stop", "".join(f"## Step {n}: Do\n\nWell.\n\n---\n\n" for n in range(1, 9)), "Well.\n\nFinish the steps up to here before going on with \"Step 4: Do\".\n\n---"),
     ("follow.procedure", "stop", "1. 读文件。\n2. 检查内容。\n3. 排序。\n4. 写入文件。\n5. 核对行数。\n", "先做完第 1 到第 3 步，再做第 4 步。"),
+    ("follow.procedure", "stop", "1. Read it\n2. Sort it\n3. Cut it\n4. Write it\n", "3. Cut it. Finish steps 1 to 3 before going on with step 4.\n4."),
+    ("follow.procedure", "stop", "1. 读文件\n2. 检查内容\n3. 排序\n4. 写入文件\n", "3. 排序。先做完第 1 到第 3 步，再做第 4 步。\n4."),
+    ("follow.procedure", "stop", "1. Read it\n2. Sort it\n3. Cut:\n   - the top\n   - the end\n4. Write it\n", "   - the end\n\n   Finish steps 1 to 3 before going on with step 4.\n4."),
+    ("follow.procedure", "stop", "1. Read it\n2. Sort it\n3. Run it:\n   ```bash\n   make it\n   ```\n4. Write it\n", "   ```\n\n   Finish steps 1 to 3 before going on with step 4.\n4."),
+    ("follow.procedure", "stop", "1. Read it\n2. Sort it\n3. Choose sizes\n\n   | a | b |\n   |---|---|\n   | 1 | 2 |\n\n4. Write it\n", "   | 1 | 2 |\n\n   Finish steps 1 to 3 before going on with step 4.\n\n4."),
+    ("follow.procedure", "stop", "1. Read it\n2. Sort it\n3. Open https://a.org/b\n4. Write it\n", "https://a.org/b\n\n   Finish steps 1 to 3 before going on with step 4.\n4."),
+    ("follow.procedure", "branch lines", "1. Read it.\n2. Sort it. If it is empty, stop. If it is long, cut it.\n", "   - Otherwise: go on.\n   - Then: look which holds:\n     - If it is long: cut it.\n     - Otherwise: go on.\n"),
     ("follow.procedure", "branch lines", "1. Read it.\n2. If it is empty, stop.\n", "   - If it is empty: stop.\n   - Otherwise: go on."),
     ("follow.procedure", "branch lines", "1. Read it.\n2. Look at the date; if it has passed, stop, otherwise sort it.\n", "2. Look at the date. Look which of these holds:\n   - If it has passed: stop.\n   - Otherwise: sort it."),
     ("follow.procedure", "number", "先读文件，然后排序，再检查，最后写入。\n", "按这个顺序做：\n\n1. 读文件。\n2. 排序。"),
@@ -107,6 +114,13 @@ def test_a_place_is_lowered_to_l2(primitive_id: str, rule: str, body: str, made:
 
 
 LET_BE = [
+    ("follow.procedure", "1. Read it\n2. Sort it\n3. Run it:\n```bash\nmake it\n```\n4. Write it\n", {}),
+    ("follow.procedure", "1. Read it.\n2. If a step works, proceed to the next step.\n", {}),
+    ("follow.procedure", "1. Find the cause.\n2. Check it; if taken away, the fault would not come back.\n", {}),
+    ("follow.procedure", "1. Read it.\n2. If the two differ, there's an edge.\n", {}),
+    ("follow.procedure", "Repeat until the user is happy with it.\n", {}),
+    ("follow.procedure", "1. Write it.\n2. Repeat until the customer approves.\n", {}),
+    ("follow.procedure", "反复修改，直到用户满意为止。\n", {}),
     ("gen.text.long", "Write a report of 300 to 400 words.\n", {}),
     ("gen.text.long", "> Write a report with the sections Cause, Damage and Repair.\n", {}),
     ("follow.constraint", "Headers and bullets only. No nested lists. No jargon.\n", {}),

@@ -13,6 +13,7 @@ from skvm.compiler.reading.procedure import (
     CHECKPOINT,
     LOOP,
     Procedure,
+    ProcedureStep,
     actions_of,
     is_bounded,
     long_runs,
@@ -106,6 +107,8 @@ def _told_edits(gap: Gap, ground: Ground) -> list[Edit]:
         return _numbered(gap, ground) or []
     if prose.blocks[sentence.block].quote or sentence.text.endswith((":", "：", "**")):
         return []
+    if _FOR_OTHERS.search(sentence.text):
+        return []
     to_level = Level.L2 if told_steps(sentence) else Level.L0
     return [_bound(gap, sentence, to_level)]
 
@@ -126,6 +129,13 @@ def _bound(gap: Gap, sentence: Sentence, to_level: Level) -> Edit:
 
 _ENDS = re.compile(r"\b(?:until|back to|return to)\b|直到", re.IGNORECASE)
 _POLLS = re.compile(r"\b(?:polls?|polling|every \d+ seconds)\b|轮询", re.IGNORECASE)
+_FOR_OTHERS = re.compile(
+    # A person says when it is enough; no number of rounds does.
+    r"\buntil\b[^.;\n]{0,60}\b(?:users?|humans?|customers?|clients?|founders?|stakeholders?|reviewers?|"
+    r"owners?|approv\w+|sign-?off)\b"
+    r"|直到[^。；\n]{0,20}(?:用户|客户|对方|审批|批准)|(?:用户|客户)[^。；\n]{0,12}为止",
+    re.IGNORECASE,
+)
 
 
 def _list_edits(gap: Gap, procedure: Procedure, prose: Prose) -> list[Edit] | None:
@@ -133,42 +143,30 @@ def _list_edits(gap: Gap, procedure: Procedure, prose: Prose) -> list[Edit] | No
     goal = max(gap.target_level.rank, 1)
     to_level = Level(f"L{goal}")
     count = 0
-    if gap.requirement.level is Level.L3 and _POLLS.search(prose.text(procedure.span)):
+    whole = prose.text(procedure.span)
+    if gap.requirement.level is Level.L3 and _POLLS.search(whole):
         return None
     for position, step in enumerate(procedure.steps):
-        sentences = prose.sentences_in(step.block.span)
         if step.block.quote:
             return None
-        block_text = prose.text(step.block.span)
-        for sentence in sentences:
-            made = _step_edit(gap, sentence, step.block, block_text, to_level)
-            if made is None:
-                return None
-            edits += made
+        made = _step_edits(gap, step.block, prose, to_level)
+        if made is None:
+            return None
+        edits += made
         count += 1
         is_last = position + 1 == len(procedure.steps)
         if any(CHECKPOINT.search(prose.text(block.span)) for block in step.blocks):
             count = 0
         elif goal == 1 and count == _GROUP and len(procedure.steps) > _GROUP and not is_last:
             first = procedure.steps[position - _GROUP + 1].ordinal
-            following = procedure.steps[position + 1].ordinal
-            if following > step.ordinal:
-                place = step.blocks[-1].span.end
-                line = _stop_line(
-                    first, step.ordinal, following, is_chinese_text=is_chinese(block_text)
-                ).lstrip()
-                edits.append(
-                    edit_for(
-                        [gap],
-                        Span(place, place),
-                        f"\n{' ' * step.block.indent}{line}"
-                        if _stands_alone(step.blocks[-1])
-                        else f" {line}",
-                        rule="stop",
-                        to_level=to_level,
-                        because="a long list is done in groups",
-                    )
-                )
+            following = procedure.steps[position + 1]
+            if following.ordinal > step.ordinal:
+                line = _stop_line(first, step.ordinal, following.ordinal, is_chinese_text=is_chinese(whole))
+                stop = _stop(step, following.block.span.start, line, prose, is_alone=bool(made))
+                if stop is None:
+                    return None
+                because = "a long list is done in groups"
+                edits.append(edit_for([gap], *stop, rule="stop", to_level=to_level, because=because))
                 count = 0
     return edits
 
@@ -176,52 +174,112 @@ def _list_edits(gap: Gap, procedure: Procedure, prose: Prose) -> list[Edit] | No
 def _stop_line(first: int, last: int, following: int, *, is_chinese_text: bool) -> str:
     """What stands behind the last step of a group."""
     if is_chinese_text:
-        return f" 先做完第 {first} 到第 {last} 步，再做第 {following} 步。"
-    return f" Finish steps {first} to {last} before going on with step {following}."
+        return f"先做完第 {first} 到第 {last} 步，再做第 {following} 步。"
+    return f"Finish steps {first} to {last} before going on with step {following}."
 
 
-def _stands_alone(block: Block) -> bool:
-    """Whether text put right behind a block would be read as part of a table row or heading."""
-    return block.kind.value in {"row", "heading"}
+def _stop(
+    step: ProcedureStep, until: int, line: str, prose: Prose, *, is_alone: bool
+) -> tuple[Span, str] | None:
+    """Where a stop goes and how it stands there; ``None`` where it would part a step from what it shows.
+
+    Args:
+        step: The last step of a group.
+        until: Where the next step begins.
+        line: What is said.
+        prose: The skill's prose.
+        is_alone: Whether the step's own text gets lines of its own, so that nothing can be put behind it.
+    """
+    source, own = prose.skill.source, step.block
+    shown = [found.span for found in (*prose.skill.fences, *prose.skill.tables)]
+    shown = [span for span in shown if own.span.start < span.start < until]
+    if any(_column(source, span) < own.indent - 1 for span in shown):
+        # Code at the margin ends a list; nobody could say whether a line behind it belongs to the step.
+        return None
+    end = max([step.blocks[-1].span.end, *(span.end for span in shown)])
+    end = len(source[:end].rstrip())
+    text = prose.text(own.span)
+    if end > own.span.end or is_alone or _URL_END.search(text):
+        return Span(end, end), f"\n\n{' ' * own.indent}{line}"
+    if text.endswith((":", "：")):
+        return None
+    mark = "" if _SENTENCE_END.search(text) else "。" if is_chinese(line) else "."
+    return Span(end, end), f"{mark}{'' if is_chinese(line) else ' '}{line}"
 
 
-def _step_edit(  # noqa: PLR0911 - one return a form of step
-    gap: Gap, sentence: Sentence, block: Block, block_text: str, to_level: Level
+_URL_END = re.compile(r"https?://\S+\Z")
+_SENTENCE_END = re.compile(r"[.!?;…。！？；][)\]\"”’*_）」』]*\Z")
+
+
+def _column(source: bytes, span: Span) -> int:
+    """Columns before the first sign of a line."""
+    line = source[source.rfind(b"\n", 0, span.start) + 1 : span.start + 80]
+    return len(line) - len(line.lstrip(b" \t"))
+
+
+def _step_edits(gap: Gap, block: Block, prose: Prose, to_level: Level) -> list[Edit] | None:
+    """The edits the sentences of a step need; ``None`` where one needs some and no rule fits."""
+    edits: list[Edit] = []
+    for sentence in prose.sentences_in(block.span):
+        depth = sum(edit.rule in _REWRITES for edit in edits)
+        made = _sentence_edit(gap, sentence, prose, to_level, depth)
+        if made is None:
+            return None
+        edits += made
+    return edits
+
+
+def _sentence_edit(
+    gap: Gap, sentence: Sentence, prose: Prose, to_level: Level, depth: int
 ) -> list[Edit] | None:
-    """The edits a sentence of a step needs; ``None`` where it needs one and no rule fits."""
-    text = sentence.text
-    if LOOP.search(text) and not is_bounded(block_text):
+    text, block = sentence.text, prose.blocks[sentence.block]
+    if LOOP.search(text) and not is_bounded(prose.text(block.span)):
         # What runs at the pace of something outside has no number of rounds; nor has a bare "Repeat.".
-        if not _ENDS.search(text) or text.endswith((":", "：")):
+        if not _ENDS.search(text) or _FOR_OTHERS.search(text) or text.endswith((":", "：")):
             return None
         return [_bound(gap, sentence, to_level)]
     if to_level.rank > 1:
         return []
-    pad = "\n" + " " * block.indent
+    pad = "\n" + " " * (block.indent + 2 * depth)
+    # What follows in the step stands on a line of its own as well.
     tail = "" if sentence.span.end == block.span.end else f"{pad}- Then:"
     if has_branch(text) and not text.rstrip().endswith(":") and not is_bounded(text):
-        before, cases = _cases(text)
-        if not cases:
-            return None
-        if len(cases) == 1:
-            cases = (*cases, Case("", "go on"))
-        lines = [
-            f"{pad}- {f'If {case.condition}' if case.condition else 'Otherwise'}: {case.action.rstrip('.')}."
-            for case in cases
-        ]
-        lead = (
-            "Look which of these holds:" if sentence.span.start == block.span.start else "Look which holds:"
-        )
-        lead = f"{before} {lead}" if before else lead
-        return [_replace(gap, sentence, lead + "".join(lines) + tail, "branch lines", to_level)]
+        lines = _branch_lines(text, pad, "Look which of these holds:" if not depth else "look which holds:")
+        return None if lines is None else [_replace(gap, sentence, lines + tail, "branch lines", to_level)]
     actions = actions_of(text)
     if len(actions) > 1:
         first, *others = (action.rstrip(". ") + "." for action in actions)
-        body = first + "".join(f"{pad}- {action[0].upper()}{action[1:]}" for action in others)
+        body = first + "".join(f"{pad}- Then {action}" for action in others)
         return [_replace(gap, sentence, body + tail, "one action a line", to_level)]
     return []
 
 
+def _branch_lines(text: str, pad: str, lead: str) -> str | None:
+    """The cases of a sentence, a line each; ``None`` where they are not plain enough, or nothing to do."""
+    before, cases = _cases(text)
+    if not cases or any(_STATEMENT.search(case.action) for case in cases):
+        return None
+    if len(cases) == 1:
+        if _GOES_ON.match(cases[0].action):
+            # What is to be done otherwise is just what it does not say.
+            return None
+        cases = (*cases, Case("", "go on"))
+    lines = [
+        f"{pad}- {f'If {case.condition}' if case.condition else 'Otherwise'}: {case.action.rstrip('.')}."
+        for case in cases
+    ]
+    return (f"{before} {lead}" if before else lead) + "".join(lines)
+
+
+_REWRITES = frozenset({"branch lines", "one action a line"})
+_GOES_ON = re.compile(r"(?:proceed|continue|go on|go ahead|move on|advance|carry on)\b", re.IGNORECASE)
+_STATEMENT = re.compile(
+    r"^(?:there|it|this|that|they|these|those|you(?!r))\b"
+    r"|^(?:(?:the|a|an|its|their|your) )?[\w-]+(?: [\w-]+)? (?:is|are|was|were|will|would|could|may|might|"
+    r"has|have)\b",
+    re.IGNORECASE,
+)
+"""What is so then, and nothing to do."""
 _UNCLEAR = re.compile(
     r"[:：—]|, |^(?:contains?|is|are|was|were|has|have|does|do|lacks?|needs?|exceeds?|fails?)\b",
     re.IGNORECASE,
@@ -267,7 +325,8 @@ def _numbered(gap: Gap, ground: Ground) -> list[Edit] | None:
     for number, step in enumerate(steps, 1):
         lines.append(f"\n{pad}{number}. {step[0].upper()}{step[1:].rstrip('.。')}{stop}")
         if number % _GROUP == 0 and number < len(steps):
-            lines.append(_stop_line(number - _GROUP + 1, number, number + 1, is_chinese_text=chinese))
+            line = _stop_line(number - _GROUP + 1, number, number + 1, is_chinese_text=chinese)
+            lines.append(line if chinese else f" {line}")
     return [
         edit_for(
             [gap],
