@@ -23,7 +23,7 @@ from rich.text import Text
 
 from skvm.diagnostics import Diagnostic, Severity
 
-__all__ = ["err", "out", "print_diagnostics", "print_json", "progress"]
+__all__ = ["err", "out", "print_diagnostics", "print_json", "progress", "visible"]
 
 out = Console(highlight=False, soft_wrap=True)
 """Results."""
@@ -53,9 +53,9 @@ def print_diagnostics(diagnostics: Iterable[Diagnostic], *, console: Console | N
         )
         head = Text()
         if place:
-            head.append(f"{_visible(place)}: ", style="bold")
+            head.append(f"{visible(place)}: ", style="bold")
         head.append(f"{found.severity.value}[{found.code}]", style=_STYLES[found.severity])
-        head.append(f": {_visible(found.message)}")
+        head.append(f": {visible(found.message)}")
         console.print(head)
         if found.line is not None and found.text:
             _print_caret(console, found)
@@ -66,14 +66,14 @@ def print_diagnostics(diagnostics: Iterable[Diagnostic], *, console: Console | N
 def _print_caret(console: Console, found: Diagnostic) -> None:
     width, column = 100, (found.column or 1) - 1
     start = max(0, column - width // 2)
-    shown = _visible(found.text)[start : start + width]
+    shown = visible(found.text)[start : start + width]
     gutter = f"{found.line} | "
     console.print(Text.assemble((f"  {gutter}", "dim"), shown))
     indent = 2 + len(gutter) + cell_len(shown[: column - start])
     console.print(Text.assemble(" " * indent, ("^", _STYLES[found.severity])))
 
 
-def _visible(text: str) -> str:
+def visible(text: str) -> str:
     """Text of strangers, without what a terminal would obey; one character stays one character."""
     return "".join(
         character if character.isprintable() else _STAND_IN.get(character, "\ufffd") for character in text

@@ -70,7 +70,7 @@ def print_presences(found: Sequence[Presence]) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    from skvm.cli.console import out
+    from skvm.cli.console import out, visible
 
     table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
     for title in ("type", "name", "needs", "state", "detail", "evidence"):
@@ -82,8 +82,8 @@ def print_presences(found: Sequence[Presence]) -> None:
             Text(entry.name, style="" if entry.required else "dim"),
             Text(" ".join(part for part in (entry.spec, None if entry.required else "optional") if part)),
             Text(item.state.value, style=_STYLES.get(item.state.value, "")),
-            Text(item.detail),
-            Text(entry.evidence or "", style="dim"),
+            Text(visible(item.detail)),
+            Text(visible(entry.evidence or ""), style="dim"),
         )
     out.print(table)
 

@@ -62,6 +62,9 @@ def _unknown(seen: Evidence) -> tuple[str, ...]:
 
 def _note(into: dict[str, list[Source]], names: Iterable[str], source: Source) -> None:
     for name in names:
+        if any(char < " " or char == "\x7f" for char in name):
+            # Several lines that were read as one name: no file, program or host is called that.
+            continue
         sources = into.setdefault(name, [])
         if len(sources) < _MAX_EVIDENCE and source not in sources:
             sources.append(source)

@@ -11,9 +11,11 @@ does with its own code is held by the network and the directories alone.
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 import shutil
+import stat
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
@@ -44,6 +46,8 @@ __all__ = [
 PERMISSIONS_FILE = "permissions.json"
 PermissionMode = Literal["enforce", "report", "off"]
 
+_MAX_BYTES = 16 << 20
+"""A larger file is no record."""
 _BASE = """
 sh bash env cat ls head tail wc grep sed awk sort uniq cut tr find mkdir cp mv touch rm tee diff cmp test
 printf echo date pwd dirname basename true false xargs sleep seq stat file realpath expr
@@ -76,7 +80,7 @@ class Source(_Record):
 class Permission(_Record):
     """One thing that is permitted: a path or pattern, a program, or a host; ``*`` is any."""
 
-    name: str
+    name: str = Field(pattern=r"^[^\x00-\x1f\x7f]+$")
     evidence: tuple[Source, ...] = ()
 
 
@@ -148,7 +152,13 @@ def load_permissions(folder: Path) -> Permissions | None:
     """
     path = folder / PERMISSIONS_FILE
     try:
-        return Permissions.model_validate_json(path.read_bytes())
+        # Not blocking: a pipe of this name would be waited for.
+        with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb") as file:
+            is_file = stat.S_ISREG(os.fstat(file.fileno()).st_mode)
+            data = file.read(_MAX_BYTES + 1) if is_file else b""
+        if len(data) > _MAX_BYTES:
+            raise UsageError(f"{path}: over {_MAX_BYTES >> 20} MiB", help="compile the skill again")
+        return Permissions.model_validate_json(data)
     except FileNotFoundError:
         return None
     except (OSError, ValidationError) as error:

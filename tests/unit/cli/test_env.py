@@ -88,6 +88,20 @@ def test_nothing_is_installed_unasked(place: SimpleNamespace, capsys: pytest.Cap
     assert not (place.cache / "environments").exists()
 
 
+def test_what_is_asked_cannot_be_hidden_from_a_terminal(
+    place: SimpleNamespace, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write(place.variant, manifest(entry("demo-tool", evidence="SKILL.md:1\x1b[2K\x1b[1A\r")))
+
+    assert skvm(["env", "apply", "variant"]) == 2
+    assert skvm(["env", "check", "variant"]) == 1
+
+    told = capsys.readouterr()
+    assert "SKILL.md:1" in told.err
+    assert "\x1b[2K" not in told.err + told.out
+    assert "\r" not in told.err + told.out
+
+
 def test_a_failed_install_is_told_and_leaves_nothing(
     place: SimpleNamespace, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -133,6 +134,20 @@ def test_a_record_is_read_or_refused(tmp_path: Path) -> None:
     (tmp_path / "permissions.json").write_text(record.model_dump_json(by_alias=True))
     assert load_permissions(tmp_path) == record
     (tmp_path / "permissions.json").write_text(json.dumps({"schema": 2, "skill": "s"}))
+    with pytest.raises(UsageError, match="not a permissions record"):
+        load_permissions(tmp_path)
+
+
+def test_what_is_no_file_or_too_large_is_no_record(tmp_path: Path) -> None:
+    path = tmp_path / "permissions.json"
+    os.mkfifo(path)
+    with pytest.raises(UsageError, match="not a permissions record"):
+        load_permissions(tmp_path)
+    path.unlink()
+    path.write_bytes(b" " * ((16 << 20) + 1))
+    with pytest.raises(UsageError, match="over 16 MiB"):
+        load_permissions(tmp_path)
+    path.write_text(json.dumps({"schema": 1, "skill": "s", "write": [{"name": "a\0b/c"}]}))
     with pytest.raises(UsageError, match="not a permissions record"):
         load_permissions(tmp_path)
 

@@ -114,12 +114,13 @@ def _to_install(manifest: Manifest, bound: Bound | None, *, optional: bool) -> t
 def _ask(wanted: tuple[Dependency, ...], *, is_told: bool) -> None:
     import sys
 
-    from skvm.cli.console import err
+    from skvm.cli.console import err, visible
     from skvm.errors import UsageError
 
     err.print("to be installed into a private environment:", markup=False)
     for entry in wanted:
-        err.print(f"  {entry.type}  {entry.requirement}  ({entry.evidence or 'no evidence'})", markup=False)
+        evidence = visible(entry.evidence or "no evidence")
+        err.print(f"  {entry.type}  {entry.requirement}  ({evidence})", markup=False)
     if is_told:
         return
     if not sys.stdin or not sys.stdin.isatty():
@@ -157,7 +158,7 @@ def _plain(line: str) -> str:
 
 
 def _report(manifest: Manifest, bound: Bound | None, *, as_json: bool) -> int:
-    from skvm.cli.console import out, print_json
+    from skvm.cli.console import out, print_json, visible
     from skvm.cli.environments import environment_json, print_presences
     from skvm.harness.environment.check import check_manifest, missing_required
 
@@ -166,7 +167,7 @@ def _report(manifest: Manifest, bound: Bound | None, *, as_json: bool) -> int:
     if as_json:
         print_json(environment_json(manifest, bound, found))
     elif not found:
-        out.print(f"{manifest.skill} needs nothing of the machine", markup=False)
+        out.print(f"{visible(manifest.skill)} needs nothing of the machine", markup=False)
     else:
         print_presences(found)
         where = f"bound at {bound.folder}" if bound else "nothing is bound"

@@ -17,6 +17,7 @@ from skvm.errors import UsageError
 __all__ = [
     "INSTALL_CONFIDENCE",
     "MANIFEST_NAME",
+    "MAX_MANIFEST_BYTES",
     "Dependency",
     "Manifest",
     "Source",
@@ -30,12 +31,20 @@ MANIFEST_NAME = "env-manifest.json"
 INSTALL_CONFIDENCE = 0.7
 """Below this nothing is installed, and nothing is said to be missing."""
 
-_NAME = re.compile(r"(?:@[a-z0-9][\w.~-]{0,100}/)?[A-Za-z0-9_][\w.+-]{0,120}", re.ASCII)
+MAX_MANIFEST_BYTES = 4 << 20
+"""A larger file is no manifest."""
+
+_NAME = re.compile(r"[A-Za-z0-9_][\w.+-]{0,120}", re.ASCII)
+_SCOPED = re.compile(rf"(?:@[a-z0-9][\w.~-]{{0,100}}/)?{_NAME.pattern}", re.ASCII)
+_ARCHIVE = re.compile(r"\.(?:tgz|tar|gz|bz2|xz|zip|whl|egg|lz|lzma|txz|tlz|tbz)$", re.IGNORECASE)
+"""Installers take such a name for a file of the folder they stand in."""
+_SYSTEM_TRAP = re.compile(r"-$|\.\+")
+"""apt-get removes what ends in a dash, and takes a name it does not know for a regular expression."""
 _SERVICE = re.compile(r"[\w][\w.+-]{0,120}")
 _PIP_SPEC = re.compile(
     r"(?:\[[\w.,-]+\])?(?:(?:===?|>=|<=|~=|!=|<|>)[\w.*+!-]+(?:,(?=[=<>~!])|$))*", re.ASCII
 )
-_NPM_SPEC = re.compile(r"[\^~<>=]{0,2}[\w.*+-]+", re.ASCII)
+_NPM_SPEC = re.compile(r"[\^~<>=]{0,2}[\w*][\w.*+-]*", re.ASCII)
 _SPEC = re.compile(r"(?:\[[\w.,-]{1,100}\])?[\w.,<>=!~^*+|:-]{0,160}", re.ASCII)
 
 
@@ -97,9 +106,12 @@ class Dependency(_Record):
     @model_validator(mode="after")
     def _check_words(self) -> Self:
         """Names and versions go into commands of installers: what has another form is refused."""
-        form = _SERVICE if self.type is Type.SERVICE else _NAME
-        for name in (self.name, *(() if self.type is Type.SERVICE else self.commands)):
-            if not form.fullmatch(name):
+        form = {Type.SERVICE: _SERVICE, Type.NPM: _SCOPED}.get(self.type, _NAME)
+        trap = {Type.PIP: _ARCHIVE, Type.NPM: _ARCHIVE, Type.SYSTEM: _SYSTEM_TRAP}.get(self.type)
+        if not form.fullmatch(self.name) or (trap and trap.search(self.name)):
+            raise ValueError(f"not a name: {self.name!r}")
+        for name in () if self.type is Type.SERVICE else self.commands:
+            if not _SCOPED.fullmatch(name):
                 raise ValueError(f"not a name: {name!r}")
         if self.spec is not None and not _SPEC.fullmatch(self.spec):
             raise ValueError(f"not a version: {self.spec!r}")
@@ -120,7 +132,8 @@ class Dependency(_Record):
     def requirement(self) -> str:
         """What an installer is told: ``name[extra]>=1``, for npm ``name@^1``."""
         if self.type is Type.NPM:
-            return f"{self.name}@{self.spec}" if self.spec and _NPM_SPEC.fullmatch(self.spec) else self.name
+            is_range = self.spec and _NPM_SPEC.fullmatch(self.spec) and not _ARCHIVE.search(self.spec)
+            return f"{self.name}@{self.spec}" if is_range else self.name
         # A skill may say "3+", which is no constraint pip knows.
         return f"{self.name}{self.spec}" if self.spec and _PIP_SPEC.fullmatch(self.spec) else self.name
 
@@ -176,7 +189,11 @@ def load_manifest(path: Path) -> Manifest:
         UsageError: It cannot be read, is no manifest, or is of a later schema.
     """
     try:
-        manifest = Manifest.model_validate_json(path.read_bytes())
+        with path.open("rb") as file:
+            data = file.read(MAX_MANIFEST_BYTES + 1)
+        if len(data) > MAX_MANIFEST_BYTES:
+            raise UsageError(f"{path}: no manifest: over {MAX_MANIFEST_BYTES >> 20} MiB")
+        manifest = Manifest.model_validate_json(data)
     except OSError as error:
         raise UsageError(f"{path}: cannot be read: {error.strerror}") from error
     except ValidationError as error:

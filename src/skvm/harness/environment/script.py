@@ -30,6 +30,8 @@ for argument in "$@"; do
 done
 python="${SKVM_PYTHON:-python3}"
 missing=0
+# From here, no file of the folder this is started in is taken for a module, a package or a setting.
+cd /
 
 say() {
   printf '%-9s %s\\n' "$1" "$2"

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from skvm.errors import UsageError
-from skvm.harness.environment.manifest import Manifest, load_manifest
+from skvm.harness.environment.manifest import MAX_MANIFEST_BYTES, Manifest, load_manifest
 from skvm.harness.environment.sources import read_sources
 from skvm.harness.environment.versions import fits
 from tests.unit.harness.environment.making import entry, manifest
@@ -40,6 +40,14 @@ def test_what_is_no_manifest_is_refused(tmp_path: Path, text: str) -> None:
         load_manifest(path)
     with pytest.raises(UsageError):
         load_manifest(tmp_path / "absent")
+
+
+def test_a_huge_file_is_no_manifest(tmp_path: Path) -> None:
+    path = tmp_path / "env-manifest.json"
+    path.write_bytes(manifest(entry("pandas")).to_bytes() + b" " * MAX_MANIFEST_BYTES)
+
+    with pytest.raises(UsageError, match="over 4 MiB"):
+        load_manifest(path)
 
 
 def test_an_entry_of_the_older_form_is_read() -> None:

@@ -62,6 +62,16 @@ def test_names_that_are_no_names_are_refused() -> None:
     for name in ("x; rm -rf ~", "$(id)", "--index-url=http://evil", "a b", "-r", "x\ny", ""):
         with pytest.raises(ValueError, match="not a name"):
             entry(name)
+    for name in ("local.whl", "a.tar.gz", "@scope/x"):
+        with pytest.raises(ValueError, match="not a name"):
+            entry(name)
+    with pytest.raises(ValueError, match="not a name"):
+        entry("local.tgz", "npm")
+    # apt-get removes the one, and installs whatever fits the other.
+    for name in ("openssh-server-", "lib.+"):
+        with pytest.raises(ValueError, match="not a name"):
+            entry(name, "system")
+    assert [entry(name, "system").name for name in ("g++", "python3.11")] == ["g++", "python3.11"]
     for spec in (">=1; touch x", "$(id)", "`id`", "==1\n-r x", "'"):
         with pytest.raises(ValueError, match="not a version"):
             entry("x", spec=spec)
@@ -71,3 +81,22 @@ def test_a_version_pip_does_not_know_is_left_out() -> None:
     assert entry("x", spec="3+").requirement == "x"
     assert entry("x", spec="[a,b]").requirement == "x[a,b]"
     assert entry("x", spec="~=1.4,!=1.5").requirement == "x~=1.4,!=1.5"
+
+
+def test_a_range_is_no_file() -> None:
+    for spec in ("..", ".", "1.tgz"):
+        assert entry("x", "npm", spec=spec).requirement == "x"
+    assert entry("x", "npm", spec="1.x").requirement == "x@1.x"
+
+
+def test_a_check_runs_nothing_of_the_folder_it_is_started_in(tmp_path: Path) -> None:
+    script = tmp_path / "env-setup.sh"
+    script.write_bytes(render_setup(manifest(entry("no-such-distribution"))))
+    for name in ("importlib", "csv", "email", "pip"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "__init__.py").write_text("open('ran', 'w').write('x')\n")
+
+    done = subprocess.run(["bash", str(script)], check=False, capture_output=True, text=True, cwd=tmp_path)
+
+    assert "missing   no-such-distribution (required)" in done.stdout
+    assert not (tmp_path / "ran").exists()
