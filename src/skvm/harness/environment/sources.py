@@ -35,6 +35,8 @@ _VARIABLES = (
 )
 _NPM_KEYS = re.compile(r"(?:@[\w.~-]+:)?registry|(?:https-)?proxy|noproxy|no-proxy|cafile|strict-ssl")
 _URL = re.compile(r"[a-z+]+://[^\s]+", re.IGNORECASE)
+_BARE_USER = re.compile(r"(?<![^\s,])[^\s/@,]+:[^\s/@,]*@(?=[\w.\[-]+(?:[:/]|$))")
+"""``user:password@`` of a proxy without a scheme."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,31 +78,40 @@ def read_sources(env: Mapping[str, str] | None = None) -> Sources:
     return Sources(
         env={name: found[name] for name in sorted(found)},
         npmrc="".join(f"{name}={npm[name]}\n" for name in sorted(npm)),
-        paths=tuple(_local_paths([*found.values(), *npm.values()])),
+        paths=tuple(_local_paths([*found.values(), *npm.values()], _home(env))),
         dropped=tuple(dropped),
     )
 
 
+def _home(env: Mapping[str, str]) -> Path:
+    return Path(env.get("HOME") or Path.home())
+
+
 def _without_secrets(value: str) -> str:
-    """Addresses without user and password; everything else as it is."""
+    """Addresses without user, password and query; everything else as it is."""
 
     def bare(found: re.Match[str]) -> str:
-        parts = urlsplit(found[0])
-        return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
+        try:
+            parts = urlsplit(found[0])
+        except ValueError:
+            # No address: whatever it is, it may hold a password.
+            return ""
+        return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2], query=""))
 
-    return _URL.sub(bare, value)
+    return _BARE_USER.sub("", _URL.sub(bare, value))
 
 
-def _local_paths(values: list[str]) -> Iterator[Path]:
+def _local_paths(values: list[str], home: Path) -> Iterator[Path]:
     for value in values:
         for word in value.split():
             path = Path(word.removeprefix("file://"))
-            if path.is_absolute() and path != Path("/") and path.exists():
+            # What holds the whole home folder would show all its secrets.
+            if path.is_absolute() and path.exists() and not home.resolve().is_relative_to(path.resolve()):
                 yield path
 
 
 def _pip_settings(env: Mapping[str, str]) -> Iterator[tuple[str, str]]:
-    home = Path(env.get("HOME") or Path.home())
+    home = _home(env)
     config_home = Path(env.get("XDG_CONFIG_HOME") or home / ".config")
     files = [Path("/etc/xdg/pip/pip.conf"), Path("/etc/pip.conf")]
     files += [home / ".pip" / "pip.conf", config_home / "pip" / "pip.conf", Path(sys.prefix, "pip.conf")]
@@ -119,7 +130,7 @@ def _pip_settings(env: Mapping[str, str]) -> Iterator[tuple[str, str]]:
 
 
 def _uv_settings(env: Mapping[str, str]) -> Iterator[tuple[str, str]]:
-    home = Path(env.get("HOME") or Path.home())
+    home = _home(env)
     user = Path(env.get("XDG_CONFIG_HOME") or home / ".config", "uv", "uv.toml")
     named = env.get("UV_CONFIG_FILE")
     for file in (Path("/etc/uv/uv.toml"), user, *([Path(named)] if named else [])):
@@ -139,7 +150,7 @@ def _uv_settings(env: Mapping[str, str]) -> Iterator[tuple[str, str]]:
 
 def _npm_settings(env: Mapping[str, str]) -> Iterator[tuple[str, str]]:
     user = env.get("npm_config_userconfig") or env.get("NPM_CONFIG_USERCONFIG")
-    home = Path(env.get("HOME") or Path.home())
+    home = _home(env)
     for file in (
         Path("/etc/npmrc"),
         Path("/usr/etc/npmrc"),

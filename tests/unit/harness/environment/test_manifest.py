@@ -121,3 +121,23 @@ def test_installers_get_the_configuration_without_its_secrets(tmp_path: Path) ->
     )
     assert "hunter2" not in repr((found.env, found.npmrc))
     assert found.dropped == ("@corp:registry", "HTTPS_PROXY", "PIP_INDEX_URL", "UV_DEFAULT_INDEX")
+
+
+def test_no_form_of_a_secret_reaches_an_installer(tmp_path: Path) -> None:
+    (tmp_path / "wheels").mkdir()
+    found = read_sources(
+        {
+            "HOME": str(tmp_path),
+            "PIP_CONFIG_FILE": "/dev/null",
+            "HTTP_PROXY": "u:hunter2@proxy.example:3128",
+            "PIP_INDEX_URL": "https://[hunter2/simple",
+            "PIP_FIND_LINKS": f"https://store.example/w?sig=hunter2 {tmp_path} {tmp_path}/wheels",
+            "NO_PROXY": "localhost,10.0.0.1:80",
+        }
+    )
+
+    assert "hunter2" not in repr((found.env, found.npmrc))
+    assert found.env["HTTP_PROXY"] == "proxy.example:3128"
+    assert found.env["NO_PROXY"] == "localhost,10.0.0.1:80"
+    assert {"HTTP_PROXY", "PIP_FIND_LINKS", "PIP_INDEX_URL"} <= set(found.dropped)
+    assert {path for path in found.paths if path.is_relative_to(tmp_path)} == {tmp_path / "wheels"}
