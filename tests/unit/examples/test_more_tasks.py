@@ -13,6 +13,7 @@ import pytest
 
 from skvm.evaluate.grading import Seal, check_criteria, grade
 from skvm.evaluate.score import combine
+from skvm.evaluate.workspace import lay_bundle, lay_fixtures
 from skvm.harness.confine import choose_sandbox
 from skvm.harness.fake import FakeCell
 from skvm.harness.trajectory import Trajectory
@@ -28,6 +29,9 @@ EASY = (
     "fleet-fuel-two-vans",
     "service-config-mail-relay",
     "scan-names-week",
+    "tide-table-mid-july",
+    "ladder-standings-editor",
+    "stage-turnover-evening",
 )
 SLIPS = {
     "release-notes-patch": ("in the order of the files", "as a list of stars"),
@@ -45,6 +49,21 @@ SLIPS = {
     "service-config-invoice-api": ("owners without addresses", "limits of another size", "no ini"),
     "scan-names-week": ("every file listed", "no sizes", "kinds not looked at"),
     "scan-names-quarter": ("every file listed", "kinds not looked at", "findings alone counted"),
+    "tide-table-mid-july": ("with a heading", "all predictions printed"),
+    "tide-table-late-july": ("with a heading",),
+    "ladder-standings-lost": (
+        "no semicolon",
+        "teams left out",
+        "the best ever, not of the season",
+        "fences kept",
+    ),
+    "ladder-standings-editor": ("no semicolon", "teams left out", "the best ever, not of the season"),
+    "stage-turnover-evening": (
+        "minutes added up",
+        "one after the other",
+        "names shortened",
+        "a line too many a job",
+    ),
 }
 OUTPUTS = {
     "release-notes-patch": ("RELEASE_NOTES.md",),
@@ -58,12 +77,24 @@ OUTPUTS = {
         "config/OWNERS",
     ),
     "scan-names-week": ("findings.txt",),
+    "tide-table-mid-july": ("table.txt",),
+    "tide-table-late-july": ("table.txt",),
+    "ladder-standings-lost": ("standings.sql",),
+    "ladder-standings-editor": ("editor/standings.sql",),
+    "stage-turnover-evening": ("plan.txt",),
+    "stage-turnover-rain": ("plan.txt",),
 }
 MODERATE = {
     "fleet-fuel-two-vans": "fleet-fuel-april",
     "service-config-mail-relay": "service-config-invoice-api",
     "scan-names-week": "scan-names-quarter",
 }
+OTHERS = {
+    **MODERATE,
+    "tide-table-mid-july": "tide-table-late-july",
+    "stage-turnover-evening": "stage-turnover-rain",
+}
+THREEFOLD = ("release-notes", "inventory-audit", "log-triage")
 SHOWN = {
     "fleet-fuel": ("fuel_report.json",),
     "service-config": ("config/settings.env", "config/health.json", "config/OWNERS"),
@@ -92,8 +123,12 @@ class OpenSandbox:
 
 
 def lay_out(name, work):
-    shutil.copytree(TASKS[name] / "fixtures", work)
-    return load_task(TASKS[name])
+    """The work directory as an agent finds it: fixtures, then the skill's bundle."""
+    task = load_task(TASKS[name])
+    work.mkdir()
+    lay_fixtures(task, work)
+    assert lay_bundle(load_skill(skill_folders(task)[0]), task, work) == []
+    return task
 
 
 def solve(task, work, slip=None):
@@ -127,10 +162,10 @@ def test_the_task_is_well_formed(name):
 def test_every_skill_has_its_tasks_and_one_grader():
     skills = [skill_folders(load_task(folder))[0].resolve() for folder in TASKS.values()]
     assert {skill: skills.count(skill) for skill in skills} == {
-        skill.resolve(): 2 if skill.name in SHOWN else 3 for skill in (MORE / "skills").iterdir()
+        skill.resolve(): 3 if skill.name in THREEFOLD else 2 for skill in (MORE / "skills").iterdir()
     }
     graders = [(folder / "graders" / "check.py").read_bytes() for folder in TASKS.values()]
-    assert len(set(zip(skills, graders, strict=True))) == len(set(graders)) == len(set(skills)) == 6
+    assert len(set(zip(skills, graders, strict=True))) == len(set(graders)) == len(set(skills)) == 9
 
 
 @pytest.mark.parametrize("name", TASKS)
@@ -181,7 +216,7 @@ def test_nonsense_is_graded_and_scores_next_to_nothing(name, text, tmp_path):
     assert verdict(task, tmp_path / "work", tmp_path)[0] < 0.2
 
 
-@pytest.mark.parametrize("name", EASY)
+@pytest.mark.parametrize("name", [name for name in EASY if (TASKS[name] / "fixtures").is_dir()])
 def test_a_changed_input_costs_its_checkpoint(name, tmp_path):
     task = lay_out(name, tmp_path / "work")
     solve(task, tmp_path / "work")
@@ -195,11 +230,12 @@ def test_a_changed_input_costs_its_checkpoint(name, tmp_path):
         ["statement kept"],
         ["brief kept"],
         ["folder kept"],
+        ["page kept"],
     )
     assert 0.9 < score < 1
 
 
-@pytest.mark.parametrize(("one", "other"), [*MODERATE.items(), *((b, a) for a, b in MODERATE.items())])
+@pytest.mark.parametrize(("one", "other"), [*OTHERS.items(), *((b, a) for a, b in OTHERS.items())])
 def test_the_right_work_for_another_request_scores_low(one, other, tmp_path):
     done = lay_out(other, tmp_path / "done")
     solve(done, tmp_path / "done")
