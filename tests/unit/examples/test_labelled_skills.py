@@ -1,4 +1,4 @@
-"""Three skills of ``examples/more``, older than the compiler's rules, and what their graders forgive."""
+"""The labelled test skills among ``examples/more``, and what their graders forgive."""
 
 import re
 from pathlib import Path
@@ -67,7 +67,7 @@ def grade_text(name, text, tmp_path, file="plan.txt"):
 
 @pytest.mark.parametrize(("skill", "origin"), ORIGINS.items())
 def test_the_skill_is_as_it_was_written(skill, origin):
-    """Byte for byte: what was written before the rules is not made to suit them."""
+    """Byte for byte: the tasks came later and left the skill alone."""
     trees = [
         {path.relative_to(root).as_posix(): path.read_bytes() for path in root.rglob("*.*") if path.is_file()}
         for root in (MORE / "skills" / skill, LABELS / origin)
