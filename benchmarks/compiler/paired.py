@@ -34,9 +34,12 @@ from skvm.task.loader import load_task
 EXAMPLES = Path(__file__).parents[2] / "examples"
 TASKS = {
     "skills/expense-report": ("tasks/expense-report-small", "tasks/expense-report-march"),
-    "more/skills/inventory-audit": ("more/tasks/inventory-audit-shelf", "more/tasks/inventory-audit-store"),
-    "more/skills/log-triage": ("more/tasks/log-triage-quiet-night", "more/tasks/log-triage-checkout"),
-    "more/skills/release-notes": ("more/tasks/release-notes-patch", "more/tasks/release-notes-minor"),
+    "more/skills/tide-table": ("more/tasks/tide-table-mid-july", "more/tasks/tide-table-late-july"),
+    "more/skills/ladder-standings": (
+        "more/tasks/ladder-standings-lost",
+        "more/tasks/ladder-standings-editor",
+    ),
+    "more/skills/stage-turnover": ("more/tasks/stage-turnover-evening", "more/tasks/stage-turnover-rain"),
 }
 MODEL = os.environ.get("SKVM_BENCH_MODEL", "local/qwen2.5-coder-1.5b")
 HARNESS = os.environ.get("SKVM_BENCH_HARNESS", "shell-agent")
