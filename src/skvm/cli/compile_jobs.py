@@ -139,6 +139,7 @@ async def compile_job(
             settings=settings,
             passes=passes,
             options=CompileOptions(
+                eliminate=not options["no_eliminate"],
                 refused=options["refuse"],
                 compiler_model=options["compiler_model"],
                 accept=accept[0],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar
 
@@ -147,6 +147,7 @@ class PassResult:
         artifacts: What it found out, by artifact key; JSON values.
         diagnostics: What it noticed.
         records: Files of the variant that are ours, by path; no agent sees them (``plan.json`` …).
+        settled: Makes, of the edits the guard lets stand, the artifacts that tell what was done.
     """
 
     edits: tuple[Edit, ...] = ()
@@ -154,6 +155,7 @@ class PassResult:
     artifacts: Mapping[str, Any] = field(default_factory=dict)
     diagnostics: tuple[Diagnostic, ...] = ()
     records: Mapping[str, bytes] = field(default_factory=dict)
+    settled: Callable[[Sequence[Edit]], Mapping[str, Any]] | None = None
 
 
 class CompilerPass(Protocol):

@@ -72,10 +72,13 @@ class Ladder:
     Args:
         moves: What it can do, one line a rule; ``explain`` prints them.
         lower: Proposes edits for all gaps of the primitive; a gap no rule fits gets none.
+        by_command: Whether some of its moves hand work to a command, so that they ask ``tool.exec`` of the
+            target.
     """
 
     moves: Sequence[str]
     lower: Callable[[Sequence[Gap], Ground], Lowering]
+    by_command: bool = False
 
 
 LADDERS: Registry[Ladder] = Registry("ladder", package="skvm.compiler.ladders", group="skvm.ladders")

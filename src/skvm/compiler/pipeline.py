@@ -150,10 +150,11 @@ async def run_passes(skill: Skill, passes: Sequence[RegisteredPass], ctx: PassCo
         kept = enforce(result.skill, wanted, profile=ctx.profile, added_lines=added, original_lines=lines)
         meta = PassRunMeta(registered.id, "ok", (time.perf_counter() - started) * 1000)
         step = Step(registered.id, result.skill, kept.edits, kept.dropped, kept.files, meta, wanted.records)
+        settled = wanted.settled(kept.edits) if wanted.settled else {}
         result = PipelineResult(
             kept.skill,
             (*result.steps, step),
-            {**result.artifacts, **wanted.artifacts},
+            {**result.artifacts, **wanted.artifacts, **settled},
             (*result.diagnostics, *wanted.diagnostics, *kept.diagnostics),
         )
     return result

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from skvm.cli.main import run
+from tests.unit.compiler.elimination.making import background, long_skill, target
 from tests.unit.compiler.making import HARNESS, MODEL, make_profile, make_skill
 
 BODY = "Orders: `orders.csv` with the columns `item`, `price`.\n\nCalculate the average `price`.\n"
@@ -94,6 +95,22 @@ def test_up_to_date_force_frozen_and_no_lock(
     assert "SKV284" in capsys.readouterr().err
     assert compiled(tmp_path, "--no-lock", "--force") == 0
     assert not (tmp_path / "sample/skvm.lock").exists()
+
+
+def test_nothing_leaves_where_that_is_not_wanted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    long_skill(tmp_path, background())
+    (tmp_path / "profile.json").write_text(
+        target().model_copy(update={"model": MODEL}).model_dump_json(by_alias=True)
+    )
+    keys = set()
+    for more, moved in (((), True), (("--no-eliminate",), False)):
+        assert compiled(tmp_path, "--json", "--force", *more) == 0
+        capsys.readouterr()
+        place = tmp_path / "cache/proposals/aot-compile/shell-agent/local--weak/sample/p1"
+        assert (place / "references/background.md").exists() is moved
+        proof = json.loads((place / "proof.json").read_text())
+        keys.add(proof["build"]["key"])
+    assert len(keys) == 2
 
 
 def test_explain_tells_what_was_rolled_back(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

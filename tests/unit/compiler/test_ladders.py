@@ -101,6 +101,15 @@ def test_without_commands_there_is_no_delegation(tmp_path: Path) -> None:
     assert [found.code for found in result.diagnostics if "reason.arithmetic" in found.message] == ["SKV206"]
 
 
+@pytest.mark.parametrize(("primitive_id", "body"), [(case[0], case[2]) for case in LOWERED])
+def test_a_place_only_a_command_would_lower_is_told(primitive_id: str, body: str, tmp_path: Path) -> None:
+    held = {primitive_id.replace(".", "_"): "L1", "tool_exec": "L0"}
+    result = compiled(make_skill(tmp_path, body), make_profile("L3", **held))
+    lowered = {edit.primitive_id for edit in result.steps[0].edits}
+    told = {found.code for found in result.diagnostics if f"{primitive_id}: needs" in found.message}
+    assert primitive_id in lowered or told == {"SKV206"}
+
+
 def test_words_no_rule_fits_stay_and_are_told(tmp_path: Path) -> None:
     skill = make_skill(tmp_path, "Estimate the total cost of the whole project.\n")
     result = compiled(skill, make_profile("L1"))

@@ -51,6 +51,11 @@ if TYPE_CHECKING:
     help="Dependencies that may not be bound; another way is taken where the skill has one.",
 )
 @click.option(
+    "--no-eliminate",
+    is_flag=True,
+    help="Leave everything in SKILL.md, also what the target hardly needs there.",
+)
+@click.option(
     "--accept",
     type=click.IntRange(0, 10_000),
     default=0,

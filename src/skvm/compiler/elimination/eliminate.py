@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from skvm.compiler.contract import Gap
@@ -11,7 +11,7 @@ from skvm.compiler.elimination.choice import LEAST_SKILL_TOKENS, choose
 from skvm.compiler.elimination.moving import Moves, move_out
 from skvm.compiler.elimination.passages import Outline
 from skvm.compiler.elimination.pieces import Layout
-from skvm.compiler.elimination.repetition import contents_tables, second_copies
+from skvm.compiler.elimination.repetition import Repetition, contents_tables, second_copies
 from skvm.compiler.elimination.standing import Standing, can_read_on_demand
 from skvm.compiler.elimination.tokens import ESTIMATE, estimate_tokens
 from skvm.compiler.reading.prose import Prose
@@ -28,14 +28,43 @@ class Elimination:
     """What leaves.
 
     Args:
-        edits: Changes to ``SKILL.md``.
-        files: Bundle files to add.
-        account: The artifact ``elimination``.
+        moves: Passages that go into files.
+        dropped: What is said elsewhere as well.
+        tokens: Of ``SKILL.md`` as it is, estimated.
     """
 
-    edits: tuple[Edit, ...] = ()
-    files: Mapping[str, bytes] = field(default_factory=dict)
-    account: Mapping[str, Any] = field(default_factory=dict)
+    moves: Moves
+    dropped: tuple[Repetition, ...]
+    tokens: int
+
+    @property
+    def edits(self) -> tuple[Edit, ...]:
+        """Changes to ``SKILL.md``, by place."""
+        made = [*(move.edit for move in self.moves.moves), *(found.edit for found in self.dropped)]
+        return tuple(sorted(made, key=lambda edit: edit.span))
+
+    @property
+    def files(self) -> Mapping[str, bytes]:
+        """Bundle files to add."""
+        return self.moves.files
+
+    def account(self, standing: Sequence[Edit]) -> dict[str, Any]:
+        """The artifact ``elimination``, of those of its edits that stand."""
+        kept = set(standing)
+        moves = [move for move in self.moves.moves if move.edit in kept]
+        dropped = [found for found in self.dropped if found.edit in kept]
+        saved = sum(move.saved_tokens for move in moves) + sum(found.saved_tokens for found in dropped)
+        after = self.tokens - saved
+        paths = {move.path for move in moves}
+        added = sum(estimate_tokens(data) for path, data in self.files.items() if path in paths)
+        return {
+            "tokenizer": ESTIMATE,
+            "tokensBefore": self.tokens,
+            "tokensAfter": after,
+            "tokensWithEveryFileLoaded": after + added,
+            "moved": [move.record() for move in moves],
+            "dropped": [found.record() for found in dropped],
+        }
 
 
 def eliminate(
@@ -62,18 +91,7 @@ def eliminate(
         moves = move_out(outline, chosen)
         moved = [move.edit.span for move in moves.moves]
         dropped += second_copies(layout, [*taken, *layout.gone, *moved])
-    made = tuple(move.edit for move in moves.moves) + tuple(found.edit for found in dropped)
-    saved = sum(move.saved_tokens for move in moves.moves) + sum(found.saved_tokens for found in dropped)
-    after = before - saved
-    account = {
-        "tokenizer": ESTIMATE,
-        "tokensBefore": before,
-        "tokensAfter": after,
-        "tokensWithEveryFileLoaded": after + sum(estimate_tokens(data) for data in moves.files.values()),
-        "moved": [move.record() for move in moves.moves],
-        "dropped": [found.record() for found in dropped],
-    }
-    return Elimination(tuple(sorted(made, key=lambda edit: edit.span)), moves.files, account)
+    return Elimination(moves, tuple(dropped), before)
 
 
 def _overlaps(taken: Sequence[Span], span: Span) -> bool:

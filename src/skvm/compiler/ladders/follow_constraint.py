@@ -72,4 +72,4 @@ def _edit(gap: Gap, group: RuleGroup, counted: Sequence[WordingRule], path: str,
     )
 
 
-LADDERS.register("follow.constraint", Ladder(MOVES, lower))
+LADDERS.register("follow.constraint", Ladder(MOVES, lower, by_command=True))

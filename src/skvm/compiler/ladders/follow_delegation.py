@@ -111,4 +111,4 @@ def _repeated(gap: Gap, rule: Sentence, ground: Ground) -> list[Edit]:
     return edits
 
 
-LADDERS.register("follow.delegation", Ladder(MOVES, lower))
+LADDERS.register("follow.delegation", Ladder(MOVES, lower, by_command=True))

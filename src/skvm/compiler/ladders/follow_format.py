@@ -67,4 +67,4 @@ def _tidied(gap: Gap, form: RowForm, path: str, ground: Ground) -> Edit:
     )
 
 
-LADDERS.register("follow.format", Ladder(MOVES, lower))
+LADDERS.register("follow.format", Ladder(MOVES, lower, by_command=True))

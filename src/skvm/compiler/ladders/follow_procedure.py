@@ -191,8 +191,9 @@ def _stop(
         is_alone: Whether the step's own text gets lines of its own, so that nothing can be put behind it.
     """
     source, own = prose.skill.source, step.block
-    shown = [found.span for found in (*prose.skill.fences, *prose.skill.tables)]
-    shown = [span for span in shown if own.span.start < span.start < until]
+    skill = prose.skill
+    spans = [*(fence.span for fence in skill.fences), *(table.span for table in skill.tables)]
+    shown = [span for span in spans if own.span.start < span.start < until]
     if any(_column(source, span) < own.indent - 1 for span in shown):
         # Code at the margin ends a list; nobody could say whether a line behind it belongs to the step.
         return None

@@ -56,4 +56,4 @@ def _is_whole(code: str) -> bool:
     return is_whole_page(code) and "..." not in code and not PLACEHOLDER.search(_TAG.sub(" ", code))
 
 
-LADDERS.register("gen.code.html", Ladder(MOVES, lower))
+LADDERS.register("gen.code.html", Ladder(MOVES, lower, by_command=True))

@@ -30,4 +30,4 @@ def _runs_alone(code: str) -> bool:
     return read.is_complete and not read.third_party and ": string" not in code and "interface " not in code
 
 
-LADDERS.register("gen.code.javascript", Ladder(MOVES, lower))
+LADDERS.register("gen.code.javascript", Ladder(MOVES, lower, by_command=True))

@@ -29,4 +29,4 @@ def lower(gaps: Sequence[Gap], ground: Ground) -> Lowering:
     return bundle_ready(gaps, ground, kind)
 
 
-LADDERS.register("gen.code.python", Ladder(MOVES, lower))
+LADDERS.register("gen.code.python", Ladder(MOVES, lower, by_command=True))

@@ -74,4 +74,4 @@ def _split(gap: Gap, ground: Ground, fence: CodeFence) -> list[Edit]:
     ]
 
 
-LADDERS.register("gen.code.shell", Ladder(MOVES, lower))
+LADDERS.register("gen.code.shell", Ladder(MOVES, lower, by_command=True))

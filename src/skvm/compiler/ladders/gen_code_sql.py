@@ -21,4 +21,4 @@ def _is_whole(code: str) -> bool:
     return read_sql(code).is_complete
 
 
-LADDERS.register("gen.code.sql", Ladder(MOVES, lower))
+LADDERS.register("gen.code.sql", Ladder(MOVES, lower, by_command=True))

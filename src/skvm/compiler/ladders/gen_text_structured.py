@@ -75,4 +75,4 @@ def _parts(gap: Gap, ground: Ground) -> Edit | None:
     )
 
 
-LADDERS.register("gen.text.structured", Ladder(MOVES, lower))
+LADDERS.register("gen.text.structured", Ladder(MOVES, lower, by_command=True))

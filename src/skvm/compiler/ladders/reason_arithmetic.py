@@ -87,4 +87,4 @@ def _chained(gap: Gap, block: Block, chain: Sequence[Amount], script: str, sente
     )
 
 
-LADDERS.register("reason.arithmetic", Ladder(MOVES, lower))
+LADDERS.register("reason.arithmetic", Ladder(MOVES, lower, by_command=True))

@@ -98,4 +98,4 @@ def _checks(constraints: Sequence[str]) -> tuple[str, str]:
     )
 
 
-LADDERS.register("reason.logic", Ladder(MOVES, lower))
+LADDERS.register("reason.logic", Ladder(MOVES, lower, by_command=True))

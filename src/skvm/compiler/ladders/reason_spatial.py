@@ -115,4 +115,4 @@ def _by_steps(gap: Gap, sentence: Sentence, ground: Ground) -> Edit:
     )
 
 
-LADDERS.register("reason.spatial", Ladder(MOVES, lower))
+LADDERS.register("reason.spatial", Ladder(MOVES, lower, by_command=True))

@@ -201,4 +201,4 @@ def _example(sentence: Sentence, ground: Ground) -> str | None:
     return None
 
 
-LADDERS.register("tool.exec", Ladder(MOVES, lower))
+LADDERS.register("tool.exec", Ladder(MOVES, lower, by_command=True))

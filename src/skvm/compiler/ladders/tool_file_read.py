@@ -166,4 +166,4 @@ def _command(text: str, file: str) -> tuple[str, str] | None:
     return None
 
 
-LADDERS.register("tool.file.read", Ladder(MOVES, lower))
+LADDERS.register("tool.file.read", Ladder(MOVES, lower, by_command=True))

@@ -122,4 +122,4 @@ def _pieces(sentence: Sentence, files: Sequence[str]) -> tuple[str, str, str] | 
     return lead, "\n".join(commands), "pieces"
 
 
-LADDERS.register("tool.file.write", Ladder(MOVES, lower))
+LADDERS.register("tool.file.write", Ladder(MOVES, lower, by_command=True))

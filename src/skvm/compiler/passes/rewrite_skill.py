@@ -17,10 +17,9 @@ from skvm.diagnostics import Diagnostic
 from skvm.errors import UsageError
 from skvm.skill.edit import Edit
 from skvm.skill.ir import Skill
+from skvm.target.contract import Level
 
 __all__ = ["RewriteSkill"]
-
-_BY_COMMAND = frozenset({"reason.arithmetic", "tool.file.write", "gen.code.python", "tool.exec"})
 
 
 @compiler_pass("rewrite-skill", number=1, needs_profile=True, produces=("scr", "gaps", "elimination"))
@@ -60,16 +59,17 @@ class RewriteSkill:
             edits += proposed_by_model.edits
             notes += proposed_by_model.diagnostics
         artifacts = {"scr": scr_of(skill, analysis), "gaps": [gap_record(gap) for gap in gaps]}
-        proposed = list(edits)
-        if ctx.options.eliminate:
-            elimination = eliminate(ground.reading.prose, analysis, ctx.profile, gaps=gaps, edits=edits)
-            proposed += elimination.edits
-            files |= elimination.files
-            artifacts["elimination"] = elimination.account
+        leaving = (
+            eliminate(ground.reading.prose, analysis, ctx.profile, gaps=gaps, edits=edits)
+            if ctx.options.eliminate
+            else None
+        )
         return PassResult(
-            edits=tuple(proposed),
-            files=files,
+            edits=(*edits, *(leaving.edits if leaving else ())),
+            files={**files, **(leaving.files if leaving else {})},
             artifacts=artifacts,
+            # What the guard puts back has not left.
+            settled=(lambda standing: {"elimination": leaving.account(standing)}) if leaving else None,
             diagnostics=(
                 *unmeasured(analysis.requirements, ctx.profile),
                 *notes,
@@ -125,21 +125,28 @@ def _open(skill: Skill, gaps: Sequence[Gap], edits: Sequence[Edit], ground: Grou
         if not left:
             continue
         places = f"{len(left)} place{'s' if len(left) > 1 else ''}"
-        no_commands = primitive_id in _BY_COMMAND and not ground.holds("tool.exec")
-        rule = SKV206 if no_commands else SKV201
+        if _only_by_command(primitive_id, left, ground):
+            rule, why = SKV206, "commands would be the way, but it holds tool.exec L0"
+        else:
+            rule, why = SKV201, "no ladder rule fits"
         found.append(
             rule.at(
                 f"{primitive_id}: needs {left[0].requirement.level}, "
-                f"the target holds {left[0].target_level}; "
-                + (
-                    "commands would be the way, but it holds tool.exec L0"
-                    if no_commands
-                    else "no ladder rule fits"
-                )
-                + f" ({places})",
+                f"the target holds {left[0].target_level}; {why} ({places})",
                 path=path,
                 span=left[0].requirement.span,
                 source=skill.source,
             )
         )
     return found
+
+
+def _only_by_command(primitive_id: str, gaps: Sequence[Gap], ground: Ground) -> bool:
+    """Whether the ladder would have a move for one of these gaps if the target could run commands."""
+    ladder = LADDERS.get(primitive_id)
+    if not ladder.by_command or ground.holds("tool.exec"):
+        return False
+    static = [gap for gap in gaps if not gap.requirement.by_model]
+    able = {**ground.profile.capabilities, "tool.exec": Level.L1}
+    profile = ground.profile.model_copy(update={"capabilities": able})
+    return bool(static) and bool(ladder.lower(static, Ground(ground.reading, profile)).edits)

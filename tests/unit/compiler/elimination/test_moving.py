@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from skvm.compiler.elimination.choice import LEAST_SKILL_TOKENS, MAX_FILES
+from skvm.compiler.elimination.choice import LEAST_SKILL_TOKENS, MAX_FILES, Chosen
+from skvm.compiler.elimination.moving import _Mover
 from skvm.compiler.elimination.tokens import estimate_tokens
 from skvm.compiler.pipeline import PipelineResult
 from skvm.target.profile import Profile
@@ -251,3 +252,27 @@ def test_rows_that_go_with_their_table_are_named(tmp_path: Path) -> None:
     edit = next(found for found in result.steps[0].edits if found.rule == "move out")
     assert edit.releases == ("| c3 | figure 3 is required of the month |",)
     assert edit.releases[0] in moved_files(result)["references/columns-of-the-ledger.md"]
+
+
+def test_what_the_guard_puts_back_is_not_told_as_moved(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    skill = long_skill(tmp_path, background(), f"## Examples\n\n{listing()}")
+    both = compiled(skill).artifacts["elimination"]
+    held = _Mover._add
+
+    def spoilt(self: _Mover, chosen: Chosen, path: str, text: str, data: bytes) -> None:
+        # A file that lacks what left is what the guard has to notice.
+        held(self, chosen, path, text, b"nothing\n" if path.endswith("background.md") else data)
+
+    monkeypatch.setattr(_Mover, "_add", spoilt)
+    result = compiled(skill)
+    account = result.artifacts["elimination"]
+    assert [found["path"] for found in both["moved"]] == [
+        "references/background.md",
+        "references/examples.md",
+    ]
+    assert [found["path"] for found in account["moved"]] == ["references/examples.md"]
+    assert account["tokensBefore"] - account["tokensAfter"] == account["moved"][0]["tokensSaved"]
+    added = estimate_tokens(result.steps[0].files["references/examples.md"])
+    assert account["tokensWithEveryFileLoaded"] == account["tokensAfter"] + added
