@@ -16,9 +16,10 @@ import re
 import shlex
 import shutil
 import stat
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
+from itertools import dropwhile, pairwise
 from pathlib import Path, PurePosixPath
 from typing import Literal
 from urllib.parse import urlsplit
@@ -37,6 +38,7 @@ __all__ = [
     "PermissionMode",
     "Permissions",
     "Source",
+    "hosts_of",
     "load_permissions",
     "policy_for",
     "programs_of",
@@ -59,9 +61,15 @@ cd . : [ [[ alias break continue eval exec exit export local read return set shi
 umask unset wait command if then else elif fi for do done while until case esac function in ! { } ( )
 """
 _BUILTINS = frozenset(_WORDS.split())
-_LEAD_WORDS = "if then else elif do while until ! { sudo time nohup exec command"
+_LEAD_WORDS = "if then else elif do while until ! { time exec command"
 _LEADS = frozenset(_LEAD_WORDS.split())
 """Words of the shell after which a program still follows."""
+_PASS_ON = frozenset({"sudo", "env", "nohup", "nice", "timeout", "xargs", "stdbuf", "setsid", "busybox"})
+"""Programs that start the one named behind their options."""
+_SHELLS = frozenset({"sh", "bash", "dash", "zsh"})
+_FETCHERS = frozenset({"curl", "wget", "git", "http", "https", "xh", "aria2c", "ssh", "scp", "rsync"})
+_URL_HOST = re.compile(r"\b(?:https?|ftp|ssh|git|wss?)://(?:[^\s/@]*@)?([\w.-]+)")
+_EXECUTES = frozenset({"-exec", "-execdir", "-ok", "-okdir"})
 
 
 class _Record(BaseModel):
@@ -219,36 +227,96 @@ def _writable(grant: Grant, work_dir: Path) -> tuple[Path, ...] | None:
     return tuple(work_dir / top for top in sorted(tops))
 
 
-_HERE = re.compile(r"<<-?\s*['\"]?(\w+)['\"]?.*?^\s*\1\s*$", re.DOTALL | re.MULTILINE)
+_ASIDE = re.compile(
+    r"""(?P<kept>'[^']*'|"(?:\\.|[^"\\])*"|\\[^\n])"""
+    r"|\\\n|\$?\(\([^()]*\)\)|(?<![^\s;&|()])\#[^\n]*"
+    r"|(?<!<)<<-?[ \t]*(?P<quote>['\"]?)(?P<end>\w+)(?P=quote)(?P<line>[^\n]*)\n"
+    r"(?:.*\n)*?(?:[ \t]*(?P=end)[ \t]*$|.*\Z)",
+    re.MULTILINE,
+)
+"""What is no command: comments, arithmetic, what a here-document holds; quotes are stepped over."""
+_SUBSTITUTED = re.compile(r"\$\(([^()]+)\)|`([^`]+)`")
+_PASSED_ON = re.compile(r"-.*|[A-Za-z_]\w*=.*|[\d.]+[smhd]?")
+_MAX_DEPTH = 8
 
 
 def programs_of(command: str | Sequence[str]) -> tuple[str, ...]:
     """The programs a command line starts, as far as its words say; sorted."""
-    if not isinstance(command, str):
-        words = list(command)
-        if len(words) > 2 and PurePosixPath(words[0]).name in {"sh", "bash"} and words[1] in {"-c", "-lc"}:
-            return programs_of(words[2])
-        return (words[0],) if words else ()
-    lexer = shlex.shlex(_HERE.sub("", command), posix=True, punctuation_chars="();<>|&\n")
-    lexer.whitespace = " \t\r"
+    return tuple(sorted({words[0] for words in _commands_of(command, 0)}))
+
+
+def hosts_of(command: str | Sequence[str]) -> tuple[str, ...]:
+    """The hosts a command line names to programs that fetch and send; sorted."""
+    asked = (words for words in _commands_of(command, 0) if PurePosixPath(words[0]).name in _FETCHERS)
+    return tuple(sorted({host for words in asked for word in words for host in _URL_HOST.findall(word)}))
+
+
+def _commands_of(command: str | Sequence[str], depth: int) -> Iterator[Sequence[str]]:
+    simple = [list(command)] if not isinstance(command, str) else _simple_commands(command)
+    for words in simple:
+        yield from _started(words, depth)
+
+
+def _simple_commands(line: str) -> list[list[str]]:
+    """The words of each command of a line, without what is redirected."""
+    plain = _ASIDE.sub(lambda found: found["kept"] or f" {found['line'] or ''}", line)
+    lexer = shlex.shlex(plain, posix=True, punctuation_chars="();<>|&`\n")
+    lexer.whitespace, lexer.whitespace_split = " \t\r", True
     lexer.commenters = ""
-    found: set[str] = set()
-    starts, skip = True, False
+    found: list[list[str]] = [[]]
+    skip = False
     try:
         for word in lexer:
-            if set(word) <= set("();<>|&\n"):
-                skip = word[-1] in "<>"
-                starts = starts and skip if skip else True
+            if word and set(word) <= set("();<>|&`\n"):
+                # Behind ">" stands a file, behind ">&" a file or a number.
+                skip = word[-1] in "<>" or word[-2:] in {">&", "<&"}
+                if not skip:
+                    found.append([])
+                elif found[-1] and found[-1][-1].isdecimal():
+                    # The descriptor of "2>file", which may stand before the program.
+                    found[-1].pop()
             elif skip:
                 skip = False
-            elif starts and not re.match(r"[A-Za-z_]\w*=", word):
-                starts = word in _LEADS
-                if word not in _BUILTINS and "$" not in word:
-                    found.add(word)
+            else:
+                found[-1].append(word)
     except ValueError:
         # Quotes that do not close: the shell will say so itself.
         pass
-    return tuple(sorted(found))
+    return found
+
+
+def _started(words: Sequence[str], depth: int) -> Iterator[Sequence[str]]:
+    """What one command starts: its program, what that is told to run, and what is put in for its words."""
+    if depth > _MAX_DEPTH:
+        return
+    for word in words:
+        for inner in _SUBSTITUTED.finditer(word):
+            yield from _commands_of(inner[1] or inner[2], depth + 1)
+    rest = list(words)
+    while rest and (rest[0] in _LEADS or re.match(r"[A-Za-z_]\w*=", rest[0])):
+        del rest[0]
+    if not rest or "$" in rest[0] or "`" in rest[0]:
+        return
+    if rest[0] not in _BUILTINS:
+        yield rest
+    yield from _told(PurePosixPath(rest[0]).name, rest[1:], depth)
+
+
+def _told(name: str, words: Sequence[str], depth: int) -> Iterator[Sequence[str]]:
+    """What a program starts because its words say so."""
+    if name in _SHELLS:
+        for option, text in pairwise(words):
+            if re.fullmatch(r"-\w*c", option):
+                yield from _commands_of(text, depth + 1)
+                break
+    elif name == "eval":
+        yield from _commands_of(" ".join(words), depth + 1)
+    elif name in _PASS_ON:
+        yield from _started(list(dropwhile(_PASSED_ON.fullmatch, words)), depth + 1)
+    elif name == "find":
+        for option, program in pairwise(words):
+            if option in _EXECUTES:
+                yield from _started([program], depth + 1)
 
 
 def host_of(url: str) -> str:

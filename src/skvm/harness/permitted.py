@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import socket
 import tempfile
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
@@ -10,13 +11,15 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from skvm.harness.permissions import Grant, host_of, policy_for, programs_of
+from skvm.harness.confine.provision import cell_environment
+from skvm.harness.permissions import Grant, host_of, hosts_of, policy_for, programs_of
 from skvm.harness.sandbox import Cell, Entry, Execution, Fetched, Policy
 
 __all__ = ["PermittedCell", "held_to"]
 
 _NOT_PERMITTED = 126
 """The exit status of a shell for what may not be executed."""
+_OURS = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
 @asynccontextmanager
@@ -38,9 +41,10 @@ async def held_to(
         async with opening(policy) as cell:
             yield cell
         return
+    path = cell_environment(policy, tmp=tempfile.gettempdir())["PATH"]
     with tempfile.TemporaryDirectory(prefix="skvm-programs-") as programs:
         async with opening(policy_for(grant, policy, Path(programs))) as cell:
-            held = PermittedCell(cell, grant, policy.work_dir)
+            held = PermittedCell(cell, grant, policy.work_dir, path)
             try:
                 yield held
             finally:
@@ -55,11 +59,13 @@ class PermittedCell:
         cell: The cell itself.
         grant: What is permitted.
         work_dir: Its work directory, as the agent sees it.
+        path: Where its policy lets programs be found.
     """
 
     cell: Cell
     grant: Grant
     work_dir: Path
+    path: str
     _beyond: dict[str, int] = field(default_factory=dict)
 
     @property
@@ -98,12 +104,24 @@ class PermittedCell:
         refused = [
             program
             for program in programs_of(command)
-            if not self.grant.permissions.permits_program(program) and self._saw(f"program {program}")
+            if self._is_beyond(program) and self._saw(f"program {program}")
+        ]
+        refused += [
+            host for host in hosts_of(command) if not self._permits_host(host) and self._saw(f"host {host}")
         ]
         if refused:
-            said = "".join(f"{program}: not permitted for this skill\n" for program in refused)
+            said = "".join(f"{name}: not permitted for this skill\n" for name in refused)
             return Execution(_NOT_PERMITTED, "", said, False, False, 0.0)
         return await self.cell.execute(command, timeout_s=timeout_s, stdin=stdin, env=env, cwd=cwd)
+
+    def _is_beyond(self, program: str) -> bool:
+        """Whether a program is there and not permitted; what is nowhere is a function, or cannot start."""
+        if self.grant.permissions.permits_program(program):
+            return False
+        return "/" in program or shutil.which(program, path=self.path) is not None
+
+    def _permits_host(self, host: str) -> bool:
+        return host in _OURS or self.grant.permissions.permits_host(host)
 
     async def read(self, path: str, *, max_bytes: int = 4 << 20) -> bytes:
         """See ``Cell``; what may be read is the cell's own matter."""
@@ -136,11 +154,6 @@ class PermittedCell:
     ) -> Fetched:
         """See ``Cell``."""
         host = host_of(url)
-        is_ours = host in {"localhost", "127.0.0.1", "::1"}
-        if (
-            not is_ours
-            and not self.grant.permissions.permits_host(host)
-            and self._saw(f"host {host or url[:80]}")
-        ):
+        if not self._permits_host(host) and self._saw(f"host {host or url[:80]}"):
             raise PermissionError(f"{host}: reaching it is not permitted for this skill")
         return await self.cell.fetch(url, method=method, headers=headers, body=body, timeout_s=timeout_s)

