@@ -11,7 +11,6 @@ from skvm.compiler.elimination.passages import Outline, Passage, Stretch
 from skvm.compiler.elimination.pieces import Piece, PieceKind
 from skvm.compiler.elimination.pointers import (
     contents_of,
-    describe,
     lead_of,
     listing_pointer,
     section_pointer,
@@ -104,7 +103,7 @@ class _Mover:
             moment = "when looking this up"
         contents = contents_of(self.layout, passage.pieces, children)
         parts = [
-            section_pointer(path, moment, contents, has_rules=_begins_with_rules(passage.kept)),
+            section_pointer(self.layout, path, moment, contents, has_rules=_begins_with_rules(passage.kept)),
             *(self._kept(stretch) for stretch in passage.kept),
         ]
         text = "\n" + "\n\n".join(parts) + "\n"
@@ -124,7 +123,8 @@ class _Mover:
             piece = found.passage.pieces[0]
             raw = self.skill.source[piece.span.start : piece.span.end]
             body += [f"\n## {title}\n\n".encode() if many else b"\n", _ended(raw)]
-            pointer = listing_pointer(path, title if many else None, piece, describe(self.layout, piece))
+            above = bare_title(heading.title)
+            pointer = listing_pointer(self.layout, path, title if many else None, piece, above=above)
             self._add(found, path, f"{' ' * piece.indent}{pointer}\n", b"".join(body))
 
     def _add(self, chosen: Chosen, path: str, text: str, data: bytes) -> None:

@@ -12,6 +12,7 @@ from functools import cached_property
 from skvm.compiler.elimination.tokens import TokenMap
 from skvm.compiler.reading.norms import is_normative
 from skvm.compiler.reading.prose import BlockKind, Prose
+from skvm.compiler.reading.spotting import is_chinese
 from skvm.diagnostics import Span
 from skvm.skill.ir import CodeFence, Skill, Table
 
@@ -31,6 +32,7 @@ _COMMANDS = re.compile(
 _CASE = re.compile(
     r"\b(?:triggers?|when|if|conditions?|signals?|route to|scenario)\b|条件|场景", re.IGNORECASE
 )
+_FILE = re.compile(rb"\b(?:references?|scripts|assets|templates|resources|docs|examples)/[\w./-]*\w\.\w+")
 _SCHEME = re.compile(r"[a-z][a-z0-9+.-]*:|//", re.IGNORECASE)
 
 
@@ -101,6 +103,13 @@ class Layout:
                 if re.search(rb"^[ \t]*%b{%d,}[^\s`~]" % (sign, length), inside, re.MULTILINE):
                     return True
         return False
+
+    @cached_property
+    def is_chinese(self) -> bool:
+        """Whether what is put into the text has to be Chinese."""
+        if "的" not in (text := self.skill.text(self.skill.body)) and "：" not in text:
+            return False
+        return is_chinese(" ".join(piece.text for piece in self.pieces if piece.text))
 
     @cached_property
     def pieces(self) -> tuple[Piece, ...]:
@@ -204,11 +213,14 @@ class Layout:
         return found
 
     def _tables(self) -> list[Piece]:
-        found = []
+        source, found = self.skill.source, []
         for table in self.skill.tables:
             lines = self.tokens.lines(table.span)
             norm = is_table_of_rules(table, self.skill.text(table.span))
-            found.append(Piece(lines, PieceKind.TABLE, is_norm=norm, is_bound=self._is_bound(lines)))
+            # A table of files says when to read which: in another file it would be read too late.
+            is_index = 2 * len(_FILE.findall(source, lines.start, lines.end)) >= table.row_count
+            bound = is_index or self._is_bound(lines)
+            found.append(Piece(lines, PieceKind.TABLE, is_norm=norm, is_bound=bound))
         return found
 
 

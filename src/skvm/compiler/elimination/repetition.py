@@ -130,8 +130,13 @@ def _copy(layout: Layout, piece: Piece, above: Heading, cost: int) -> Repetition
         if piece.leads or len(text) < _COPY_CHARS or _is_alone(layout, piece):
             return None
     else:
-        what = "table" if piece.kind is PieceKind.TABLE else "listing"
-        new_text = f"{' ' * piece.indent}The same {what} as under “{title}” above.\n"
+        place = _place(layout, above, layout.prose.heading_of(piece.span.start))
+        if layout.is_chinese:
+            what = "表格" if piece.kind is PieceKind.TABLE else "代码"
+            new_text = f"{' ' * piece.indent}与上文“{place}”中的{what}相同。\n"
+        else:
+            what = "table" if piece.kind is PieceKind.TABLE else "listing"
+            new_text = f"{' ' * piece.indent}The same {what} as under “{place}” above.\n"
     code = layout.skill.text(piece.fence.content) if piece.fence else text
     edit = Edit(
         span=piece.span,
@@ -141,3 +146,14 @@ def _copy(layout: Layout, piece: Piece, above: Heading, cost: int) -> Repetition
         releases=(plain(text), plain(code)),
     )
     return Repetition(edit, cost - estimate_tokens(new_text.encode()), title)
+
+
+def _place(layout: Layout, above: Heading, here: int | None) -> str:
+    """A heading by its title, with the one around it where both places have the same title."""
+    headings, title = layout.skill.headings, bare_title(above.title)
+    is_same = here is not None and bare_title(headings[here].title) == title
+    return (
+        f"{bare_title(headings[above.parent].title)}: {title}"
+        if is_same and above.parent is not None
+        else title
+    )

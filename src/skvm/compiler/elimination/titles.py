@@ -55,26 +55,43 @@ _HELP = re.compile(
     r"|示例|例子|案例|常见问题|故障|参考|附录|背景|模板|配置|命令|参数|接口",
 )
 _MOMENTS = (
-    (r"troubleshoot|issue|problem|debug|error|fail|故障|问题|错误", "when something goes wrong here"),
-    (r"\bfaq|frequently asked|common questions", "when a question of this kind comes up"),
-    (r"template|模板", "before filling in a template"),
-    (r"example|sample|demo|walk-?through|case stud|示例|例子|案例", "when a worked example would help"),
-    (r"scenario|use cases?|场景", "when one of these cases comes up"),
-    (r"install|set-?up|\bconfigur|settings|environment variable|安装|配置", "before setting this up"),
-    (r"background|theory|concept|rationale|history|背景", "when the background matters"),
     (
-        r"reference|\bapi\b|command|option|parameter|flag|argument|endpoint|schema|method|code|glossary|terminology|"
-        r"cheat|limits|参考|命令|参数|接口",
+        r"troubleshoot|\b(?:common|known|typical|frequent) (?:\w+ )?(?:issues|problems|errors|failures)\b"
+        r"|^(?:issues|problems|errors)\b|\berror (?:handling|codes?|messages?|reference|recovery)\b"
+        r"|\bdebugging\b"
+        r"|故障(?:排|处)|常见(?:问题|错误)|问题排查|错误(?:处理|码)",
+        "when something goes wrong here",
+    ),
+    (r"\bfaq|frequently asked|common questions", "when a question of this kind comes up"),
+    (r"\btemplates?\b|模板", "before filling in a template"),
+    (
+        r"\bexamples?\b|\bsamples?\b(?! size)|\bdemos?\b|walk-?through|case stud|示例|例子|案例",
+        "when a worked example would help",
+    ),
+    (r"\bscenarios?\b|use cases?|场景", "when one of these cases comes up"),
+    (
+        r"\binstall|\bset-?up\b|\bconfigur|\bsettings\b|environment variable|安装|配置",
+        "before setting this up",
+    ),
+    (
+        r"^background(?:$| (?:and|of|on|to|information|reading))|\btheory\b|\bconcepts?\b|\brationale\b"
+        r"|\bhistory (?:notes|of)\b|^history$|背景",
+        "when the background matters",
+    ),
+    (r"\b(?:workflows?|process(?:es)?|procedures?|playbook|runbook)\b|流程|步骤", "before doing this"),
+    (
+        r"\breferences?\b|\bapis?\b|\bcommands?\b|\boptions\b|\bparameters?\b|\bflags\b|\barguments?\b"
+        r"|\bendpoints?\b|\bschemas?\b|\b(?:exit|status) codes?\b|glossary|terminology|cheat|\blimits\b"
+        r"|参考|命令|参数|接口",
         "when the details are needed",
     ),
-    (r"workflow|process|procedure|playbook|runbook|流程|步骤", "before doing this"),
-    (r"migrat|upgrad", "before migrating"),
-    (r"integration|ci/cd", "before integrating it"),
+    (r"\bmigrat|\bupgrad", "before migrating"),
+    (r"\bintegrations?\b|ci/cd", "before integrating this with something else"),
 )
 _SLUG_CHARS = 36
 _NUMBER = re.compile(
     r"^(?:(?:step|phase|stage|part|section|appendix|pattern|example|scenario)\s+)?"
-    r"[\dA-Z]{1,2}(?:\.\d+)*[.):：]\s*",
+    r"(?:[\dA-Z]{1,2}(?:\.\d+)*[.):：]\s*|\d{1,2}(?:\.\d+)+\s+)",
     re.IGNORECASE,
 )
 
@@ -108,11 +125,14 @@ def bare_title(title: str) -> str:
 
 def slug_of(title: str) -> str:
     """A file name for a title: words of small ASCII letters and digits; ``part`` where nothing is left."""
-    plain = unicodedata.normalize("NFKD", bare_title(title)).encode("ascii", "ignore").decode().lower()
+    title = bare_title(title)
+    plain = unicodedata.normalize("NFKD", title).encode("ascii", "ignore").decode().lower()
     slug = re.sub(r"[^a-z0-9]+", "-", plain).strip("-")
     if len(slug) > _SLUG_CHARS:
         slug = slug[: _SLUG_CHARS + 1].rpartition("-")[0] or slug[:_SLUG_CHARS]
-    return slug or "part"
+    # What is left of a title in another script may be a letter that says nothing.
+    says = title.isascii() or re.search(r"[a-z]{3}", slug) is not None
+    return slug if slug and says else "part"
 
 
 def anchor_of(title: str) -> str:

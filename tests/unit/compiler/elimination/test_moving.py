@@ -51,6 +51,11 @@ def test_background_moves_whole_and_a_pointer_says_when_to_read_it(tmp_path: Pat
         ("Ledger History Notes", "when the background matters"),
         ("Colours of the Shop", "before working on this"),
         ("Closing Process of Old Years", "before doing this"),
+        ("Reading Audit History", "before working on this"),
+        ("Searching Issues", "before working on this"),
+        ("Owner Preferences", "before working on this"),
+        ("Sample Size", "before working on this"),
+        ("Integration with the Till", "before integrating this with something else"),
     ],
 )
 def test_the_heading_says_when(tmp_path: Path, title: str, moment: str) -> None:
@@ -61,6 +66,42 @@ def test_the_heading_says_when(tmp_path: Path, title: str, moment: str) -> None:
 def test_a_pointer_names_what_the_passage_holds(tmp_path: Path) -> None:
     part = f"## Command Reference\n\n### Import\n\n{PROSE * 3}\n\n### Export\n\n{PROSE * 3}\n"
     assert "when the details are needed: Import; Export." in compiled(long_skill(tmp_path, part)).skill.text()
+
+
+def test_a_pointer_names_what_points_begin_with(tmp_path: Path) -> None:
+    points = "".join(f"- `till {name} --day <day>`: {PROSE}\n" for name in ("open", "close", "count"))
+    text = compiled(long_skill(tmp_path, f"## Till\n\n{points}")).skill.text()
+    assert "Read `references/till.md` before working on this: till open; till close; till count." in text
+
+
+def test_a_pointer_to_a_text_says_how_it_begins_and_when_its_heading_says_so(tmp_path: Path) -> None:
+    lines = "The till is opened by the first who comes\n" * 24
+    part = f"## Closing Workflow\n\nThis must be so.\n\n```\n{lines}```\n"
+    text = compiled(long_skill(tmp_path, part)).skill.text()
+    said = "before doing this: text, 24 lines (“The till is opened by the first who…”)."
+    assert f"Read `references/closing-workflow.md` {said}" in text
+
+
+def test_pointers_in_a_chinese_skill_are_chinese(tmp_path: Path) -> None:
+    history = "账本起于店主放在柜台后面架子上的一本纸册，各栏的次序至今仍依照店主当年手写数字的次序。"
+    head = "# 月报\n\n编制店铺的月报。\n\n## 规则\n\n" + f"{history}\n\n" * 90
+    rows = "".join(f"| 甲{number} | {history} |\n" for number in range(9))
+    parts = (
+        f"## 店铺的背景\n\n{history * 6}\n\n{history * 6}\n\n",
+        f"## A 栏目\n\n| 栏 | 含义 |\n|---|---|\n{rows}\n",
+        f"## 合计\n\n务必照此合计。\n\n{listing()}\n",
+    )
+    text = compiled(make_skill(tmp_path, head + "".join(parts))).skill.text()
+    assert "需要背景时读 `references/part.md`：2 段文字。" in text
+    assert "查阅时读 `references/part-2.md`：9 行的表（栏、含义）。" in text
+    assert "写这类代码前读 `references/part-3.md`：Python，30 行。" in text
+    assert "Read" not in text
+
+
+def test_a_table_that_says_which_file_to_read_when_stays(tmp_path: Path) -> None:
+    rows = "".join(f"| `references/r{number}.md` | {PROSE} |\n" for number in range(4))
+    part = f"## Files of the Shop\n\n| File | Holds |\n|---|---|\n{rows}\n"
+    assert part.rstrip() in compiled(long_skill(tmp_path, part)).skill.text()
 
 
 def test_what_is_normative_stays_in_its_own_words(tmp_path: Path) -> None:

@@ -59,3 +59,10 @@ def test_a_section_is_never_emptied(tmp_path: Path) -> None:
     long = f"You must know this. {PROSE * 2}".strip()
     parts = f"## Each Month\n\n{long}\n\n## Each Year\n\n{long}\n"
     assert compiled(long_skill(tmp_path, parts)).skill.text().count(long) == 2
+
+
+def test_a_copy_under_a_heading_of_the_same_name_says_which(tmp_path: Path) -> None:
+    code = listing("bash", 12)
+    each = f"### Sums\n\nYou must run:\n\n{code}\n"
+    result = compiled(long_skill(tmp_path, f"## Each Month\n\n{each}## Each Year\n\n{each}"))
+    assert "The same listing as under “Each Month: Sums” above." in result.skill.text()
