@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
@@ -52,10 +53,10 @@ class Names:
 
     def data_file(self, offset: int) -> str | None:
         """The table last mentioned before an offset, else the first one mentioned at all."""
-        before = [name for at, name in self.data_files if at <= offset]
-        if before:
-            return before[-1]
-        return self.data_files[0][1] if self.data_files else None
+        if not self.data_files:
+            return None
+        count = bisect_right(self.data_files, offset, key=lambda found: found[0])
+        return self.data_files[max(0, count - 1)][1]
 
 
 def column_of(word: str, names: Names) -> str | None:
