@@ -12,12 +12,15 @@ from skvm.compiler.reading.formats import asks_for_it, is_shown, output_format
 from skvm.compiler.reading.prose import BlockKind
 from skvm.compiler.reading.row_form import row_forms
 from skvm.compiler.reading.shown_forms import shown_forms
+from skvm.compiler.reading.shown_outputs import shown_outputs, strict_lines
 from skvm.target.contract import Level
 
 RULES = {
     Level.L1: "a named format (JSON, YAML, CSV, XML, a table), a form shown filled in, fields beside which "
     "others are welcome",
-    Level.L2: "named fields it must have, not shown filled in; a strict form of lines a script tidies",
+    Level.L2: "named fields it must have, not shown filled in, or shown and no others allowed; a strict "
+    "form of "
+    "lines a script tidies",
     Level.L3: "fields and further constraints at once (order, size, case, exact decimals, nothing else), or "
     "three such constraints on lines",
 }
@@ -57,7 +60,12 @@ def find(reading: Reading) -> Iterator[Need]:
         left = form.kinds - tidied_kinds(reading, form)
         if not any(need.span == form.sentence.span for need in found):
             yield Need(Level.L3 if len(left) > _LEFT else Level.L2, form.sentence.span)
-    for span in shown_forms(prose):
+    shown = [output for output in shown_outputs(prose) if not output.is_setting]
+    strict = [Need(Level.L2, output.span) for output in shown if output.is_strict]
+    strict += [Need(Level.L2, sentence.span) for sentence in strict_lines(prose)]
+    found += [need for need in strict if not any(other.span == need.span for other in found)]
+    yield from (need for need in found if need in strict)
+    for span in dict.fromkeys((*shown_forms(prose), *(output.span for output in shown))):
         if not any(need.span.overlaps(span) for need in found):
             yield Need(Level.L1, span)
 

@@ -11,6 +11,7 @@ from skvm.compiler.need import DETECTORS, Detector, Need, Reading
 from skvm.compiler.reading.formats import asks_for_it, is_shown, output_format
 from skvm.compiler.reading.nesting import nesting_of
 from skvm.compiler.reading.prose import BlockKind
+from skvm.compiler.reading.shown_outputs import STRUCTURED, shown_outputs
 from skvm.compiler.reading.text_size import stated_bytes
 from skvm.target.contract import Level
 
@@ -26,6 +27,10 @@ _NESTED = re.compile(
 )
 _DEEP = re.compile(
     r"\b(?:deeply nested|tree|hierarch\w+|full (?:document|export|dump)|recursive\w*)\b", re.IGNORECASE
+)
+_OUTPUTS = re.compile(r"\W*(?:outputs?|deliverables?|results?)\W*$", re.IGNORECASE)
+_DATA = re.compile(
+    r"\W*(?:an?|one|the)\s+(?:single )?JSON (?:block|object|file|array|document)\b", re.IGNORECASE
 )
 _LARGE_BYTES = 5000
 _NESTED_DEPTH = 3
@@ -52,6 +57,21 @@ def find(reading: Reading) -> Iterator[Need]:
         if rank:
             yield Need(Level(f"L{rank}"), sentence.span)
     yield from _schemas(reading)
+    for shown in shown_outputs(prose):
+        if shown.language in STRUCTURED:
+            yield Need(Level.L1, shown.span)
+    yield from _listed(reading)
+
+
+def _listed(reading: Reading) -> Iterator[Need]:
+    """Items of a list of outputs that are data."""
+    prose = reading.prose
+    for heading in prose.skill.headings if b"json " in prose.lowered else ():
+        if not _OUTPUTS.match(heading.title):
+            continue
+        for sentence in prose.sentences_in(heading.section):
+            if prose.blocks[sentence.block].kind is BlockKind.ITEM and _DATA.match(sentence.text):
+                yield Need(Level.L1, sentence.span)
 
 
 def _schemas(reading: Reading) -> Iterator[Need]:

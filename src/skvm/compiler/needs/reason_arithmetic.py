@@ -9,6 +9,8 @@ from skvm.compiler.carried.filling import computes
 from skvm.compiler.need import DETECTORS, Detector, Need, Reading
 from skvm.compiler.reading.commands import has_command
 from skvm.compiler.reading.computation import definition_in, level_of
+from skvm.compiler.reading.described import STEMS as DESCRIBED
+from skvm.compiler.reading.described import described_level
 from skvm.compiler.reading.prose import Sentence
 from skvm.compiler.reading.spotting import spotted, stems
 from skvm.target.contract import Level
@@ -34,8 +36,8 @@ _BY_CODE = re.compile(
 def find(reading: Reading) -> Iterator[Need]:
     """Sentences that ask for a computation; code that does it, or a mere definition, asks none."""
     prose = reading.prose
-    for sentence in spotted(prose, _STEMS):
-        level = level_of(sentence.text)
+    for sentence in spotted(prose, (*_STEMS, *DESCRIBED)):
+        level = level_of(sentence.text) or described_level(sentence.text)
         if level is None or has_command(prose, sentence) or _is_used_later(reading, sentence):
             continue
         if computes(reading, sentence) or _BY_CODE.search(sentence.text):

@@ -15,7 +15,9 @@ from skvm.skill.ir import CodeFence
 from skvm.target.contract import Level
 
 RULES = {
-    Level.L1: "if-then rules with their otherwise, a bound to test facts against, a table or tree of cases",
+    Level.L1: "if-then rules with their otherwise, the first case that fits, what is left out, a bound to "
+    "test facts "
+    "against, a table or tree of cases",
     Level.L2: "several constraints one arrangement has to meet together",
     Level.L3: "the best choice under constraints",
 }
@@ -66,8 +68,35 @@ _WHETHER = re.compile(
     r"|as|even|what)\s+(?:\w+\s+)?if\b|\(if (?:any|applicable)\)",
     re.IGNORECASE,
 )
+_RULED = re.compile(
+    r"\bfirst\b(?! (?:time|name|line|step))[^.;]{0,60}\b(?:that|which)\b[^.;]{0,30}\b(?:fits?|matches"
+    r"|applies|holds|breaks"
+    r"|is (?:true|met))\b|\bfirst (?:match(?:ing)?|fitting|applicable) (?:rule|case|row|line|kind|entry"
+    r"|one)\b"
+    r"|\bfor (?:an?|every|each)\s[^.;,]{1,40},\s[^.;,]{1,30}\bfor (?:any|every|all) others?\b"
+    r"|\b(?:that|which|whose|without|of (?:type|kind|level|status))\s[^.;:]{2,70}?\s(?:is|are"
+    r"|gets?)\s+(?:then\s+)?"
+    r"(?:not (?:counted|listed|mentioned|written|included|reported|shown|added)|left out|skipped|ignored"
+    r"|excluded|dropped"
+    r"|no (?:report|entry|line|row|mention))\b",
+    re.IGNORECASE,
+)
+"""The first case that fits, one value for a case and another for all others, what is left out."""
+_KEPT_TO = re.compile(
+    rf"{TOLD}(?:respect|meet|satisfy|honou?r|obey|keep to|observe)\s+(?:all\s+|the\s+|these\s+|those\s+)*"
+    r"(?P<of>[a-z]+ )?(?:constraints|limits|conditions)\W*$",
+    re.IGNORECASE,
+)
+_ARRANGED = re.compile(
+    r"\b(?:schedul\w*|plan|plans|arrang\w+|assign\w*|allocat\w+|seat\w*|roster|calendar|slots?|timetable"
+    r"|bookings?)\b",
+    re.IGNORECASE,
+)
 _STEMS = stems(
-    "if |if:|if*|unless|otherwise|in case|depending on|when|all of |all these|each of|such that|"
+    "first|for any other|for all other|for every other|left out|not counted|not listed|not mentioned"
+    "|not written|"
+    "not included|not reported|skipped|ignored|no report|no entry|constraints|limits|conditions|if |if:"
+    "|if*|unless|otherwise|in case|depending on|when|all of |all these|each of|such that|"
     "satisf|optim|minimi|maximi|cheapest|best |the most|the least|lowest|highest|fewest|flag|reject|"
     "approve|accept|mark|exclude|include|skip|drop|list|label|classify|若|当|一旦|的话|如果|否则|除非|"
     "满足|最"
@@ -80,13 +109,19 @@ _CASE_COLUMN = re.compile(
     r"|条件|情况|情形|代码|若)\b",
     re.IGNORECASE,
 )
+_WHEN_COLUMN = re.compile(
+    r"\|\s*\**(?:status|verdict|kind|class|category|label|result|code|severity|priority|grade|decision"
+    r"|outcome)\**\s*"
+    r"\|\s*\**(?:when|if|condition)\**\s*\|?\s*$",
+    re.IGNORECASE,
+)
 _BOUND_CELL = re.compile(
     r"\|\s*[`*\"]*(?:\w{1,20}\s*)?(?:[<>≤≥]=?\s*\$?\d|\d[\d.,]*\s*%?\s*(?:[-–]|to)\s*\d|(?:over|under|above"
     r"|below)\s+\d)",
     re.IGNORECASE,
 )
 _TREE = re.compile(r"(?:├|└|→|->|--)[─\s>-]*(?:yes|no|if|是|否)\b", re.IGNORECASE)
-
+_ASKED = re.compile(r"[├└][─ ]+[^\n:│├└]{2,60}\?[ \t]*\n[│ \t]*[├└]")
 _RULE_LINE = re.compile(
     r"^\s*(?:[-*]|\d+[.)])\s+(?:\*\*)?(?:if|unless|otherwise)\b[^\n]{3,120}[,:]\s|^\s*(?:[-*]"
     r"|\d+[.)])\s+(?:如果|若|否则)",
@@ -124,7 +159,8 @@ def _rows(prose: Prose) -> Iterator[Need]:
         if is_new:
             head = block
         before = block
-        if head is not None and ((is_new and _CASE_COLUMN.match(text)) or _BOUND_CELL.match(text)):
+        is_cases = is_new and (_CASE_COLUMN.match(text) or _WHEN_COLUMN.match(text))
+        if head is not None and (is_cases or _BOUND_CELL.match(text)):
             yield Need(Level.L1, head.span)
             head = None
 
@@ -133,9 +169,23 @@ def _level(prose: Prose, sentence: Sentence) -> Level | None:
     text = sentence.text
     if len(constraints_of(text)) > 1:
         return Level.L1 if are_checks(prose, sentence) else Level.L2
+    if _KEPT_TO.search(text) and is_arranged(prose, sentence):
+        return Level.L2
     is_bound = _BOUND.search(text) and _TEST.search(text)
     is_case = not _SPOKEN.search(text) and (has_branch(_WHETHER.sub("", text)) or _CASE.search(text))
+    is_case = is_case or _RULED.search(text) is not None
     return Level.L1 if is_bound or is_case else None
+
+
+def is_arranged(prose: Prose, sentence: Sentence) -> bool:
+    """Whether two constraints or more on one arrangement are listed right below."""
+    below = [
+        block
+        for block in prose.blocks[sentence.block + 1 : sentence.block + 3]
+        if block.kind is BlockKind.ITEM and block.indent > prose.blocks[sentence.block].indent
+    ]
+    around = prose.blocks[max(0, sentence.block - 4) : sentence.block + 1]
+    return len(below) > 1 and any(_ARRANGED.search(prose.text(block.span)) for block in around)
 
 
 def are_checks(prose: Prose, sentence: Sentence) -> bool:
@@ -160,7 +210,9 @@ def _is_tree(prose: Prose, fence: CodeFence) -> bool:
     if fence.language not in {"", "text", "txt", "plaintext", "markdown", "md"}:
         return False
     text = prose.text(fence.content)
-    return len(_TREE.findall(text)) > 1 or _RULE_LINE.search(text) is not None
+    return (
+        len(_TREE.findall(text)) > 1 or len(_ASKED.findall(text)) > 1 or _RULE_LINE.search(text) is not None
+    )
 
 
 DETECTORS.register("reason.logic", Detector(RULES, find))

@@ -7,13 +7,15 @@ from collections.abc import Iterator
 
 from skvm.compiler.need import DETECTORS, Detector, Need, Reading
 from skvm.compiler.reading.commands import has_command
+from skvm.compiler.reading.named_files import files_given
 from skvm.compiler.reading.paths import PATH, paths_in
 from skvm.compiler.reading.prose import BlockKind, Prose, Sentence
 from skvm.compiler.reading.spotting import TOLD, spotted, stems
+from skvm.diagnostics import Span
 from skvm.target.contract import Level
 
 RULES = {
-    Level.L1: "files read each by its path",
+    Level.L1: "files read each by its path; a file something comes as, or stands in",
     Level.L2: "several files read, one of which may be missing",
     Level.L3: "a part found in a large file, by search or by page",
 }
@@ -101,16 +103,23 @@ PRINTS = re.compile(r"\s*(?:\$\s+)?(?:grep|rg|sed -n|head|tail|awk)\b")
 
 
 def find(reading: Reading) -> Iterator[Need]:
-    """Sentences that tell to read a file named by its path, or files spoken of before."""
+    """Sentences that tell to read files named or spoken of before, and those that say which holds what."""
     prose = reading.prose
     large = {sentence.span for sentence in spotted(prose, _LARGE_STEMS)}
+    found: set[Span] = set()
     for sentence in spotted(prose, _STEMS):
         if sentence.span in large and _is_part(sentence.text):
+            found.add(sentence.span)
             yield Need(Level.L2 if has_command(prose, sentence, PRINTS) else Level.L3, sentence.span)
             continue
         level = _level(prose, sentence) if _PLACE.search(sentence.text) else None
         if level is not None:
+            found.add(sentence.span)
             yield Need(level, sentence.span)
+    for span in files_given(prose):
+        if span not in found:
+            found.add(span)
+            yield Need(Level.L1, span)
 
 
 def _level(prose: Prose, sentence: Sentence) -> Level | None:

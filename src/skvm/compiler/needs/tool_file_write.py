@@ -9,13 +9,15 @@ from skvm.compiler.carried.filling import fills_output
 from skvm.compiler.need import DETECTORS, Detector, Need, Reading
 from skvm.compiler.reading.commands import is_shell
 from skvm.compiler.reading.formats import output_format
+from skvm.compiler.reading.named_files import files_made
 from skvm.compiler.reading.names import CODE, FILE
 from skvm.compiler.reading.prose import Prose, Sentence
 from skvm.compiler.reading.spotting import TOLD, spotted, stems
 from skvm.target.contract import Level
 
 RULES = {
-    Level.L1: "one short file, or one written in pieces by a command each",
+    Level.L1: "one short file, or one written in pieces by a command each; a file something is said to "
+    "become",
     Level.L2: "a file of several records, sections or pages; several files, each with its own command",
     Level.L3: "three files or more from one sentence",
 }
@@ -77,6 +79,16 @@ def files_to_write(sentence: Sentence) -> list[str]:
 
 def find(reading: Reading) -> Iterator[Need]:
     """Sentences that tell to write a file; ready write commands right below make them one level easier."""
+    told = list(_told(reading))
+    yield from told
+    seen = {need.span for need in told}
+    for span, _ in files_made(reading.prose):
+        if span not in seen:
+            seen.add(span)
+            yield Need(Level.L1, span)
+
+
+def _told(reading: Reading) -> Iterator[Need]:
     prose = reading.prose
     for sentence in spotted(prose, _STEMS):
         files = files_to_write(sentence) if "." in sentence.text else []

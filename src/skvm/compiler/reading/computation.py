@@ -92,6 +92,7 @@ _OPERATIONS = (
 _DIGITS = re.compile(
     r"\b(?:(\d)|(one|two|three|four))\s+(?:decimals?|decimal places|digits after)", re.IGNORECASE
 )
+_ROUNDED = re.compile(r"\brounded to (?:the )?(?:cents?|(?:\d|one|two|three) decimals?)\b", re.IGNORECASE)
 _WORDS = {"one": 1, "two": 2, "three": 3, "four": 4}
 
 
@@ -123,7 +124,7 @@ def level_of(text: str) -> Level | None:
     if linked:
         return Level.L2
     if formula is not None:
-        return Level.L1 if operator_count(formula[1]) < 2 else Level.L2
+        return Level.L1 if operator_count(formula[1]) < 2 and not _ROUNDED.search(text) else Level.L2
     several = sum(bool(operation.search(text)) for operation in _OPERATIONS) > 1
     return Level.L2 if several or _MANY.search(text) or _DIGITS.search(text) else Level.L1
 
@@ -173,6 +174,9 @@ def command_for(text: str, names: Names, offset: int) -> Computation | None:
         names: The names of its skill.
         offset: Where it stands, to tell which table it means.
     """
+    if level_of(text) is None:
+        # A figure that is only described: which of its operations comes first is not said.
+        return None
     digits = _digits(text)
     aggregate = _aggregate(text, names, offset)
     if aggregate is not None:

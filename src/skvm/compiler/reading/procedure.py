@@ -193,6 +193,22 @@ _FLOW_TITLE = re.compile(
 )
 
 
+_IN_ORDER = re.compile(
+    rb"\b(?:follow (?:it|them|these|the \w+) in (?:this |the given )?order|this is the procedure"
+    rb"|in this order"
+    rb"|one after (?:the other|another)|step by step)\b",
+    re.IGNORECASE,
+)
+_FEW = 2
+
+
+def _is_in_order(prose: Prose, first: Heading) -> bool:
+    """Whether the introduction says that the numbered sections behind it are done in order."""
+    start = prose.skill.body.start
+    opened = next((each for each in prose.skill.headings if each.level == first.level), first)
+    return _IN_ORDER.search(prose.skill.source[start : opened.span.start]) is not None
+
+
 def titled_steps(prose: Prose) -> list[tuple[Heading, ...]]:
     """Runs of sibling headings that number steps: called steps, or under a heading about a way of working."""
     found: list[tuple[Heading, ...]] = []
@@ -205,7 +221,8 @@ def titled_steps(prose: Prose) -> list[tuple[Heading, ...]]:
             re.search(r"\b(?:Step|Phase|Stage)\b|第.步", each.title, re.IGNORECASE) is not None
             for each in run
         )
-        if len(run) > 1 and (2 * called >= len(run) or _FLOW_TITLE.search(above)):
+        is_steps = len(run) > 1 and (2 * called >= len(run) or _FLOW_TITLE.search(above) is not None)
+        if is_steps or (len(run) > _FEW and _is_in_order(prose, run[0])):
             found.append(tuple(run))
         run.clear()
 
@@ -239,6 +256,7 @@ def long_runs(prose: Prose, headings: Sequence[Heading], most: int) -> list[Head
     return found
 
 
+_BARE_TITLE = re.compile(r"\*\*[^*\n]{1,60}\*\*(?:\s*\([^)\n]{1,60}\))?\s*[:：]?")
 _TITLED = re.compile(r"\*\*[^*\n]{1,60}\*\*\s*[:：—–-]?\s*|[A-Z][\w &/-]{1,40}[:：]\s+")
 
 
@@ -257,6 +275,18 @@ def _does(prose: Prose, block: Block) -> bool:
     )
 
 
+def _does_below(prose: Prose, head: Block, blocks: Sequence[Block]) -> bool:
+    """Whether a step is a bare title in a way of working, and what stands below begins with what to do."""
+    if len(blocks) < 2 or not _BARE_TITLE.fullmatch(prose.text(head.span)):
+        return False
+    heading = prose.heading_of(head.span.start)
+    return (
+        heading is not None
+        and _FLOW_TITLE.search(prose.skill.headings[heading].title) is not None
+        and _DOES.match(prose.text(blocks[1].span).lstrip("*_ `")) is not None
+    )
+
+
 def procedures(prose: Prose) -> list[Procedure]:
     """Every numbered list of steps, in order; a heading or a new number one ends a list.
 
@@ -266,7 +296,7 @@ def procedures(prose: Prose) -> list[Procedure]:
     steps: list[tuple[Block, list[Block]]] = []
 
     def close() -> None:
-        doing = sum(_does(prose, head) for head, _ in steps)
+        doing = sum(_does(prose, head) or _does_below(prose, head, all_) for head, all_ in steps)
         if len(steps) > 1 and 2 * doing >= len(steps):
             found.append(
                 Procedure(tuple(ProcedureStep(head.ordinal or 0, head, tuple(all_)) for head, all_ in steps))

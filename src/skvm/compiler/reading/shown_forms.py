@@ -25,7 +25,7 @@ _LEAD = re.compile(
 _TITLE = re.compile(
     r"\b(?:output|report|response|answer|summary|plan|entry|message|result|status|deliverable)s?\b[\w ]{0,20}"
     r"\b(?:formats?|templates?|structure|example)\b|^\W*(?:output|format|template|output format|"
-    r"report)s?\W*$|\btemplate\b"
+    r"report)s?\W*$|\btemplate\b|\b(?:page|document|article|email|letter) (?:structure|layout)\b"
     r"|输出|格式|模板",
     re.IGNORECASE,
 )

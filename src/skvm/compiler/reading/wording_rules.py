@@ -147,6 +147,15 @@ _OTHER_MATTER = re.compile(
 )
 
 
+_MAY = re.compile(
+    r"\b(?:may|might|can|could)\s+(?:also\s+|even\s+|well\s+)?(?:be\s+(?:written\s+|given\s+|typed\s+)?|come\s+)(?:in\s+)?$",
+    re.IGNORECASE,
+)
+"""What may be so is said of something that is there, not asked of an answer."""
+_ROW_OF_INPUT = re.compile(
+    r"^(?:one|a single) (?:line|sentence) (?:for|per) (?:each|every)\b[^.;]*[:：]$", re.IGNORECASE
+)
+"""Lines that are shown below: the layout of a file, no rule on wording."""
 _IF = re.compile(r"\W*(?:if|when|unless|scenario)\b", re.IGNORECASE)
 
 
@@ -223,14 +232,14 @@ def _rules_in(prose: Prose, sentence: Sentence, block: Block) -> Iterator[Wordin
     text = " ".join(sentence.text.split())
     if len(text) > 700 or text.startswith("`") or text.endswith(("?", "？")):
         return
-    if _OTHER_MATTER.search(CODE.sub("", text)):
+    if _OTHER_MATTER.search(CODE.sub("", text)) or _ROW_OF_INPUT.match(text):
         return
     title = _title_of(prose, sentence)
     found = sorted(rules_found(text), key=lambda rule: rule[0])
     # A size in an if-clause is what is looked at, not what is asked for.
     last = text.find(",") if _IF.match(text) else -1
     for start, end, check in found:
-        if start < last:
+        if start < last or (check is None and _MAY.search(text[:start])):
             continue
         last = end
         yield WordingRule(_clause(text, start, end), check)
