@@ -60,6 +60,7 @@ class Claim:
         commands: Commands it brings.
         hosts: Hosts of a service.
         is_optional: Whether it may be absent.
+        is_elsewhere: Whether the skill gets it from an address or an index of its own.
     """
 
     type: str
@@ -72,3 +73,4 @@ class Claim:
     commands: tuple[str, ...] = ()
     hosts: tuple[str, ...] = ()
     is_optional: bool = field(default=False)
+    is_elsewhere: bool = field(default=False)

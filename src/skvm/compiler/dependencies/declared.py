@@ -11,10 +11,11 @@ from typing import Any
 
 from skvm.compiler.dependencies.claim import DECLARED, Claim, Place
 from skvm.compiler.dependencies.hosts import key_service
+from skvm.compiler.dependencies.installs import is_public_registry
 from skvm.compiler.dependencies.prose_needs import OPTIONAL, requirement_claims
-from skvm.compiler.dependencies.requirement import npm_requirement, pip_requirement
+from skvm.compiler.dependencies.requirement import is_direct, npm_requirement, pip_requirement
 from skvm.compiler.dependencies.shell_needs import program_claim, shell_claims
-from skvm.compiler.dependencies.tables import BASE, INSTALLERS, programs
+from skvm.compiler.dependencies.tables import BASE, INSTALLERS, normal, programs
 
 __all__ = ["file_claims", "frontmatter_claims", "is_declaring", "script_header_claims"]
 
@@ -29,6 +30,7 @@ _OTHERS = re.compile(
 """Folders and files that show another project."""
 _FREEZE_LINES = 60
 """More exact pins than this are the state of a whole machine, not what a skill needs."""
+_INDEXES = ("-i", "--index-url", "--extra-index-url", "-f", "--find-links")
 _TYPES = {"uv": "pip", "pip": "pip", "pipx": "pip", "node": "npm", "npm": "npm"}
 
 
@@ -56,6 +58,8 @@ def _requirements(path: str, text: str) -> Iterator[Claim]:
     pins = [line for line in lines if re.match(r"[\w.-]+==", line)]
     if len(pins) > _FREEZE_LINES:
         return
+    indexes = [line for line in lines if line.startswith(_INDEXES)]
+    has_index = not all(is_public_registry(re.split(r"[\s=]+", line, maxsplit=1)[-1]) for line in indexes)
     is_optional = re.search(r"dev|test|optional|lint|docs", PurePosixPath(path).name) is not None
     for number, line in enumerate(lines, 1):
         if not line or line.startswith(("#", "-", "git+", "http", ".")):
@@ -64,7 +68,14 @@ def _requirements(path: str, text: str) -> Iterator[Claim]:
         if found:
             optional = is_optional or OPTIONAL.search(line.partition("#")[2]) is not None
             yield Claim(
-                "pip", found[0], Place(path, number), DECLARED, "inferred", found[1], is_optional=optional
+                "pip",
+                found[0],
+                Place(path, number),
+                DECLARED,
+                "inferred",
+                found[1],
+                is_optional=optional,
+                is_elsewhere=has_index or is_direct(line),
             )
 
 
@@ -76,18 +87,42 @@ def _pyproject(path: str, text: str) -> Iterator[Claim]:
     project = data.get("project")
     if not isinstance(project, dict):
         return
-    yield from _pip_list(project.get("dependencies"), path, text, is_optional=False)
+    sources = _table(_table(_table(data, "tool"), "uv"), "sources")
+    elsewhere = frozenset(normal(name) for name in sources)
+    yield from _pip_list(project.get("dependencies"), path, text, is_optional=False, elsewhere=elsewhere)
     extras = project.get("optional-dependencies")
     for group in extras.values() if isinstance(extras, dict) else ():
-        yield from _pip_list(group, path, text, is_optional=True)
+        yield from _pip_list(group, path, text, is_optional=True, elsewhere=elsewhere)
 
 
-def _pip_list(listed: object, path: str, text: str, *, is_optional: bool, base: int = 1) -> Iterator[Claim]:
+def _table(data: Mapping[str, Any], key: str) -> Mapping[str, Any]:
+    found = data.get(key)
+    return found if isinstance(found, Mapping) else {}
+
+
+def _pip_list(
+    listed: object,
+    path: str,
+    text: str,
+    *,
+    is_optional: bool,
+    base: int = 1,
+    elsewhere: frozenset[str] = frozenset(),
+) -> Iterator[Claim]:
     for item in listed if isinstance(listed, list) else ():
         found = pip_requirement(item) if isinstance(item, str) else None
         if found:
             place = Place(path, base + text.count("\n", 0, max(text.find(item), 0)))
-            yield Claim("pip", found[0], place, DECLARED, "inferred", found[1], is_optional=is_optional)
+            yield Claim(
+                "pip",
+                found[0],
+                place,
+                DECLARED,
+                "inferred",
+                found[1],
+                is_optional=is_optional,
+                is_elsewhere=is_direct(item) or normal(found[0]) in elsewhere,
+            )
 
 
 def _package_json(path: str, text: str) -> Iterator[Claim]:
@@ -109,7 +144,18 @@ def _package_json(path: str, text: str) -> Iterator[Claim]:
             if found:
                 place = Place(path, 1 + text.count("\n", 0, max(text.find(f'"{name}"'), 0)))
                 spec = None if spec in ("latest", "*") else spec
-                yield Claim("npm", found[0], place, DECLARED, "inferred", spec, is_optional=is_optional)
+                # An address, a path, another name: the registry's package of this name is another one.
+                elsewhere = isinstance(version, str) and (":" in version or "/" in version)
+                yield Claim(
+                    "npm",
+                    found[0],
+                    place,
+                    DECLARED,
+                    "inferred",
+                    spec,
+                    is_optional=is_optional,
+                    is_elsewhere=elsewhere,
+                )
 
 
 def script_header_claims(path: str, text: str) -> Iterator[Claim]:

@@ -8,7 +8,7 @@ from functools import lru_cache
 
 from skvm.compiler.dependencies.claim import CALLED, DECLARED, GUESSED, Claim
 from skvm.compiler.dependencies.gather import gather
-from skvm.compiler.dependencies.tables import normal, programs, services
+from skvm.compiler.dependencies.tables import distributions, normal, programs, services
 from skvm.harness.environment.manifest import Dependency, Manifest, Source, Type, sorted_entries
 from skvm.skill.ir import Resource, Skill
 
@@ -211,10 +211,17 @@ def _entry(need: _Need) -> Dependency | None:
             evidence=f"{first.place.path}:{first.place.line}",
             hosts=tuple(sorted({host for claim in need.claims for host in claim.hosts})),
             commands=tuple(sorted(commands)),
+            elsewhere=_is_elsewhere(need),
         )
     except ValueError:
         # A name that no installer would take is no dependency.
         return None
+
+
+def _is_elsewhere(need: _Need) -> bool:
+    """Whether the registry may hold a stranger's package under the name; everybody knows whose some are."""
+    is_known = need.type == "pip" and normal(need.name) in distributions()
+    return not is_known and any(claim.is_elsewhere for claim in need.claims)
 
 
 def _spec(claims: Sequence[Claim]) -> str | None:
@@ -242,6 +249,8 @@ def _check(need: _Need, commands: Sequence[str]) -> str:
 def _install(need: _Need) -> str | None:
     import shlex
 
+    if _is_elsewhere(need):
+        return None
     spec = _spec(need.claims) or ""
     if need.type == "pip":
         return f"python3 -m pip install {shlex.quote(need.name + spec)}"

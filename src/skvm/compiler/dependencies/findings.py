@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from skvm.diagnostics import Severity, rule
 
-__all__ = ["SKV220", "SKV221", "SKV222", "SKV223"]
+__all__ = ["SKV220", "SKV221", "SKV222", "SKV223", "SKV224"]
 
 SKV220 = rule(
     "SKV220",
@@ -35,4 +35,12 @@ SKV223 = rule(
     "A required Python or Node package is named without any version, so two machines may bind different "
     "ones. What was bound is recorded beside the private environment. Write a lower bound at least.",
     Severity.NOTE,
+)
+SKV224 = rule(
+    "SKV224",
+    "dependency from elsewhere",
+    "The skill gets a package from an address, a repository or an index of its own. The public registry may "
+    "hold another package under that name, of anybody who took it, so no script and no skvm env command "
+    "installs it; it is listed, and told to be missing where it is not there. Look where it comes from and "
+    "install it yourself, or name one of the registry.",
 )

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Iterator, Sequence
 
-from skvm.compiler.dependencies.requirement import npm_requirement, pip_requirement
+from skvm.compiler.dependencies.requirement import is_direct, npm_requirement, pip_requirement
 
-__all__ = ["installed_by"]
+__all__ = ["installed_by", "is_from_elsewhere", "is_public_registry"]
 
 _VALUED = {
     "pip": frozenset(
@@ -75,6 +76,31 @@ _NPM_VERBS = {
 }
 _RUNNERS = frozenset({"npx", "bunx", "pnpx"})
 _PIP_NAMES = frozenset({"pip", "pip3", "pip2"})
+
+
+_PUBLIC = re.compile(
+    r"https?://(?:pypi\.org|registry\.npmjs\.org|registry\.yarnpkg\.com|registry\.npmmirror\.com|"
+    r"pypi\.tuna\.tsinghua\.edu\.cn|mirrors\.aliyun\.com|mirrors\.cloud\.tencent\.com)(?:/\S*)?"
+)
+_INDEXES = ("-i", "--index-url", "--extra-index-url", "-f", "--find-links", "--registry", "--index")
+
+
+def is_public_registry(address: str) -> bool:
+    """Whether an index is the registry everybody uses, or one of its well-known mirrors."""
+    return _PUBLIC.fullmatch(address) is not None
+
+
+def is_from_elsewhere(words: Sequence[str], name: str) -> bool:
+    """Whether a command gets a package from an index or an address of its own.
+
+    The registry may hold another package under the same name, of anybody who took it.
+    """
+    for word, value in itertools.pairwise([*words, ""]):
+        option, equals, told = word.partition("=")
+        if option in _INDEXES and not is_public_registry(told if equals else value):
+            return True
+    direct = (pip_requirement(word) for word in words if is_direct(word))
+    return any(found is not None and found[0] == name for found in direct)
 
 
 def installed_by(words: Sequence[str]) -> Iterator[tuple[str, str, str | None]]:

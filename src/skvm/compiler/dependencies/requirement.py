@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["npm_requirement", "pip_requirement"]
+__all__ = ["is_direct", "npm_requirement", "pip_requirement"]
 
 _PIP = re.compile(
     r"\s*([A-Za-z0-9](?:[\w.-]*[A-Za-z0-9])?)\s*(\[[\w\s,.-]*\])?\s*((?:[<>=!~]=?=?\s*[\w.*+!-]+\s*,?\s*)*)"
 )
-_DIRECT = re.compile(r"\s*([A-Za-z0-9][\w.-]*)\s*(\[[\w\s,.-]*\])?\s*@\s*(?:git\+|https?:)")
+_DIRECT = re.compile(r"\s*([A-Za-z0-9][\w.-]*)\s*(\[[\w\s,.-]*\])?\s*@\s*(?:\w+\+|https?:|ssh:|file:)")
 _NPM = re.compile(r"((?:@[a-z0-9][\w.~-]*/)?[a-z0-9][\w.~-]*)(?:@([\w.^~<>=*| -]+))?", re.IGNORECASE)
 _MOVING = frozenset({"latest", "next", "beta", "canary", "*", ""})
 
@@ -28,6 +28,11 @@ def pip_requirement(text: str) -> tuple[str, str | None] | None:
     if found is None or found[1].lower() in ("pip", "setuptools", "wheel"):
         return None
     return found[1], _without_blanks((found[2] or "") + (found[3] or ""))
+
+
+def is_direct(text: str) -> bool:
+    """Whether a requirement names the address it comes from: ``name @ git+https://…``."""
+    return _DIRECT.match(text.strip().strip("'\"")) is not None
 
 
 def _without_blanks(text: str | None) -> str | None:

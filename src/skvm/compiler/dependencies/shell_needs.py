@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from skvm.compiler.dependencies.claim import CALLED, DECLARED, GUESSED, Claim, Place
 from skvm.compiler.dependencies.hosts import hosts_asked, key_service, services_of_hosts
-from skvm.compiler.dependencies.installs import installed_by
+from skvm.compiler.dependencies.installs import installed_by, is_from_elsewhere
 from skvm.compiler.dependencies.tables import BASE, INSTALLERS, programs
 from skvm.compiler.reading.shell import Command, read_shell
 
@@ -97,7 +97,17 @@ def _install_claims(words: Sequence[str], place: Place) -> Iterator[Claim]:
         if kind == "system":
             yield from _installed_program(name, place)
             continue
-        yield Claim(kind, name, place, DECLARED, "shell-command", spec, is_optional=place.is_optional)
+        elsewhere = is_from_elsewhere(words, name)
+        yield Claim(
+            kind,
+            name,
+            place,
+            DECLARED,
+            "shell-command",
+            spec,
+            is_optional=place.is_optional,
+            is_elsewhere=elsewhere,
+        )
         known = programs().get(name)
         if kind == "npm" and known and known.type == "npm" and known.service:
             yield _claim("service", known.service, place)

@@ -9,7 +9,7 @@ from typing import Any
 
 from skvm.compiler.contract import PassContext, PassResult, compiler_pass
 from skvm.compiler.dependencies.extract import extract_manifest
-from skvm.compiler.dependencies.findings import SKV220, SKV221, SKV222, SKV223
+from skvm.compiler.dependencies.findings import SKV220, SKV221, SKV222, SKV223, SKV224
 from skvm.diagnostics import Diagnostic
 from skvm.harness.environment.manifest import (
     INSTALL_CONFIDENCE,
@@ -93,6 +93,9 @@ def _findings(skill: Skill, manifest: Manifest, refused: Sequence[str]) -> Itera
     guessed = [entry for entry in manifest.entries if entry.confidence < INSTALL_CONFIDENCE]
     if guessed:
         yield SKV221.at(f"only guessed: {_listed(guessed)}", path=path)
+    elsewhere = [entry for entry in manifest.entries if entry.elsewhere]
+    if elsewhere:
+        yield SKV224.at(f"from an address of its own: {_listed(elsewhere)}", path=path)
     unpinned = [entry for entry in manifest.to_bind() if entry.spec is None]
     if unpinned:
         yield SKV223.at(f"without a version: {_listed(unpinned)}", path=path)

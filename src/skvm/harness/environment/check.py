@@ -80,6 +80,8 @@ def _look_up(entry: Dependency, bound: Bound | None) -> Presence:
         return found
     if entry.refused:
         return Presence(entry, State.REFUSED, "may not be bound")
+    if entry.elsewhere and found.state is State.MISSING:
+        return Presence(entry, State.MISSING, "from an address of its own, never installed by skvm")
     if entry.confidence < INSTALL_CONFIDENCE:
         return Presence(entry, State.UNSURE, "not found, and not sure to be needed")
     return found

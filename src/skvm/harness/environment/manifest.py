@@ -87,6 +87,8 @@ class Dependency(_Record):
         hosts: Hosts of a service.
         commands: Commands it brings, any of which shows that it is there.
         refused: Whether a person decided that it may not be bound.
+        elsewhere: Whether the skill gets it from an address or an index of its own; what the registry holds
+            under the name may be another's, so it is never installed.
     """
 
     name: str
@@ -102,6 +104,7 @@ class Dependency(_Record):
     hosts: tuple[str, ...] = ()
     commands: tuple[str, ...] = ()
     refused: bool = False
+    elsewhere: bool = False
 
     @model_validator(mode="after")
     def _check_words(self) -> Self:
@@ -126,7 +129,9 @@ class Dependency(_Record):
     def installable(self) -> bool:
         """Whether a private environment may hold it."""
         is_package = self.type in (Type.PIP, Type.NPM)
-        return is_package and not self.refused and self.confidence >= INSTALL_CONFIDENCE
+        return (
+            is_package and not self.refused and not self.elsewhere and self.confidence >= INSTALL_CONFIDENCE
+        )
 
     @property
     def requirement(self) -> str:
@@ -199,8 +204,9 @@ def load_manifest(path: Path) -> Manifest:
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"])
+        what = f"{place}: {first['msg']}" if place else first["msg"]
         raise UsageError(
-            f"{path}: no manifest: {place}: {first['msg']}", help="compile the skill again with pass 2"
+            f"{path}: no manifest: {what}", help="compile the skill again with pass 2"
         ) from error
     if manifest.schema_ != 1:
         raise UsageError(f"{path}: written by a newer skvm (schema {manifest.schema_})")

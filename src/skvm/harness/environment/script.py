@@ -108,6 +108,10 @@ system_command() {
   fi
 }
 
+elsewhere() {
+  say elsewhere "$1 (not from the registry: not checked, not installed)"
+}
+
 service() {
   say service "$1 (not checked)"
 }
@@ -128,6 +132,9 @@ def render_setup(manifest: Manifest) -> bytes:
 
 def _lines(entry: Dependency) -> Iterator[str]:
     if entry.refused or entry.confidence < INSTALL_CONFIDENCE:
+        return
+    if entry.elsewhere:
+        yield shlex.join(["elsewhere", entry.name])
         return
     need = "required" if entry.required else "optional"
     words = {

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from skvm.compiler.dependencies.extract import extract_manifest
@@ -247,3 +249,50 @@ def test_no_word_of_a_skill_gets_into_a_command_unquoted() -> None:
 
     for entry in found(text).values():
         assert not set(";$`&|") & set(f"{entry.name}{entry.spec or ''}{entry.install_command or ''}")
+
+
+@pytest.mark.parametrize(
+    ("text", "files"),
+    [
+        (shell("pip install --extra-index-url https://i.example/simple corp-internal requests"), {}),
+        (shell("pip install 'corp-internal @ git+https://g.example/corp/internal' requests"), {}),
+        ("Text.", {"requirements.txt": "-i https://i.example/simple\ncorp-internal\nrequests\n"}),
+        ("Text.", {"requirements.txt": "corp-internal @ git+ssh://g.example/x\nrequests\n"}),
+        (
+            "Text.",
+            {
+                "pyproject.toml": '[project]\ndependencies = ["corp-internal", "requests"]\n'
+                '[tool.uv.sources]\ncorp_internal = { git = "https://g.example/x" }\n'
+            },
+        ),
+    ],
+)
+def test_what_the_registry_may_hold_of_strangers_is_not_installed(text: str, files: dict[str, str]) -> None:
+    entries = found(text, **files)
+
+    corp = entries["pip:corp-internal"]
+    assert (corp.elsewhere, corp.installable, corp.install_command) == (True, False, None)
+    assert entries["pip:requests"].installable
+
+
+def test_an_alias_of_a_node_package_is_not_installed() -> None:
+    wanted = {"dependencies": {"a": "npm:b@1", "c": "github:x/c", "d": "workspace:*", "e": "^1.2"}}
+
+    entries = found("Text.", **{"package.json": json.dumps(wanted)})
+
+    assert {name: entry.installable for name, entry in entries.items() if entry.type == "npm"} == {
+        "npm:a": False,
+        "npm:c": False,
+        "npm:d": False,
+        "npm:e": True,
+    }
+
+
+def test_a_mirror_is_the_registry() -> None:
+    entries = found(
+        shell("pip install -i https://pypi.tuna.tsinghua.edu.cn/simple some-tool"),
+        **{"requirements.txt": "--index-url https://pypi.org/simple\nother-tool\n"},
+    )
+
+    assert entries["pip:some-tool"].installable
+    assert entries["pip:other-tool"].installable
