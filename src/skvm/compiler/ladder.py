@@ -16,7 +16,7 @@ from skvm.skill.edit import Edit
 from skvm.target.contract import Level
 from skvm.target.profile import Profile
 
-__all__ = ["LADDERS", "Ground", "Ladder", "Lowering", "edit_below", "edit_for"]
+__all__ = ["LADDERS", "Ground", "Ladder", "Lowering", "edit_below", "edit_for", "enumerated"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +82,13 @@ class Ladder:
 
 
 LADDERS: Registry[Ladder] = Registry("ladder", package="skvm.compiler.ladders", group="skvm.ladders")
+
+
+def enumerated(words: Sequence[str], *, in_chinese: bool = False) -> str:
+    """Words in a row: ``a``, ``a and b``, ``a, b and c``."""
+    if in_chinese:
+        return "、".join(words)
+    return " and ".join(part for part in (", ".join(words[:-1]), words[-1]) if part)
 
 
 def edit_for(

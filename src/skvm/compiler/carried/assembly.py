@@ -15,7 +15,7 @@ from skvm.compiler.carried.bundled import shipped
 from skvm.compiler.carried.calculator import calculator_path
 from skvm.compiler.carried.filling import Given, Plan, fields_path, given
 from skvm.compiler.contract import Gap
-from skvm.compiler.ladder import Ground, edit_for
+from skvm.compiler.ladder import Ground, edit_for, enumerated
 from skvm.compiler.reading.commands import fenced, insertion, join_command
 from skvm.compiler.reading.field_figures import figure_of
 from skvm.compiler.reading.figures import Stated, sentence_figures, sentence_filter, stated
@@ -146,11 +146,6 @@ def _command(plan: Plan) -> tuple[str, list[str]]:
     return line, list(to_fill)
 
 
-def _listed(words: Sequence[str]) -> str:
-    """``a``, ``a and b``, ``a, b and c``."""
-    return " and ".join(part for part in (", ".join(words[:-1]), words[-1]) if part)
-
-
 def _edits(
     plan: Plan, answered: Sequence[Gap], sentence: Sentence, output: OutputFormat, ground: Ground
 ) -> Iterator[Edit]:
@@ -170,7 +165,7 @@ def _edits(
         if has_figures
         else "Do not work the figures out yourself. This one command computes them and writes"
     )
-    put = f"put the real values in place of {_listed(to_fill)}" if to_fill else "run it as it is"
+    put = f"put the real values in place of {enumerated(to_fill)}" if to_fill else "run it as it is"
     place = max(output.end, prose.blocks[sentence.block].span.end)
     made = edit_for(
         [first],

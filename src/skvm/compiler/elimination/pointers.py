@@ -37,19 +37,19 @@ _NAMED = {
 _MOMENTS = {
     "when something goes wrong here": "出问题时",
     "when a question of this kind comes up": "遇到这类问题时",
-    "before filling in a template": "填写模板前",
+    "before filling in a template": "填写模板之前",
     "when a worked example would help": "需要示例时",
     "when one of these cases comes up": "遇到这些情形时",
-    "before setting this up": "安装或配置前",
+    "before setting this up": "安装或配置之前",
     "when the background matters": "需要背景时",
-    "before doing this": "做这一步前",
+    "before doing this": "做这一步之前",
     "when the details are needed": "需要细节时",
-    "before migrating": "迁移前",
-    "before integrating this with something else": "与别的系统集成前",
-    "before working on this": "处理这部分前",
+    "before migrating": "迁移之前",
+    "before integrating this with something else": "与别的系统集成之前",
+    "before working on this": "处理这部分之前",
     "when looking this up": "查阅时",
     "when the exact form is needed": "需要确切格式时",
-    "before writing code like this": "写这类代码前",
+    "before writing code like this": "写这类代码之前",
 }
 """The moments in Chinese."""
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from skvm.compiler.carried.calculator import calculator_bytes, calculator_path
 from skvm.compiler.contract import Gap
-from skvm.compiler.ladder import LADDERS, Ground, Ladder, Lowering, edit_for
+from skvm.compiler.ladder import LADDERS, Ground, Ladder, Lowering, edit_for, enumerated
 from skvm.compiler.reading.amounts import Amount, amounts_in
 from skvm.compiler.reading.commands import fenced, insertion, join_command
 from skvm.compiler.reading.computation import command_for
@@ -41,11 +41,7 @@ def lower(gaps: Sequence[Gap], ground: Ground) -> Lowering:
         commands = [found for found in made if found is not None]
         lines = dict.fromkeys(join_command(["python3", script, *found.arguments]) for found in commands)
         to_fill = sorted({name for found in commands for name in found.to_fill})
-        lead = "Do not work this out in your head, run this:"
-        if to_fill:
-            lead = (
-                f"Do not work this out in your head, run this with the real {' and '.join(to_fill)} put in:"
-            )
+        lead = _lead(to_fill, in_chinese=is_chinese(prose.text(block.span)))
         edits.append(
             edit_for(
                 [gap for gap, _ in members],
@@ -59,9 +55,17 @@ def lower(gaps: Sequence[Gap], ground: Ground) -> Lowering:
     return Lowering(edits, {script: calculator_bytes()} if edits else {})
 
 
+def _lead(to_fill: Sequence[str], *, in_chinese: bool, which: str = "this") -> str:
+    """What stands above the command."""
+    if in_chinese:
+        put = f"，把 {enumerated(to_fill, in_chinese=True)} 换成真实的值" if to_fill else ""
+        return f"不要心算，运行命令{put}："
+    put = f" with the real {enumerated(to_fill)} put in" if to_fill else ""
+    return f"Do not work this out in your head, run {which}{put}:"
+
+
 def _chained(gap: Gap, block: Block, chain: Sequence[Amount], script: str, sentence: Sentence) -> Edit:
     """A command for every case of a chain, or for every formula, each from what is given alone."""
-    chinese = is_chinese(sentence.text)
     lines: list[str] = []
     for amount in chain:
         if amount.label:
@@ -72,11 +76,8 @@ def _chained(gap: Gap, block: Block, chain: Sequence[Amount], script: str, sente
         lines.append(join_command(["python3", script, "eval", amount.expression, *values, *digits]))
     names = list(dict.fromkeys(name for amount in chain for name in amount.names))
     by_case = any(amount.label == "otherwise" for amount in chain)
-    if chinese:
-        lead = f"不要心算，运行命令，把 {'、'.join(names)} 换成真实的值："
-    else:
-        which = "the line that fits" if by_case else "this"
-        lead = f"Do not work this out in your head, run {which} with the real {' and '.join(names)} put in:"
+    which = "the line that fits" if by_case else "this"
+    lead = _lead(names, in_chinese=is_chinese(sentence.text), which=which)
     return edit_for(
         [gap],
         Span(block.span.end, block.span.end),

@@ -94,7 +94,7 @@ def test_pointers_in_a_chinese_skill_are_chinese(tmp_path: Path) -> None:
     text = compiled(make_skill(tmp_path, head + "".join(parts))).skill.text()
     assert "需要背景时读 `references/part.md`：2 段文字。" in text
     assert "查阅时读 `references/part-2.md`：9 行的表（栏、含义）。" in text
-    assert "写这类代码前读 `references/part-3.md`：Python，30 行。" in text
+    assert "写这类代码之前读 `references/part-3.md`：Python，30 行。" in text
     assert "Read" not in text
 
 
