@@ -9,7 +9,7 @@ from skvm.compiler.contract import Gap
 from skvm.compiler.ladder import LADDERS, Ground, Ladder, Lowering, edit_for, enumerated
 from skvm.compiler.reading.amounts import Amount, amounts_in
 from skvm.compiler.reading.commands import fenced, insertion, join_command
-from skvm.compiler.reading.computation import command_for
+from skvm.compiler.reading.computation import command_for, level_of
 from skvm.compiler.reading.prose import Block, BlockKind, Sentence
 from skvm.compiler.reading.spotting import is_chinese
 from skvm.diagnostics import Span
@@ -35,7 +35,11 @@ def lower(gaps: Sequence[Gap], ground: Ground) -> Lowering:
         if chain and block.kind is not BlockKind.ROW:
             edits.append(_chained(members[0][0], block, chain, script, members[0][1]))
             continue
-        made = [command_for(sentence.text, names, sentence.span.start) for _, sentence in members]
+        # What a figure is may be described without saying which of its operations comes first.
+        made = [
+            command_for(sentence.text, names, sentence.span.start) if level_of(sentence.text) else None
+            for _, sentence in members
+        ]
         if block.kind is BlockKind.ROW or prose.text(block.span).endswith((":", "：")) or None in made:
             continue
         commands = [found for found in made if found is not None]

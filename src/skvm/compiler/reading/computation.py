@@ -174,9 +174,6 @@ def command_for(text: str, names: Names, offset: int) -> Computation | None:
         names: The names of its skill.
         offset: Where it stands, to tell which table it means.
     """
-    if level_of(text) is None:
-        # A figure that is only described: which of its operations comes first is not said.
-        return None
     digits = _digits(text)
     aggregate = _aggregate(text, names, offset)
     if aggregate is not None:

@@ -30,6 +30,10 @@ _HELD_IN = re.compile(
     rf"|{TOLD}(?:start|begin|work|copy|go on)\s+(?:out\s+)?(?:from|with)\s+{_LINK}",
     re.IGNORECASE,
 )
+_OUTCOME = re.compile(
+    r"^\W*(?:the|its|their|your|all|each)\s+(?:\w+\s+)?(?:results?|outputs?|answers?|reports?|outcome|summary)\b",
+    re.IGNORECASE,
+)
 _COMES_AS = re.compile(
     rf"\b(?:is|comes (?:as|in)|arrives as|is (?:kept|given|stored|exported|sent|handed over) (?:as"
     rf"|in))\s+(?:the|a|one)\s+"
@@ -123,7 +127,7 @@ def files_given(prose: Prose) -> Iterator[Span]:
         elif _READ_THESE.search(text):
             if _has_path_below(prose, sentence):
                 yield sentence.span
-        elif _HELD_IN.search(text) and not _STATED.search(_CODE.sub("", text)):
+        elif _HELD_IN.search(text) and not _STATED.search(_CODE.sub("", text)) and not _OUTCOME.match(text):
             if made.isdisjoint(paths_in(text)):
                 yield sentence.span
         elif _READ_ALL.search(text):
