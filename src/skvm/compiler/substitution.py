@@ -6,6 +6,7 @@ then not needed any more, which the guard sees by reading the text again.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -66,9 +67,24 @@ def substitute(
             continue
         left = [option for index, option in enumerate(choice.options) if index != taken]
         mine = [gap for gap in gaps if any(option.span.contains(gap.requirement.span) for option in left)]
+        if not refused and _is_advised(choice.options[0], skill) and all(_is_long(gap) for gap in mine):
+            continue
         edits.append(_edit(skill, choice, taken, mine, needs_refused(choice.options[0], skill, refused)))
         closed += [gap for gap in mine if gap not in closed]
     return Substitution(tuple(edits), tuple(closed))
+
+
+_ADVISED = re.compile(r"\b(?:recommended|preferred)\b|推荐|首选", re.IGNORECASE)
+
+
+def _is_advised(option: PathOption, skill: Skill) -> bool:
+    """Whether the skill advises this path in the line that names it."""
+    return _ADVISED.search(skill.text(option.span).lstrip().partition("\n")[0]) is not None
+
+
+def _is_long(gap: Gap) -> bool:
+    """Whether all that is lacking is to follow many steps, which can be told in groups."""
+    return gap.requirement.primitive_id == "follow.procedure"
 
 
 def _refused_words(skill: Skill, options: CompileOptions) -> dict[str, tuple[str, ...]]:

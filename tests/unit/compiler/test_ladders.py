@@ -101,6 +101,12 @@ def test_without_commands_there_is_no_delegation(tmp_path: Path) -> None:
     assert [found.code for found in result.diagnostics if "reason.arithmetic" in found.message] == ["SKV206"]
 
 
+def test_a_write_command_says_where_the_content_is_told(tmp_path: Path) -> None:
+    skill = make_skill(tmp_path, "1. Read it.\n2. Create `chart.yaml` from it\n   - with a comment a line\n")
+    text = compiled(skill, make_profile("L3", tool_file_write="L0")).skill.text()
+    assert "replaced by its content, which is told below:\n\n   ```bash\n   cat > chart.yaml" in text
+
+
 @pytest.mark.parametrize(("primitive_id", "body"), [(case[0], case[2]) for case in LOWERED])
 def test_a_place_only_a_command_would_lower_is_told(primitive_id: str, body: str, tmp_path: Path) -> None:
     held = {primitive_id.replace(".", "_"): "L1", "tool_exec": "L0"}

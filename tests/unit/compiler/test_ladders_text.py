@@ -42,6 +42,7 @@ LOWERED = [
     ("gen.text.long", "portions", "Write a report with the sections Cause, Damage and Repair.\n", "- `part-2.md`: Damage\n"),
     ("gen.text.long", "portions", "撰写一份报告，分为背景、经过、结论三个部分。\n", "最后按这个顺序合成全文：`cat part-1.md part-2.md part-3.md`"),
     ("gen.text.long", "portions", "Write a manual of 3 KB in the chapters Start, Middle and Use, with a table of contents.\n", "- `part-1.md`: the title and the table of contents\n"),
+    ("gen.text.long", "portions", "Write a report with the sections Cause, Damage and Repair.\n", "in texts of less than 1 KB; a section that needs more takes several of them:"),
     ("gen.text.prose", "portions", "Write an essay of two paragraphs, one on the sea and one on the land.\n", "each as a single paragraph"),
     ("follow.constraint", "check", "Answer in at most 20 words, use no emojis, and end with a question.\n", "python3 scripts/check.py scripts/wording.json answer.txt"),
     ("follow.constraint", "check", "每条回复不超过50字，不得使用感叹号，以“谢谢”结尾。\n", "其余 2 条由脚本检查"),

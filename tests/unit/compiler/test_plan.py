@@ -158,6 +158,17 @@ def test_a_hint_names_the_command_for_each_item(tmp_path: Path) -> None:
     assert "`convert in.png -resize {item} icon-{item}.png`" in result.edits[0].new_text
 
 
+def test_a_hint_is_in_the_language_of_the_skill_and_cuts_no_word(tmp_path: Path) -> None:
+    loop = "```bash\nfor s in 64 32 16; do\n  convert in.png -resize $s icon-$s.png\ndone\n```\n"
+    (edit,) = applied(make_skill(tmp_path, f"# 图标\n\n## 生成各种大小的图标\n\n{loop}")).edits
+    assert "**可以同时进行（每项做同样的事）** — “" in edit.new_text
+    assert "：逐项各调用一次 `64 32 16`，一轮最多 8 个：`convert in.png" in edit.new_text
+    assert "tools" not in edit.new_text
+    long = READS.replace("`notes/a.md`", "`notes/a.md` for everything the neighbours have told about it", 1)
+    (edit,) = applied(make_skill(tmp_path, long)).edits
+    assert "everything…”" in edit.new_text or "neighbours…”" in edit.new_text
+
+
 def test_no_hint_for_a_target_that_cannot_batch(tmp_path: Path) -> None:
     async def run() -> PassResult:
         ctx = PassContext(MODEL, HARNESS, make_profile("L2", tool_call_batch="L0"))

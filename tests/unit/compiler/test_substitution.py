@@ -250,3 +250,16 @@ def test_the_command_takes_what_is_refused(
     assert done == code
     said = capsys.readouterr()
     assert ("1 edit" in said.out) if code == 0 else ("type:name" in said.err)
+
+
+def test_a_path_the_skill_advises_is_not_left_for_its_number_of_steps(tmp_path: Path) -> None:
+    steps = "".join(f"{number}. Write the line.\n" for number in range(1, 7))
+    body = (
+        f"## Log in\n\n### Option A: In the browser (Recommended)\n\n{steps}\n"
+        "### Option B: With a key\n\nPut the key in.\n"
+    )
+    made = compile_in(tmp_path, make_skill(tmp_path, body), follow_procedure="L1")
+    assert "skip" not in made.skill.text()
+    plain = body.replace(" (Recommended)", "")
+    made = compile_in(tmp_path, make_skill(tmp_path, plain), follow_procedure="L1")
+    assert "Use Option B here and skip Option A." in made.skill.text()

@@ -98,13 +98,12 @@ def _lead(text: WrittenText) -> str:
     if text.is_paragraphs:
         if text.is_chinese:
             return "每段单独写，一次只写一个自然段："
-        return (
-            "Write the paragraphs one at a time, each as a single paragraph that needs nothing of the others:"
-        )
+        return "Write the paragraphs one at a time, each as a single paragraph:"
     size = "1 KB" if _is_small(text) else "5 KB"
+    # How long a section has to be the skill may not say; the limit is on what is written at once.
     if text.is_chinese:
-        return f"每一部分单独写，每部分不到 {size}，互不引用："
+        return f"每一部分单独写，每次不到 {size}；一次写不下就分几次写："
     return (
-        f"Write each section on its own, as a short text of less than {size} that needs nothing of "
-        "the others:"
+        f"Write each section on its own, in texts of less than {size}; a section that needs more takes "
+        "several of them:"
     )

@@ -13,7 +13,7 @@ from skvm.compiler.needs.tool_file_write import files_to_write
 from skvm.compiler.reading.commands import fenced, insertion
 from skvm.compiler.reading.formats import filled_form, output_format
 from skvm.compiler.reading.parts import parts_in
-from skvm.compiler.reading.prose import BlockKind, Sentence
+from skvm.compiler.reading.prose import BlockKind, Prose, Sentence
 from skvm.compiler.reading.spotting import is_chinese
 from skvm.diagnostics import Span
 from skvm.skill.edit import Edit
@@ -59,7 +59,11 @@ def lower(gaps: Sequence[Gap], ground: Ground) -> Lowering:
             continue
         if not files or block.kind is BlockKind.ROW or prose.text(block.span).endswith((":", "：")):
             continue
-        made = _pieces(sentence, files) if gap.requirement.level is Level.L2 else _each(sentence, files)
+        made = (
+            _pieces(sentence, files)
+            if gap.requirement.level is Level.L2
+            else _each(sentence, files, is_told_below=_goes_on(sentence, prose))
+        )
         if made is not None:
             edits.append(
                 edit_for(
@@ -74,7 +78,17 @@ def lower(gaps: Sequence[Gap], ground: Ground) -> Lowering:
     return Lowering(edits)
 
 
-def _each(sentence: Sentence, files: Sequence[str]) -> tuple[str, str, str] | None:
+def _goes_on(sentence: Sentence, prose: Prose) -> bool:
+    """Whether points or code right below say what the file holds."""
+    block = prose.blocks[sentence.block]
+    following = prose.blocks[sentence.block + 1 : sentence.block + 2]
+    nested = block.kind is BlockKind.ITEM and any(
+        found.kind is BlockKind.ITEM and found.indent > block.indent for found in following
+    )
+    return nested or any(True for _ in prose.fences_after(sentence.block))
+
+
+def _each(sentence: Sentence, files: Sequence[str], *, is_told_below: bool) -> tuple[str, str, str] | None:
     """Lead, commands and rule for files written one by one, each looked at before the next."""
     if len(files) > _MOST_FILES:
         return None
@@ -83,11 +97,11 @@ def _each(sentence: Sentence, files: Sequence[str]) -> tuple[str, str, str] | No
     folders = sorted({str(PurePosixPath(name).parent) for name in files} - {"."})
     commands = [f"mkdir -p {' '.join(folders)}"] if folders else []
     if len(files) == 1:
-        lead = (
-            "用这条命令写文件，把中间一行换成内容："
-            if chinese
-            else "Write it with this command, the middle line replaced by its content:"
-        )
+        if chinese:
+            lead = f"用这条命令写文件，把中间一行换成内容{'（见下文）' if is_told_below else ''}："
+        else:
+            below = ", which is told below" if is_told_below else ""
+            lead = f"Write it with this command, the middle line replaced by its content{below}:"
         return lead, "\n".join([*commands, heredoc(files, slot)]), "here-document"
     commands.append(heredoc(files, slot))
     if chinese:

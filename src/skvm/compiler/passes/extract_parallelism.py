@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from skvm.compiler.builds.variant import json_bytes
@@ -9,6 +10,7 @@ from skvm.compiler.contract import PassContext, PassResult, compiler_pass
 from skvm.compiler.plans.plan import Group, Plan, dag_of, mermaid_of
 from skvm.compiler.plans.plan_counsel import ask_for_plan, with_proposal
 from skvm.compiler.plans.planning import plan_of
+from skvm.compiler.reading.spotting import is_chinese
 from skvm.diagnostics import Span
 from skvm.skill.edit import Edit
 from skvm.skill.ir import Skill
@@ -20,6 +22,21 @@ _MAX_HINTS = 6
 _MAX_HINT_CHARS = 400
 _MIN_ITEMS = 3
 _NAMES = {"dlp": "same work on each item", "ilp": "independent calls", "tlp": "independent tasks"}
+_CHINESE_NAMES = {"dlp": "每项做同样的事", "ilp": "互不依赖的调用", "tlp": "互不依赖的任务"}
+_IN_CHINESE = (
+    (r"^in one turn: ", "同一轮内："),
+    (r"^one call for each of $", "逐项各调用一次 "),
+    (r"^, up to (\d+) in one turn: $", r"，一轮最多 \1 个："),
+    (r"^one sub-agent for each of: ", "各用一个子代理："),
+    (r"; ", "；"),
+    (r", ", "、"),
+    *(
+        (rf"\b{word}\b", told)
+        for word, told in (("read", "读"), ("run", "运行"), ("write", "写"), ("check", "检查"))
+    ),
+)
+"""What a mechanism says outside code, in Chinese."""
+_TITLE_CHARS, _SHORT_TITLE_CHARS = 80, 50
 
 
 @compiler_pass("extract-parallelism", number=3, produces=("dag",))
@@ -68,10 +85,14 @@ def _hint(skill: Skill, plan: Plan) -> list[Edit]:
     told = _told(plan)[:_MAX_HINTS]
     if not told:
         return []
-    lines = [_line(plan, group) for group in told]
+    chinese = is_chinese(" ".join(step.description for step in plan.steps))
+    lines = [_line(plan, group, in_chinese=chinese) for group in told]
     end = len(skill.source)
     lead = "\n" if skill.source.endswith(b"\n") else "\n\n"
-    text = "\n\n".join(["---", *lines, "If your tools take one call at a time, go through them one by one."])
+    one_by_one = "If your tools take one call at a time, go through them one by one."
+    if chinese:
+        one_by_one = "如果工具一次只能调用一个，就逐个进行。"
+    text = "\n\n".join(["---", *lines, one_by_one])
     return [
         Edit(
             Span(end, end),
@@ -93,13 +114,30 @@ def _told(plan: Plan) -> list[Group]:
     return found
 
 
-def _line(plan: Plan, group: Group) -> str:
+def _line(plan: Plan, group: Group, *, in_chinese: bool) -> str:
     titles = {step.id: step.description for step in plan.steps}
-    if len(group.steps) == 1:
-        where = f"“{titles[group.steps[0]][:80]}”"
-    else:
-        where = ", ".join(f"“{titles[step][:50]}”" for step in group.steps)
-    return f"**Can go at once ({_NAMES[group.type]})** — {where}: {group.mechanism}."
+    most = _TITLE_CHARS if len(group.steps) == 1 else _SHORT_TITLE_CHARS
+    named = [f"“{_clipped(titles[step], most)}”" for step in group.steps]
+    if in_chinese:
+        how = _in_chinese(group.mechanism)
+        return f"**可以同时进行（{_CHINESE_NAMES[group.type]}）** — {'、'.join(named)}：{how}。"
+    return f"**Can go at once ({_NAMES[group.type]})** — {', '.join(named)}: {group.mechanism}."
+
+
+def _clipped(title: str, most: int) -> str:
+    """A title of so many characters at most, cut between words."""
+    if len(title) <= most:
+        return title
+    return (title[:most].rpartition(" ")[0] or title[:most]).rstrip(" ,;:(") + "…"
+
+
+def _in_chinese(mechanism: str) -> str:
+    """What a group says to call, its words in Chinese and its code as it is."""
+    parts = re.split(r"(`[^`]*`|“[^”]*”)", mechanism)
+    for at in range(0, len(parts), 2):
+        for english, told in _IN_CHINESE:
+            parts[at] = re.sub(english, told, parts[at])
+    return "".join(parts)
 
 
 def _is_exact(group: Group) -> bool:
