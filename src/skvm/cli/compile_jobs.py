@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from skvm.skill.ir import Skill
     from skvm.target.profile import Profile
 
-__all__ = ["Job", "Means", "compile_job", "run_jobs"]
+__all__ = ["Failure", "Job", "Means", "compile_job", "run_jobs"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +40,21 @@ class Job:
 
 
 @dataclass(frozen=True, slots=True)
+class Failure:
+    """Why a job gave no variant.
+
+    Args:
+        message: One line, with its code.
+        help: The way out.
+        exit_code: What a command with this one job exits with.
+    """
+
+    message: str
+    help: str | None
+    exit_code: int
+
+
+@dataclass(frozen=True, slots=True)
 class Means:
     """What the jobs of a command share.
 
@@ -58,10 +73,11 @@ async def run_jobs(
     """Compile all jobs and print what became of each.
 
     Raises:
-        FindingsError: One of them failed; the others are done.
+        InfrastructureError: All that failed did so for reasons outside us; the others are done.
+        FindingsError: One of them failed otherwise; the others are done.
     """
     from skvm.compiler.counsel import open_counsel
-    from skvm.errors import FindingsError
+    from skvm.errors import FindingsError, InfrastructureError
     from skvm.llm.contract import SpendLimit
 
     limit = SpendLimit(max_usd=options["max_usd"], max_tokens=options["max_tokens"])
@@ -77,9 +93,11 @@ async def run_jobs(
     ):
         outcomes = await _all(settings, jobs, passes, options, Means(counsel, acceptor))
     _print(jobs, outcomes, options)
-    failed = sum(isinstance(outcome, str) for outcome in outcomes)
+    failed = [outcome for outcome in outcomes if isinstance(outcome, Failure)]
     if failed:
-        raise FindingsError(f"{failed} of {len(jobs)} compiles failed")
+        is_outside = all(failure.exit_code == InfrastructureError.exit_code for failure in failed)
+        kind = InfrastructureError if is_outside else FindingsError
+        raise kind(f"{len(failed)} of {len(jobs)} compiles failed")
 
 
 async def _all(
@@ -88,12 +106,12 @@ async def _all(
     passes: Sequence[str],
     options: dict[str, Any],
     means: Means,
-) -> list[CompileResult | str]:
+) -> list[CompileResult | Failure]:
     import anyio
 
     from skvm.cli.console import progress
 
-    outcomes: list[CompileResult | str] = [""] * len(jobs)
+    outcomes: list[CompileResult | Failure] = [Failure("not begun", None, 3)] * len(jobs)
     limiter = anyio.CapacityLimiter(options["concurrency"])
     with progress(quiet=options["is_json"] or len(jobs) == 1) as bars:
         bar = bars.add_task("compiling", total=len(jobs), note="")
@@ -115,10 +133,11 @@ async def compile_job(
     passes: Sequence[str],
     options: dict[str, Any],
     means: Means,
-) -> CompileResult | str:
+) -> CompileResult | Failure:
     """The result, or why there is none; measuring a variant has no part in the job's wall clock."""
     import anyio
 
+    from skvm.compiler.builds.faults import SKV288
     from skvm.compiler.builds.lockfile import LOCK_NAME, read_lock
     from skvm.compiler.contract import CompileOptions
     from skvm.compiler.driver import BuildMode, compile_skill
@@ -157,9 +176,10 @@ async def compile_job(
         with anyio.fail_after(options["timeout_ms"] / 1000):
             return await compiled(dry_run=options["dry_run"], mode=mode, acceptance=verdict)
     except TimeoutError:
-        return f"not done after {options['timeout_ms']} ms"
+        late = f"{SKV288.code}: not done after {options['timeout_ms']} ms; nothing was written"
+        return Failure(late, "allow more with --timeout-ms", SkvmError.exit_code)
     except SkvmError as error:
-        return f"{error.message}{f' (help: {error.help})' if error.help else ''}"
+        return Failure(error.message, error.help, error.exit_code)
 
 
 @asynccontextmanager
@@ -187,16 +207,24 @@ async def _acceptor(
         yield Acceptor(options["accept"], tasks, bench)
 
 
-def _print(jobs: Sequence[Job], outcomes: Sequence[CompileResult | str], options: dict[str, Any]) -> None:
+def _print(
+    jobs: Sequence[Job], outcomes: Sequence[CompileResult | Failure], options: dict[str, Any]
+) -> None:
     from skvm.cli.compile_report import as_json, print_result
     from skvm.cli.console import err, print_json
 
     pairs = list(zip(jobs, outcomes, strict=True))
-    failures = [(job, outcome) for job, outcome in pairs if isinstance(outcome, str)]
-    done = [(job, outcome) for job, outcome in pairs if not isinstance(outcome, str)]
+    failures = [(job, outcome) for job, outcome in pairs if isinstance(outcome, Failure)]
+    done = [(job, outcome) for job, outcome in pairs if not isinstance(outcome, Failure)]
     if options["is_json"]:
         failed = [
-            {"skill": job.skill.id, "model": job.model, "harness": job.harness, "error": why}
+            {
+                "skill": job.skill.id,
+                "model": job.model,
+                "harness": job.harness,
+                "error": why.message,
+                "help": why.help,
+            }
             for job, why in failures
         ]
         print_json({"compiled": [as_json(result) for _, result in done], "failed": failed})
@@ -204,4 +232,7 @@ def _print(jobs: Sequence[Job], outcomes: Sequence[CompileResult | str], options
         for job, result in done:
             print_result(result, job.profile, explain=options["explain"])
     for job, why in failures:
-        err.print(f"{job.skill.id} for {job.model} in {job.harness}: {why}", style="red", markup=False)
+        about = f"{job.skill.id} for {job.model} in {job.harness}"
+        err.print(f"{about}: {why.message}", style="red", markup=False)
+        if why.help:
+            err.print(f"  help: {why.help}", markup=False)

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 import anyio
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from skvm.compiler.builds.faults import SKV289
 from skvm.compiler.findings import SKV251, SKV252
 from skvm.errors import FindingsError, InfrastructureError, SkvmError
 from skvm.evidence.record import Usage
@@ -280,7 +281,7 @@ class _Asker:
 
     async def ask(self, prompt: str, answer: type[Any], system: str) -> tuple[BaseModel, Usage]:
         """One question, at most ``MAX_TRIES`` requests; what was wrong with a try is told in the next."""
-        from skvm.llm.contract import CallScope, DeadlineExceededError
+        from skvm.llm.contract import CallScope, DeadlineExceededError, ProviderError
         from skvm.llm.structured import StructuredAnswerError, ask
 
         scope = CallScope("compile", condition=answer.__name__)
@@ -298,11 +299,14 @@ class _Asker:
                 return answered, session.usage
         except DeadlineExceededError as error:
             raise InfrastructureError(
-                f"{self._model} gave no answer within {self._timeout_s:g} s",
+                f"{SKV289.code}: {self._model} gave no answer within {self._timeout_s:g} s",
                 help="use a faster compiler model, or compile with --compiler-model=none",
             ) from error
         except StructuredAnswerError as error:
             raise FindingsError(f"{SKV252.code}: {error.message}", help=error.help) from error
+        except ProviderError as error:
+            way_out = "; ".join(part for part in (error.help, "--compiler-model=none asks no model") if part)
+            raise InfrastructureError(f"{SKV289.code}: {error.message}", help=way_out) from error
 
 
 async def _plain_tries(session: PortSession, model: str) -> int:

@@ -9,6 +9,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import anyio
+
 from skvm.compiler.acceptance.verdict import RECORD_NAME, Acceptance, acceptance_account, standing_result
 from skvm.compiler.admission import admit_partial, admit_skill, admit_target
 from skvm.compiler.builds.build import build_key, inputs_of, json_digest
@@ -31,7 +33,7 @@ from skvm.compiler.counsel import cost_of
 from skvm.compiler.findings import SKV205, SKV256
 from skvm.compiler.pipeline import PipelineResult, pass_tag, resolve_passes, run_passes
 from skvm.diagnostics import Diagnostic, Severity
-from skvm.errors import UsageError
+from skvm.errors import FindingsError, UsageError
 from skvm.settings import Settings
 from skvm.skill.emit import skill_digest
 from skvm.skill.frontend import load_skill
@@ -76,6 +78,7 @@ class CompileResult:
         diagnostics: Everything noticed.
         duration_ms: Wall time.
         is_reused: Whether the same build lay there already, and nothing was done.
+        lock: ``skvm.lock`` beside the skill, where this compile wrote it.
     """
 
     original: Skill
@@ -89,6 +92,7 @@ class CompileResult:
     duration_ms: float = 0.0
     records: Mapping[str, bytes] = field(default_factory=dict, repr=False)
     is_reused: bool = False
+    lock: Path | None = None
 
     @property
     def is_unchanged(self) -> bool:
@@ -137,6 +141,7 @@ async def compile_skill(
         FindingsError: The profile is another target's, or lacks what the skill needs because it is partial;
             or the build is frozen and not the one the lock describes.
         InfrastructureError: The disk refuses, or another process compiles this variant.
+        TimeoutError: A deadline around this call passed; nothing was written.
     """
     started, started_at = time.perf_counter(), datetime.now(UTC)
     chosen = resolve_passes(passes)
@@ -160,10 +165,14 @@ async def compile_skill(
     name = target_name(harness, model, tag)
     locked = check_frozen(name, inputs, read_lock(lock), lock) if mode.frozen and lock else None
     done = _Done(loaded, model, harness, None if dry_run else place, started)
-    if not mode.force and not dry_run and (found := _standing(place, loaded, inputs, acceptance)):
+    kept = None if dry_run or mode.frozen else lock
+    found = None if mode.force or dry_run else _standing(place, loaded, inputs, acceptance)
+    if found is not None and _can_lock(kept, found.proof):
         if locked is not None and lock is not None:
             check_outcome(locked, str(found.proof["build"]["key"]), str(found.proof["variant"]), lock)
-        return done.result(found.pipeline, found.proof, found.findings, {}, is_reused=True)
+        written, unwritten = _write_lock(kept, name, found.proof, {})
+        findings = (*found.findings, *unwritten)
+        return done.result(found.pipeline, found.proof, findings, {}, is_reused=True, lock=written)
     result = await run_passes(
         loaded, chosen, PassContext(model, harness, profile, options=options, counsel=counsel)
     )
@@ -201,12 +210,16 @@ async def compile_skill(
         duration_ms=(time.perf_counter() - started) * 1000,
         cost_usd=cost_of(counsel),
     )
+    written = None
     if not dry_run:
+        if anyio.current_time() > anyio.current_effective_deadline():
+            # A static compile never waits, so nothing else would notice.
+            raise TimeoutError
         with variant_lock(place):
             write_variant(place, result.skill, records)
-        if lock is not None and not mode.frozen:
-            findings += _write_lock(lock, name, proof, answers)
-    return done.result(result, proof, findings, records)
+        written, unwritten = _write_lock(kept, name, proof, answers)
+        findings += unwritten
+    return done.result(result, proof, findings, records, lock=written)
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,6 +240,7 @@ class _Done:
         records: Mapping[str, bytes],
         *,
         is_reused: bool = False,
+        lock: Path | None = None,
     ) -> CompileResult:
         return CompileResult(
             original=self.original,
@@ -240,6 +254,7 @@ class _Done:
             duration_ms=(time.perf_counter() - self.started) * 1000,
             records=records,
             is_reused=is_reused,
+            lock=lock,
         )
 
 
@@ -263,20 +278,34 @@ def _lock_path(skill: Skill, mode: BuildMode) -> Path | None:
     return None
 
 
+def _can_lock(path: Path | None, proof: Mapping[str, Any]) -> bool:
+    """Whether a lock can tell of a build that stands: every answer it used lies in it, or it used none."""
+    needed = proof["build"]["answers"]
+    if path is None or not needed:
+        return True
+    try:
+        known = read_lock(path).answers
+    except FindingsError:
+        return False
+    return all(key in known and json_digest(known[key]) == digest for key, digest in needed.items())
+
+
 def _write_lock(
-    path: Path, name: str, proof: Mapping[str, Any], answers: Mapping[str, Any]
-) -> tuple[Diagnostic, ...]:
-    """The variant stands whether or not the lock can be written."""
+    path: Path | None, name: str, proof: Mapping[str, Any], answers: Mapping[str, Any]
+) -> tuple[Path | None, tuple[Diagnostic, ...]]:
+    """The lock, if it changed, and why it could not; the variant stands whether or not it can be written."""
+    if path is None:
+        return None, ()
     build = proof["build"]
     locked = LockedBuild(
         build_key=build["key"], inputs=build["inputs"], answers=build["answers"], variant=proof["variant"]
     )
     try:
-        record_build(path, name, locked, answers)
-    except (OSError, UsageError) as error:
-        why = error.message if isinstance(error, UsageError) else f"{path}: {error.strerror}"
-        return (SKV286.at(why, path=path, help="--no-lock leaves the lock out"),)
-    return ()
+        return (path if record_build(path, name, locked, answers) else None), ()
+    except OSError as error:
+        return None, (SKV286.at(str(error.strerror), path=path, help="--no-lock leaves the lock out"),)
+    except FindingsError as error:
+        return None, (SKV286.at(error.message.rpartition(f"{path}: ")[2], path=path, help=error.help),)
 
 
 def _refused(acceptance: Acceptance | None) -> tuple[Diagnostic, ...]:

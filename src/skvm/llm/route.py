@@ -135,7 +135,7 @@ def resolve_endpoint(
 def _way_out(keyless: Endpoint | None) -> str:
     local = "a model of this machine needs no key: --model local/qwen2.5-coder-1.5b"
     if keyless is not None:
-        return f"set {keyless.credential_hint}, or use {local.removeprefix('a ')}"
+        return f"set {keyless.credential_hint}; {local}"
     return f"add a route to skvm.config.json (providers.routes), or set OPENROUTER_API_KEY; {local}"
 
 

@@ -128,6 +128,27 @@ def test_one_failing_job_does_not_stop_the_others(place: Path, capsys: pytest.Ca
     assert is_complete(place / "cache/proposals/aot-compile/shell-agent/local--weak/sample/p1")
 
 
+def test_a_job_that_took_too_long_is_told_by_its_code(
+    place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert compile_with(place, given(place), "--timeout-ms=1", "--json") == 3
+    [failed] = json.loads(capsys.readouterr().out)["failed"]
+    assert failed["error"] == "SKV288: not done after 1 ms; nothing was written"
+    assert failed["help"] == "allow more with --timeout-ms"
+    assert not (place / "cache/proposals").exists()
+
+
+def test_two_skills_of_one_name_do_not_share_a_place(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (place / "other").mkdir()
+    other = make_skill(place / "other", BODY).root
+    assert compile_with(place, given(place), skill=f"{place / 'sample'},{other}") == 2
+    assert "are both called 'sample'" in capsys.readouterr().err
+    assert (
+        compile_with(place, given(place), "--json", skill=f"{place / 'sample'},{place}/sample/SKILL.md") == 0
+    )
+    assert len(json.loads(capsys.readouterr().out)["compiled"]) == 1
+
+
 def test_list_passes(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["aot-compile", "--list-passes", "--json"]) == 0
     listed = json.loads(capsys.readouterr().out)

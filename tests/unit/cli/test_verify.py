@@ -48,7 +48,10 @@ def test_a_variant_its_files_and_the_lock_hold(
         assert "ok  without its 1 edits it is the original" in capsys.readouterr().out
     for path in (tmp_path / "sample" / "skvm.lock", tmp_path / "sample"):
         assert checked(tmp_path, path) == 0
-        assert "ok  1 builds" in capsys.readouterr().out
+        assert "ok  1 build and 0 recorded answers" in capsys.readouterr().out
+    (tmp_path / "sample" / "skvm.lock").write_text("{")
+    assert checked(tmp_path, tmp_path / "sample", "--json") == 1
+    assert json.loads(capsys.readouterr().out)["findings"][0]["code"] == "SKV285"
 
 
 def test_a_touched_variant_is_named_and_exits_with_1(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -131,7 +132,7 @@ def test_two_at_once(tmp_path: Path) -> None:
     ]
     for process in running:
         _, said = process.communicate()
-        assert process.returncode == 0 or (process.returncode == 1 and "SKV282" in said)
+        assert process.returncode == 0 or (process.returncode == 3 and "SKV282" in said)
     assert is_complete(tmp_path / PLACE)
     assert not list(tampering(tmp_path / PLACE))
     assert [path.name for path in (tmp_path / PLACE).parent.iterdir()] == ["p1"]
@@ -194,9 +195,9 @@ async def _compile_asking(skill: Skill, settings: Settings, timeout_s: float) ->
 ANSWERS: list[tuple[str, Any, str]] = [
     ("nonsense", [FakeAnswer("I would rather talk about the weather.")] * 8, "SKV252"),
     ("another form", [FakeAnswer('{"number": 1}')] * 8, "SKV252"),
-    ("a late answer", [FakeAnswer('{"word": "x"}', delay_s=30.0)] * 8, "no answer within"),
-    ("refused", [FakeAnswer("no such key", status=401)] * 8, "401"),
-    ("unreachable", None, "fake/adviser"),
+    ("a late answer", [FakeAnswer('{"word": "x"}', delay_s=30.0)] * 8, "SKV289: .*no answer within"),
+    ("refused", [FakeAnswer("no such key", status=401)] * 8, "SKV289: .*401"),
+    ("unreachable", None, "SKV289: fake/adviser"),
 ]
 
 
@@ -220,5 +221,5 @@ def test_a_model_that_fails_leaves_no_variant(
     with pytest.raises(SkvmError) as failed:
         anyio.run(run)
     assert failed.value.exit_code in (1, 3)
-    assert words in failed.value.message
+    assert re.search(words, failed.value.message)
     assert not (tmp_path / "cache" / "proposals").exists()

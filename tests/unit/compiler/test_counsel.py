@@ -162,7 +162,7 @@ async def test_a_model_that_does_not_answer_in_time(tmp_path: Path) -> None:
         open_counsel(settings_in(tmp_path, server), MODEL, timeout_s=0.2) as counsel,
     ):
         assert counsel is not None
-        with pytest.raises(InfrastructureError, match=r"no answer within 0\.2 s"):
+        with pytest.raises(InfrastructureError, match=r"SKV289: .* no answer within 0\.2 s"):
             await counsel.ask("judge", Verdict)
 
 
@@ -170,7 +170,7 @@ async def test_a_model_that_cannot_be_reached(tmp_path: Path) -> None:
     settings = settings_in(tmp_path)
     async with ModelPort(settings, retry=QUICK) as port, open_counsel(settings, MODEL, port=port) as counsel:
         assert counsel is not None
-        with pytest.raises(InfrastructureError, match=r"127\.0\.0\.1"):
+        with pytest.raises(InfrastructureError, match=r"SKV289: .*127\.0\.0\.1"):
             await counsel.ask("judge", Verdict)
 
 

@@ -235,10 +235,41 @@ def test_a_lock_that_cannot_be_written_is_told_and_the_variant_stands(skill: Ski
 def test_what_is_no_lock_is_an_error(data: bytes, skill: Skill, tmp_path: Path) -> None:
     assert skill.root is not None
     (skill.root / "skvm.lock").write_bytes(data)
-    with pytest.raises(UsageError, match="not a lock"):
+    with pytest.raises(FindingsError, match=r"SKV285: .*skvm\.lock: not a lock: \S"):
         read_lock(skill.root / "skvm.lock")
-    with pytest.raises(UsageError, match="not a lock"):
+    with pytest.raises(FindingsError, match="SKV285"):
         build(tmp_path, skill, FROZEN)
+    [found] = check_lock(skill.root / "skvm.lock", settings_in(tmp_path)).findings
+    assert found.message.startswith(str(skill.root / "skvm.lock"))
+    for _ in range(2):  # the second time it stands
+        [told] = build(tmp_path, skill, LOCKED).diagnostics
+        assert (told.code, told.message[:10]) == ("SKV286", "not a lock")
+        assert told.help == found.help == "move it away; the next compile writes a new one"
+
+
+def test_a_lost_lock_is_written_for_a_build_that_stands(skill: Skill, tmp_path: Path) -> None:
+    assert skill.root is not None
+    lock = skill.root / "skvm.lock"
+    assert build(tmp_path, skill, LOCKED).lock == lock
+    before = lock.read_bytes()
+    assert build(tmp_path, skill, LOCKED).lock is None
+    lock.unlink()
+    again = build(tmp_path, skill, LOCKED)
+    assert (again.is_reused, again.lock) == (True, lock)
+    assert lock.read_bytes() == before
+    assert build(tmp_path, skill, FROZEN).is_reused
+
+
+@pytest.mark.usefixtures("asking")
+def test_a_lost_lock_gets_its_answers_by_building_again(skill: Skill, tmp_path: Path) -> None:
+    assert skill.root is not None
+    lock = skill.root / "skvm.lock"
+    build(tmp_path, skill, LOCKED, counsel=Told("red"))
+    before = lock.read_bytes()
+    lock.unlink()
+    again = build(tmp_path, skill, LOCKED, counsel=Told("red"))
+    assert (again.is_reused, again.lock) == (False, lock)
+    assert lock.read_bytes() == before
 
 
 def test_many_at_once_lose_no_entry(tmp_path: Path) -> None:

@@ -19,8 +19,15 @@ if TYPE_CHECKING:
     from skvm.skill.ir import Skill
     from skvm.target.store import StoredProfile
 
+_HELP = """Compile skills for a target.
 
-@click.command("aot-compile", cls=SkvmCommand, help="Compile skills for a target.")
+The variant goes under the cache, see README. The skill's own files stay as they are, but a skvm.lock is
+written beside SKILL.md: it records the build, so that --frozen can repeat it on any machine. --no-lock leaves
+it out.
+"""
+
+
+@click.command("aot-compile", cls=SkvmCommand, help=_HELP, short_help="Compile skills for a target.")
 @click.option("--skill", "skills", type=CommaList(), default="", help="Skill folders.")
 @click.option("--model", "--target-model", "models", type=CommaList(), default="", help="Model ids.")
 @click.option(
@@ -67,7 +74,7 @@ if TYPE_CHECKING:
 @click.option("--max-tokens", type=click.IntRange(min=1), help="Spend ceiling in tokens.")
 @click.option("--force", is_flag=True, help="Compile even if the same build is there already.")
 @click.option("--frozen", is_flag=True, help="Build only what skvm.lock describes, and ask no model.")
-@click.option("--no-lock", is_flag=True, help="Do not write skvm.lock beside the skill.")
+@click.option("--no-lock", is_flag=True, help="Do not write skvm.lock into the skill's folder.")
 @click.option(
     "--timeout-ms", type=click.IntRange(1), default=300_000, show_default=True, help="Wall clock of a job."
 )
@@ -99,7 +106,7 @@ def command(
         skills, models, adapters, passes=options["passes"], compiler_model=options["compiler_model"]
     )
     profile = _given_profile(options["profile_path"], models, adapters)
-    loaded = [load(path) for path in skills]
+    loaded = _told_apart([load(path) for path in skills])
     jobs = _jobs(settings, loaded, models, adapters, profile)
     about = {"models": models, "harness": adapters, "skill": skills}
     # A dry run writes nothing at all.
@@ -181,6 +188,26 @@ def load(path: str) -> Skill:
         if not os.path.lexists(place if place.suffix == ".md" else place / "SKILL.md"):
             raise
         raise FindingsError(f"{SKV281.code}: {error.message}", help=error.help) from error
+
+
+def _told_apart(skills: Sequence[Skill]) -> list[Skill]:
+    """Each skill once.
+
+    Raises:
+        UsageError: Two of them have one id, so that their variants would lie in one place.
+    """
+    from skvm.errors import UsageError
+
+    known: dict[str, Skill] = {}
+    for skill in skills:
+        other = known.setdefault(skill.id, skill)
+        if other.root != skill.root:
+            raise UsageError(
+                f"--skill: {other.root} and {skill.root} are both called {skill.id!r}, "
+                "so their variants would lie in one place",
+                help="rename one folder, or compile the two with different --skvm-cache",
+            )
+    return list(known.values())
 
 
 def _given_profile(path: Path | None, models: Sequence[str], adapters: Sequence[str]) -> StoredProfile | None:

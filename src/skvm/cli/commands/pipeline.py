@@ -86,6 +86,7 @@ async def _run(
 
     from skvm.cli.compile_report import as_json, print_result
     from skvm.cli.console import print_json
+    from skvm.compiler.builds.faults import SKV288
     from skvm.compiler.contract import CompileOptions
     from skvm.compiler.counsel import open_counsel
     from skvm.compiler.driver import compile_skill
@@ -110,7 +111,10 @@ async def _run(
                     counsel=counsel,
                 )
     except TimeoutError as error:
-        raise InfrastructureError(f"the compile was not done after {options['timeout_ms']} ms") from error
+        raise InfrastructureError(
+            f"{SKV288.code}: the compile was not done after {options['timeout_ms']} ms; nothing was written",
+            help="allow more with --timeout-ms",
+        ) from error
     if options["is_json"]:
         print_json(as_json(result))
     else:

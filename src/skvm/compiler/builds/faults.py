@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from skvm.diagnostics import Severity, rule
 
-__all__ = ["SKV280", "SKV281", "SKV282", "SKV283", "SKV284", "SKV285", "SKV286", "SKV287"]
+__all__ = [
+    "SKV280",
+    "SKV281",
+    "SKV282",
+    "SKV283",
+    "SKV284",
+    "SKV285",
+    "SKV286",
+    "SKV287",
+    "SKV288",
+    "SKV289",
+]
 
 SKV280 = rule(
     "SKV280",
@@ -51,13 +62,28 @@ SKV285 = rule(
 SKV286 = rule(
     "SKV286",
     "lock not written",
-    "The variant is complete, but skvm.lock could not be written beside the skill, most often because the "
-    "skill's folder is read-only. --no-lock leaves the lock out.",
+    "The variant is complete, but skvm.lock could not be written beside the skill, because the skill's "
+    "folder is read-only or what lies there is no lock. --no-lock leaves the lock out.",
 )
 SKV287 = rule(
     "SKV287",
     "bundle file has a name of ours",
     "The skill's bundle holds a file that a variant needs for itself (meta.json, proof.json, "
     "compilation-plan.json, or a record of a pass). Rename it in the skill.",
+    Severity.ERROR,
+)
+SKV288 = rule(
+    "SKV288",
+    "compile not done in time",
+    "The compile took longer than --timeout-ms allows. Nothing was written; the variant that lay there "
+    "before still does. Allow more time, use a faster compiler model or none (--compiler-model=none), or "
+    "split a very large skill.",
+    Severity.ERROR,
+)
+SKV289 = rule(
+    "SKV289",
+    "compiler model does not answer",
+    "The compiler model could not be reached, answered with an error, or took too long. Nothing was written. "
+    "skvm config probe says what its endpoint can do; --compiler-model=none compiles without one.",
     Severity.ERROR,
 )

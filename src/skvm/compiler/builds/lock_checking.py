@@ -12,7 +12,7 @@ from skvm.compiler.builds.lockfile import Lock, LockedBuild, disagreements, lock
 from skvm.compiler.builds.proof_checking import Verdict
 from skvm.compiler.builds.variant import is_complete, variant_dir
 from skvm.compiler.contract import PASSES
-from skvm.errors import UsageError
+from skvm.errors import FindingsError, UsageError
 from skvm.settings import Settings
 from skvm.skill.emit import skill_digest
 from skvm.skill.frontend import load_skill
@@ -26,11 +26,13 @@ def check_lock(path: Path, settings: Settings) -> Verdict:
     Args:
         path: The lock.
         settings: Where variants lie.
-
-    Raises:
-        UsageError: It cannot be read as a lock.
     """
-    lock = read_lock(path)
+    try:
+        lock = read_lock(path)
+    except FindingsError as error:
+        return Verdict(
+            (SKV285.at(error.message.removeprefix(f"{SKV285.code}: "), path=path, help=error.help),)
+        )
     wrong: list[str] = []
     notes: list[str] = []
     if path.read_bytes() != lock_bytes(lock):
@@ -53,7 +55,11 @@ def check_lock(path: Path, settings: Settings) -> Verdict:
 
 
 def _checked(lock: Lock) -> tuple[str, ...]:
-    return (f"{len(lock.targets)} builds and {len(lock.answers)} recorded answers",)
+    return (f"{_count(len(lock.targets), 'build')} and {_count(len(lock.answers), 'recorded answer')}",)
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"
 
 
 def _elsewhere(build: LockedBuild) -> Iterator[str]:

@@ -14,9 +14,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic.alias_generators import to_camel
 
 from skvm.compiler.builds.build import build_key, json_digest
-from skvm.compiler.builds.faults import SKV284
+from skvm.compiler.builds.faults import SKV284, SKV285
 from skvm.compiler.builds.variant import json_bytes
-from skvm.errors import FindingsError, UsageError
+from skvm.errors import FindingsError
 
 __all__ = ["LOCK_NAME", "Lock", "LockedBuild", "disagreements", "read_lock", "record_build", "target_name"]
 
@@ -69,7 +69,7 @@ def read_lock(path: Path) -> Lock:
     """Read a lock; one that is not there is empty.
 
     Raises:
-        UsageError: It cannot be read as a lock.
+        FindingsError: It cannot be read as a lock.
     """
     try:
         with path.open("rb") as file:
@@ -77,16 +77,27 @@ def read_lock(path: Path) -> Lock:
     except FileNotFoundError:
         return Lock()
     except OSError as error:
-        raise UsageError(f"{path}: cannot be read: {error.strerror}") from error
+        raise _no_lock(path, f"cannot be read: {error.strerror}") from error
     if len(data) > _LARGEST:
-        raise UsageError(f"{path}: not a lock: larger than {_LARGEST >> 20} MiB")
+        raise _no_lock(path, f"not a lock: larger than {_LARGEST >> 20} MiB")
     try:
         return Lock.model_validate(json.loads(data))
     except (ValueError, RecursionError) as error:
-        what = error.errors()[0]["msg"] if isinstance(error, ValidationError) else str(error)
-        raise UsageError(
-            f"{path}: not a lock: {what}", help="move it away; the next compile writes a new one"
-        ) from error
+        raise _no_lock(path, f"not a lock: {_first(error)}") from error
+
+
+def _no_lock(path: Path, what: str) -> FindingsError:
+    return FindingsError(
+        f"{SKV285.code}: {path}: {what}", help="move it away; the next compile writes a new one"
+    )
+
+
+def _first(error: ValueError | RecursionError) -> str:
+    """What is wrong, and with which key."""
+    if isinstance(error, ValidationError):
+        found = error.errors()[0]
+        return ": ".join(part for part in (".".join(map(str, found["loc"])), found["msg"]) if part)
+    return "nested too deep" if isinstance(error, RecursionError) else str(error)
 
 
 def record_build(path: Path, name: str, build: LockedBuild, answers: Mapping[str, Any]) -> bool:
@@ -103,7 +114,7 @@ def record_build(path: Path, name: str, build: LockedBuild, answers: Mapping[str
 
     Raises:
         OSError: It cannot be written; the old one is as it was.
-        UsageError: The old one cannot be read.
+        FindingsError: The old one cannot be read.
     """
     with _alone(path.parent):
         old = read_lock(path)
