@@ -2,7 +2,7 @@
 
 ``python -m benchmarks.compiler.paired`` runs the 1.5B embedded model in ``shell-agent``, five times a task
 and condition, on an otherwise idle machine; about three quarters of an hour on two cores. Sampling is at
-temperature 0.7 with the repetition as its seed, because at 0 five repetitions would be one. The tasks
+temperature 0.3 with the repetition as its seed, because at 0 five repetitions would be one. The tasks
 were named before anything was run. Finished runs are kept in the folder ``SKVM_BENCH_STATE`` names
 (``.bench/paired`` otherwise), so that the same command goes on where it was stopped. ``SKVM_BENCH_MODEL``,
 ``SKVM_BENCH_HARNESS`` and ``SKVM_BENCH_RUNS`` (repetitions) change what is run.
@@ -45,7 +45,7 @@ MODEL = os.environ.get("SKVM_BENCH_MODEL", "local/qwen2.5-coder-1.5b")
 HARNESS = os.environ.get("SKVM_BENCH_HARNESS", "shell-agent")
 REPETITIONS = int(os.environ.get("SKVM_BENCH_RUNS", "5"))
 STATE = Path(os.environ.get("SKVM_BENCH_STATE", ".bench/paired"))
-TEMPERATURE = 0.7
+TEMPERATURE = 0.3
 MAX_OUTPUT_TOKENS = 1024
 CONDITIONS = ("original", "aot-compiled")
 
