@@ -207,9 +207,7 @@ async def _acceptor(
         yield Acceptor(options["accept"], tasks, bench)
 
 
-def _print(
-    jobs: Sequence[Job], outcomes: Sequence[CompileResult | Failure], options: dict[str, Any]
-) -> None:
+def _print(jobs: Sequence[Job], outcomes: Sequence[CompileResult | Failure], options: dict[str, Any]) -> None:
     from skvm.cli.compile_report import as_json, print_result
     from skvm.cli.console import err, print_json
 

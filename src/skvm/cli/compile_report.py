@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 __all__ = ["as_json", "print_result"]
 
+_SHOWN = 6
+"""Dependencies named in a line."""
 _COLOURS = {"L0": "red", "L1": "yellow", "L2": "cyan", "L3": "green"}
 
 
@@ -29,7 +31,8 @@ def print_result(result: CompileResult, profile: Profile, *, explain: bool) -> N
             (result.original.name, "bold"), " for ", (result.model, "bold"), f" in {result.harness}"
         )
     )
-    out.print(_requirements(result, profile))
+    if (table := _requirements(result, profile)).rows:
+        out.print(table)
     gaps = result.pipeline.artifacts.get("gaps")
     if gaps == []:
         out.print("0 gaps: the target holds everything the skill is known to need.", style="green")
@@ -40,6 +43,7 @@ def print_result(result: CompileResult, profile: Profile, *, explain: bool) -> N
         _print_passes(result)
         _print_diff(result)
     print_diagnostics(result.diagnostics)
+    _print_found(result)
     _print_tokens(result, explain=explain)
     _print_end(result)
 
@@ -171,6 +175,28 @@ def _print_diff(result: CompileResult) -> None:
         out.print(Text(line, style=style))
 
 
+def _print_found(result: CompileResult) -> None:
+    """What the passes found that edit nothing: needs of the machine, steps that can run at once."""
+    from skvm.cli.console import out
+    from skvm.harness.environment.manifest import INSTALL_CONFIDENCE
+
+    artifacts = result.pipeline.artifacts
+    if "deps" in artifacts:
+        sure = [
+            entry
+            for entry in artifacts["deps"]
+            if entry["confidence"] >= INSTALL_CONFIDENCE and not entry["refused"]
+        ]
+        names = ", ".join(f"{entry['type']}:{entry['name']}" for entry in sure[:_SHOWN])
+        more = f" and {len(sure) - _SHOWN} more" if len(sure) > _SHOWN else ""
+        hint = "; skvm env check says what is missing" if sure else ""
+        out.print(f"needs of the machine: {names or 'none'}{more}{hint}", style="dim", markup=False)
+    if "dag" in artifacts:
+        groups = len(artifacts["dag"]["parallelism"])
+        said = f"{groups} group{'s' if groups != 1 else ''}, see workflow-dag.md"
+        out.print(f"steps that can run at once: {said if groups else 'none for sure'}", style="dim")
+
+
 def _print_tokens(result: CompileResult, *, explain: bool) -> None:
     """Tokens before and after: with all reasons counted with the target's vocabulary, else estimated."""
     from skvm.cli.console import out
@@ -200,11 +226,13 @@ def _print_end(result: CompileResult) -> None:
     said = f"{edits} edit{'s' if edits != 1 else ''}, {len(files)} file{'s' if len(files) != 1 else ''} added"
     if result.is_unchanged:
         said = "the variant equals the original"
-    elif left:
+    if left:
         said += f", {left} place{'s' if left != 1 else ''} still above the target"
     out.print(Text.assemble((said, "bold"), f"  ({result.duration_ms:.0f} ms)"))
     where = f"written to {result.variant}" if result.variant else "dry run: nothing was written"
     out.print(f"up to date: {result.variant}" if result.is_reused else where, style="dim")
+    if result.lock is not None:
+        out.print(f"recorded in {result.lock} (--no-lock leaves it out)", style="dim", markup=False)
 
 
 def as_json(result: CompileResult) -> dict[str, Any]:
@@ -214,6 +242,7 @@ def as_json(result: CompileResult) -> dict[str, Any]:
         "model": result.model,
         "harness": result.harness,
         "variant": str(result.variant) if result.variant else None,
+        "lock": str(result.lock) if result.lock else None,
         "unchanged": result.is_unchanged,
         "passes": [step["pass"] for step in result.proof["steps"]],
         "buildKey": result.build_key,

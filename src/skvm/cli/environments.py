@@ -74,7 +74,8 @@ def print_presences(found: Sequence[Presence]) -> None:
 
     table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
     for title in ("type", "name", "needs", "state", "detail", "evidence"):
-        table.add_column(title)
+        # A name cut short could not be installed; where it is narrow, details wrap.
+        table.add_column(title, overflow="fold", no_wrap=title in ("type", "name", "state"))
     for item in found:
         entry = item.entry
         table.add_row(

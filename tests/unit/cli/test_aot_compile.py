@@ -138,6 +138,19 @@ def test_a_job_that_took_too_long_is_told_by_its_code(
     assert not (place / "cache/proposals").exists()
 
 
+def test_passes_that_edit_nothing_say_what_they_found_and_where_it_is_recorded(
+    place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    body = "Run:\n\n```bash\nffmpeg -i a.mp3 b.wav\n```\n\nCalculate the median absolute deviation of `x`.\n"
+    skill = make_skill(place, body)
+    assert compile_with(place, given(place), "--pass=2,3") == 0
+    said = capsys.readouterr().out
+    assert "needs of the machine: system:ffmpeg; skvm env check says what is missing" in said
+    assert "steps that can run at once: none for sure" in said
+    assert f"recorded in {skill.root}/skvm.lock (--no-lock leaves it out)" in said
+    assert "the variant equals the original, 1 place still above the target" in said
+
+
 def test_two_skills_of_one_name_do_not_share_a_place(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (place / "other").mkdir()
     other = make_skill(place / "other", BODY).root

@@ -57,6 +57,18 @@ def test_the_help_line_is_the_listed_one() -> None:
     assert (env.command.help or "").splitlines()[0] == COMMANDS["env"]
 
 
+def test_no_name_is_cut_short_where_it_is_narrow(
+    place: SimpleNamespace, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "60")
+    name = "demo-tool-with-a-long-name-of-its-own"
+    write(place.variant, manifest(entry("demo-tool"), entry(name)))
+    assert skvm(["env", "check", "variant"]) == 1
+    said = capsys.readouterr().out
+    assert name in said
+    assert "2 of 2 are required and missing" in said
+
+
 def test_check_apply_check_rm(place: SimpleNamespace, capsys: pytest.CaptureFixture[str]) -> None:
     assert skvm(["env", "check", "variant"]) == 1
     assert "demo-tool" in capsys.readouterr().out

@@ -93,3 +93,14 @@ def test_a_damaged_record_is_refused(place: SimpleNamespace, capsys: pytest.Capt
     (place.skill / "permissions.json").write_text("{")
     assert go("--skill=variant") == 2
     assert "not a permissions record" in capsys.readouterr().err
+
+
+def test_a_variant_is_called_by_its_original_and_its_condition(
+    place: SimpleNamespace, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (place.skill / "compilation-plan.json").write_text("{}")
+    meta = {"schema": 1, "provenance": {"skillId": "greeting"}}
+    (place.skill / "meta.json").write_text(json.dumps(meta))
+    assert go("--skill=variant") == 0
+    shown = json.loads(capsys.readouterr().out)
+    assert (shown["skill_id"], shown["condition"]) == ("greeting", "aot-compiled")

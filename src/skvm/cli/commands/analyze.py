@@ -63,7 +63,9 @@ def command(paths: tuple[Path, ...], jobs: int | None, chart: Path | None, each:
         for left in unreadable:
             err.print(f"{left.path}: {left.message}", style="red", markup=False)
         rate = f", {len(files) / seconds:,.0f} skills/s" if len(files) > 1 else ""
-        out.print(f"{len(files)} skills in {seconds:.1f} s{rate}", style="dim")
+        count = f"{len(files)} skill{'s' if len(files) != 1 else ''}"
+        unread = f", {len(unreadable)} of them unreadable" if unreadable else ""
+        out.print(f"{count} in {seconds:.1f} s{rate}{unread}", style="dim")
         if chart is not None:
             out.print(f"chart: {chart}", style="dim", markup=False)
     return 1 if unreadable else 0

@@ -43,7 +43,7 @@ def check(ctx: click.Context, variant: Path, as_json: bool) -> int:
     return _report(manifest, find_bound(settings.cache_dir, manifest), as_json=as_json)
 
 
-@command.command(cls=SkvmCommand)
+@command.command(cls=SkvmCommand, short_help="Install what is missing into a private place, after asking.")
 @click.argument("variant", type=click.Path(path_type=Path))
 @click.option("--install", is_flag=True, help="Install without asking.")
 @click.option("--yes", is_flag=True, help="The same.")
@@ -171,5 +171,6 @@ def _report(manifest: Manifest, bound: Bound | None, *, as_json: bool) -> int:
     else:
         print_presences(found)
         where = f"bound at {bound.folder}" if bound else "nothing is bound"
-        out.print(f"{where}; {len(missing)} of {len(found)} required and missing", markup=False)
+        lacking = f"{len(missing)} of {len(found)} are required and missing"
+        out.print(f"{where}; {lacking if missing else 'everything required is there'}", markup=False)
     return 1 if missing else 0

@@ -102,11 +102,12 @@ def _spec(settings: Any, options: dict[str, Any]) -> RunSpec:
     task = load_task(path)
     print_diagnostics([*read_task(path)[1], *check_criteria(task)], console=err)
     skill = environment = None
+    condition = options["condition"] or ""
     if options["skill"]:
         from skvm.cli.environments import bound_environment
-        from skvm.skill.frontend import load_skill
 
-        skill = load_skill(Path(options["skill"]).expanduser())
+        skill, is_variant = _skill_or_variant(Path(options["skill"]).expanduser())
+        condition = condition or ("aot-compiled" if is_variant else "")
         if skill.root is not None:
             environment = bound_environment(settings, skill.root, allow_missing=options["allow_missing"])
     return RunSpec(
@@ -115,7 +116,7 @@ def _spec(settings: Any, options: dict[str, Any]) -> RunSpec:
         harness=options["adapter"],
         skill=skill,
         skill_mode=SkillMode(options["skill_mode"] or "inject"),
-        condition=options["condition"] or "",
+        condition=condition,
         repetition=options["repetition"],
         max_steps=options["max_steps"],
         timeout_s=options["timeout_ms"] / 1000 if options["timeout_ms"] else None,
@@ -125,6 +126,22 @@ def _spec(settings: Any, options: dict[str, Any]) -> RunSpec:
         environment=environment,
         permissions=_grant(skill, task, options["permissions"]),
     )
+
+
+def _skill_or_variant(path: Path) -> tuple[Skill, bool]:
+    """The skill at a path, and whether it is compiled: then it is called what its original is called."""
+    import json
+    from dataclasses import replace
+
+    from skvm.compiler.builds.variant import is_complete
+    from skvm.skill.frontend import load_skill
+
+    skill = load_skill(path)
+    if skill.root is None or not is_complete(skill.root):
+        return skill, False
+    told = json.loads((skill.root / "meta.json").read_bytes()).get("provenance")
+    original_id = told.get("skillId") if isinstance(told, dict) else None
+    return (replace(skill, id=original_id) if isinstance(original_id, str) else skill), True
 
 
 def _grant(skill: Skill | None, task: Task, mode: PermissionMode | None) -> Grant | None:

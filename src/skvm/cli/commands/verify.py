@@ -21,7 +21,7 @@ _OF_A_VARIANT = frozenset({"SKILL.md", "compilation-plan.json", "meta.json", "pr
 
 @click.command("verify", cls=SkvmCommand, help="Check the proof of a variant, or a lock, without a model.")
 @click.argument("path", metavar="VARIANT|LOCK", type=click.Path(path_type=Path))
-@click.option("--skill", "skill_path", help="The original skill, to compare with.")
+@click.option("--skill", "skill_path", metavar="DIR", help="The original skill, to compare with.")
 @click.option("--profile", "profile_path", type=click.Path(path_type=Path), help="The target's profile.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 @click.pass_context
@@ -54,7 +54,11 @@ def command(
         _print(verdict)
     if verdict.findings:
         count = len(verdict.findings)
-        raise FindingsError(f"{path} does not hold: {count} finding{'s' if count > 1 else ''}")
+        raise FindingsError(
+            f"{path} does not hold: {count} finding{'s' if count > 1 else ''}",
+            help=verdict.findings[0].help
+            or f"compile the skill again; skvm explain {verdict.findings[0].code} says more",
+        )
 
 
 def _kind_of(path: Path) -> tuple[str, Path]:
