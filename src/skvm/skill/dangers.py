@@ -11,7 +11,23 @@ from dataclasses import dataclass
 
 from skvm.diagnostics import Rule, Severity, rule
 
-__all__ = ["CHECKS", "SKV172", "Check", "mask_secrets"]
+__all__ = [
+    "CHECKS",
+    "INTERPRETER",
+    "SHELL",
+    "SKV171",
+    "SKV172",
+    "SKV173",
+    "SKV174",
+    "SKV175",
+    "SKV176",
+    "SKV179",
+    "Check",
+    "is_quoted_attack",
+    "is_warned_of",
+    "mask_secrets",
+    "quoted",
+]
 
 SKV171 = rule(
     "SKV171",
@@ -80,13 +96,14 @@ SKV179 = rule(
     Severity.ERROR,
 )
 
-_SHELL = r"(?:(?:sudo|env|exec)\s+(?:-\w+\s+)*)?(?:/(?:usr/)?bin/)?(?:ba|z|da|k)?sh\b"
-_INTERPRETER = r"(?:(?:sudo\s+)?(?:python3?|node|perl|ruby|php)\b(?!\s+(?:-m|-c|-e|[\w./]))(?:\s+-)?)"
+SHELL = r"(?:(?:sudo|env|exec)\s+(?:-\w+\s+)*)?(?:/(?:usr/)?bin/)?(?:ba|z|da|k)?sh\b"
+INTERPRETER = r"(?:(?:sudo\s+)?(?:python3?|node|perl|ruby|php)\b(?!\s+(?:-m|-c|-e|[\w./]))(?:\s+-)?)"
 _NEGATED = re.compile(
-    r"\b(?:never|do not|don['’]t|not|avoid|refuse|block(?:ed|s|list)?|den(?:y|ied)|forbid(?:den)?|"
-    r"dangerous|malicious|attack\w*|"
-    r"inject\w*|detect\w*|suspicious|warning|prevent|reject|flag|scan|unsafe|risky?|red flags?|"
-    r"prohibited|bad|wrong|危险|禁止)\b|❌|🚫|✗|🔴",
+    # "Do not skip this", "will not work without" and "Warning: needed first" are how malware is urged on.
+    r"\b(?:(?:never|do not|don['’]t|must not|should not|cannot|avoid)"
+    r"(?!\s+(?:skip|forget|worry|proceed|continue|work|ask|wait|miss|tell|mention|inform|need|hesitate)\b)|refuse|block(?:ed|s|list)?|den(?:y|ied)|forbid(?:den)?|"
+    r"dangerous|malicious|attack\w*|inject\w*|detect\w*|suspicious|prevent|reject|flagged|scan\w* for|unsafe|"
+    r"insecure|vulnerab\w*|exploit\w*|risk[sy]?|red flags?|prohibited|bad|wrong|危险|禁止|不要)\b|❌|🚫|✗|🔴",
     re.IGNORECASE,
 )
 
@@ -118,11 +135,24 @@ def _before(text: str, match: re.Match[str], chars: int = 240) -> str:
     return text[max(0, match.start() - chars) : match.start()]
 
 
-def _is_warned_of(text: str, match: re.Match[str]) -> bool:
+def _table_header(text: str, match: re.Match[str]) -> str:
+    """The first row of the table a match stands in; ``""`` where it stands in none."""
+    lines = text[max(0, match.start() - 4000) : match.start()].split("\n")
+    header = ""
+    for line in reversed(lines):
+        if not line.lstrip().startswith("|"):
+            break
+        header = line
+    return header
+
+
+def is_warned_of(text: str, match: re.Match[str]) -> bool:
     """Whether the line, or the heading and sentence before it, speaks of the thing as bad."""
     if _NEGATED.search(_line(text, match)):
         return True
     lead = _before(text, match)
+    if (header := _table_header(text, match)) and _NEGATED.search(header):
+        return True
     return any(
         _NEGATED.search(line)
         for line in lead.splitlines()[-3:]
@@ -130,7 +160,8 @@ def _is_warned_of(text: str, match: re.Match[str]) -> bool:
     )
 
 
-def _quoted(match: re.Match[str]) -> str:
+def quoted(match: re.Match[str]) -> str:
+    """The words of a match on one line, cut."""
     return " ".join(match[0].split())[:100]
 
 
@@ -178,7 +209,7 @@ _ATTACK = re.compile(
 )
 
 
-def _is_quoted_attack(text: str, match: re.Match[str]) -> bool:
+def is_quoted_attack(text: str, match: re.Match[str]) -> bool:
     """Whether the words stand in a text about such attacks."""
     return bool(_ATTACK.search(_line(text, match)) or _ATTACK.search(_before(text, match, 400)))
 
@@ -196,9 +227,28 @@ _PIPES = (
     "`wget",
     "Invoke-Expression",
 )
-_PASTE_SITES = (
-    r"(?:glot\.io|pastebin\.com|rentry\.(?:co|org)|hastebin\.\w+|ghostbin\.\w+|paste\.ee|dpaste\.\w+|"
-    r"controlc\.com|termbin\.com|ix\.io)"
+_TO_USERS = (
+    *(f"{verb} {the}user" for verb in ("tell", "telling", "inform", "informing") for the in ("the ", "")),
+    *(
+        f"{verb} {the}user"
+        for verb in ("notify", "notifying", "alert", "from", "edge of")
+        for the in ("the ", "")
+    ),
+)
+_PRIVATE_HINTS = (
+    *(
+        "redential",
+        "api key",
+        "API key",
+        "api-key",
+        "api_key",
+        "nv va",
+        "nvironment va",
+        "ssh key",
+        "SSH key",
+    ),
+    *("rivate key", "assword", "ookies", "uth token", "ntication token", "ome dir", "ome folder", "eychain"),
+    *("~/.", ".env file"),
 )
 
 _SECRET = re.compile(
@@ -223,13 +273,13 @@ CHECKS: tuple[Check, ...] = (
         SKV171,
         ("curl", "wget", "iwr", "irm", "Invoke-WebRequest", "Invoke-RestMethod"),
         re.compile(
-            rf"\b(?:curl|wget)\b[^\n|;]{{0,300}}(?:\\\n[^\n|;]{{0,200}})?\|\s*(?:{_SHELL}|{_INTERPRETER})"
-            rf"|{_SHELL}\s+(?:-\w+\s+)?(?:<\(|[\"']?\$\(|[\"']?`)\s*(?:curl|wget)\b[^\n]{{0,200}}"
+            rf"\b(?:curl|wget)\b[^\n|;]{{0,300}}(?:\\\n[^\n|;]{{0,200}})?\|\s*(?:{SHELL}|{INTERPRETER})"
+            rf"|{SHELL}\s+(?:-\w+\s+)?(?:<\(|[\"']?\$\(|[\"']?`)\s*(?:curl|wget)\b[^\n]{{0,200}}"
             r"|\b(?:iwr|irm|Invoke-WebRequest|Invoke-RestMethod)\b[^\n|]{0,200}\|\s*(?:iex|"
             r"Invoke-Expression)\b",
         ),
-        _quoted,
-        _is_warned_of,
+        quoted,
+        is_warned_of,
         _PIPES,
     ),
     Check(
@@ -268,34 +318,35 @@ CHECKS: tuple[Check, ...] = (
             rf"(?:cat )?(?:{_PRIVATE_FILES}))[^\n]{{0,80}}"
             r"|requests\.post\([^\n]{0,120}(?:dict\()?os\.environ\b(?!\.get|\[)[^\n]{0,60}"
         ),
-        _quoted,
-        _is_warned_of,
+        quoted,
+        is_warned_of,
     ),
     Check(
         SKV173,
         ("http", "server", "endpoint", "webhook"),
         re.compile(
-            rf"\b(?:send|upload|post|forward|transmit|exfiltrate|"
-            rf"copy)\b[^.\n]{{0,60}}\b{_PRIVATE}[^.\n]{{0,60}}\bto\b[^.\n]{{0,40}}(?:https?://|"
+            rf"\b(?:send|upload|post|forward|transmit|"
+            rf"exfiltrate)\b[^.\n]{{0,60}}\b{_PRIVATE}[^.\n]{{0,60}}\bto\b[^.\n]{{0,40}}(?:https?://|"
             rf"\b(?:our|my|this|the following) (?:server|endpoint|webhook))[^\n]{{0,80}}",
             re.IGNORECASE,
         ),
-        _quoted,
-        _is_warned_of,
+        quoted,
+        is_warned_of,
+        _PRIVATE_HINTS,
     ),
     Check(
         SKV174,
         ("base64", "b64decode", "atob", "fromhex", "-enc", "-EncodedCommand", "xxd"),
         re.compile(
-            rf"\bbase64\s+(?:-d|-D|--decode)\b[^\n|]{{0,80}}\|\s*(?:{_SHELL}|{_INTERPRETER})"
+            rf"\bbase64\s+(?:-d|-D|--decode)\b[^\n|]{{0,80}}\|\s*(?:{SHELL}|{INTERPRETER})"
             r"|\b(?:eval|source)\b[^\n]{0,60}\bbase64\s+(?:-d|-D|--decode)\b[^\n]{0,60}"
             r"|\bxxd -r[^\n|]{0,40}\|\s*(?:ba|z)?sh\b"
             r"|\b(?:exec|eval)\(\s*(?:compile\()?[^\n]{0,60}(?:b64decode|fromhex|atob|unhexlify)\([^\n]{0,80}"
             r"|\bpowershell(?:\.exe)?\b[^\n]{0,60}\s-(?:enc|EncodedCommand)\b[^\n]{0,60}",
             re.IGNORECASE,
         ),
-        _quoted,
-        _is_warned_of,
+        quoted,
+        is_warned_of,
     ),
     Check(
         SKV175,
@@ -309,8 +360,8 @@ CHECKS: tuple[Check, ...] = (
             r"Path\.home\(\))\s*[,)]",
             re.MULTILINE,
         ),
-        _quoted,
-        _is_warned_of,
+        quoted,
+        is_warned_of,
     ),
     Check(
         SKV176,
@@ -321,46 +372,20 @@ CHECKS: tuple[Check, ...] = (
             r"(?:instructions?|prompts?|rules|guidelines|messages?|wishes)",
             re.IGNORECASE,
         ),
-        _quoted,
-        _is_quoted_attack,
+        quoted,
+        is_quoted_attack,
     ),
     Check(
         SKV176,
-        (" user",),
+        _TO_USERS,
         re.compile(
-            r"(?:do not|don['’]t|never) (?:tell|inform|notify|alert) (?:the )?users?\b[^.\n]{0,40}"
+            r"(?:do not|don['’]t|never) (?:tell|inform|notify|alert) (?:the )?users?\b(?! to\b)[^.\n]{0,40}"
             r"|without (?:telling|informing|notifying|the knowledge of) (?:the )?users?\b"
             r"|(?:hide|conceal) (?:this|it|these|that)\b[^.\n]{0,30} from (?:the )?users?\b",
             re.IGNORECASE,
         ),
-        _quoted,
-        _is_quoted_attack,
-        ("tell", "inform", "notify", "alert", "hide ", "onceal ", "knowledge"),
-    ),
-    Check(
-        SKV179,
-        ("glot.", "paste", "rentry.", "hastebin.", "ghostbin.", "controlc.", "termbin.", "ix.io"),
-        re.compile(
-            rf"{_PASTE_SITES}/[^\n]{{0,160}}\b(?:execute|run|paste|terminal)\b[^\n]{{0,60}}"
-            rf"|\b(?:execute|run|paste)\b[^\n]{{0,120}}\bhttps?://{_PASTE_SITES}/[^\n]{{0,60}}",
-            re.IGNORECASE,
-        ),
-        _quoted,
-        _is_warned_of,
-    ),
-    Check(
-        SKV179,
-        (".zip", ".rar", ".7z", ".exe", ".dmg", ".scr", ".msi"),
-        re.compile(
-            r"\bdownload\b[^\n]{0,200}\.(?:zip|rar|7z)\b[^\n]{0,240}\b(?:pass(?:word|code)?|"
-            r"pwd)\b\s*(?:is\b|:|=)[^\n]{0,120}"
-            r"|\b(?:extract|unzip|unpack)\w*\b[^\n]{0,40}\b(?:with|using)\b[^\n]{0,20}\bpass(?:word|"
-            r"code)?\b\s*(?:is\b|:|=)[^\n]{0,60}",
-            re.IGNORECASE,
-        ),
-        _quoted,
-        _is_warned_of,
-        ("pass", "Pass", "PASS", "pwd"),
+        quoted,
+        is_quoted_attack,
     ),
     Check(
         SKV178,

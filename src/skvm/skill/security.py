@@ -9,6 +9,7 @@ from pathlib import PurePath
 
 from skvm.diagnostics import Diagnostic, Rule, Severity, Span, rule
 from skvm.errors import UsageError
+from skvm.skill.attacks import ATTACKS
 from skvm.skill.dangers import CHECKS, mask_secrets
 from skvm.skill.emit import resource_bytes
 from skvm.skill.findings import Findings
@@ -32,20 +33,29 @@ SKV177 = rule(
     Severity.ERROR,
 )
 
-_MAX_SCRIPT_BYTES = 200_000
-_SCRIPTS = (".py", ".sh", ".bash", ".zsh", ".js", ".mjs", ".ts", ".ps1", ".rb", ".pl")
+_MAX_SCRIPT_BYTES = 1_000_000
+_SCRIPTS = (
+    ".py", ".sh", ".bash", ".zsh", ".js", ".mjs", ".cjs", ".ts", ".ps1", ".psm1", ".bat", ".cmd",
+    ".rb", ".pl", ".php", ".md", ".markdown", "Makefile", "package.json",
+)  # fmt: skip
+"""Ends of the names of what is run, or read by the agent as it reads ``SKILL.md``."""
 _MIXED = re.compile(
     "[A-Za-z][A-Za-z0-9_./-]*[\u0370-\u03ff\u0400-\u04ff][\\w./-]*|[\u0370-\u03ff\u0400-\u04ff]+[A-Za-z][\\w./-]*"
 )
 _OTHER_SCRIPT = re.compile("[\u0370-\u03ff\u0400-\u04ff]")
 _LOOK_ALIKES = frozenset("асеорхуіјѕԁһӏАВЕКМНОРСТХІЈЅοανιρυκτΑΒΕΖΗΙΚΜΝΟΡΤΥΧ")
-_COMMENT = re.compile(r"<!--(.*?)-->", re.DOTALL)
+_LINK_COMMENT = re.compile(r"^\[(?://|comment|_\w*)[^\]\n]*\]:[ \t]*\S*[ \t]*[\"'(][^\n]*$", re.MULTILINE)
+_OPEN_PIPE = re.compile(
+    r"(?<![\s|])[ \t]*\|[ \t]*\n[ \t]*(?=[a-z])|(?<![\s|])[ \t]*\n[ \t]+\|[ \t]*(?=[a-z])"
+)
+"""A pipe at the end of a line, or at the head of an indented one; no row of a table."""
 _INSTRUCTS = re.compile(
     r"\b(?:you (?:must|should|are|will)|(?:the )?(?:agent|assistant|model|claude|gpt) (?:must|should|"
     r"will)|ignore (?:all|any|the|previous|prior)|"
     r"do not (?:tell|mention|reveal|show|inform)|don['’]t (?:tell|mention|reveal)|secretly|silently|"
     r"when (?:the user|asked)|always (?:run|execute|send|add|include)|"
-    r"(?:run|execute|send|fetch|download|curl|upload)\s+(?:the|this|all|https?:|`))",
+    r"(?:run|execute|send|fetch|download|curl|upload)\s+(?:the|this|all|https?:|`)|"
+    r"(?:send|post|upload)\b[^.\n]{0,60}https?://)",
     re.IGNORECASE,
 )
 
@@ -71,15 +81,24 @@ def check_security(skill: Skill, findings: Findings, read: Callable[[Skill, str]
     """
     for path, text in _texts(skill, read):
         spans = _Spans(text)
-        for check in CHECKS:
-            if check.may_match(text):
-                for match in check.pattern.finditer(text):
-                    if not check.clears(text, match):
+        joined = _joined(text)
+        for check in (*CHECKS, *ATTACKS):
+            if check.may_match(joined):
+                for match in check.pattern.finditer(joined):
+                    if not check.clears(joined, match):
                         _add(findings, check.rule, check.says(match), spans.of(match), path)
-        if not path and "<!--" in text:
-            _check_comments(text, spans, findings)
+        if "<!--" in text or "\n[" in text:
+            _check_comments(text, spans, findings, path)
         if not text.isascii() and _OTHER_SCRIPT.search(text):
             _check_letters(skill if not path else None, text, spans, findings, path)
+
+
+def _joined(text: str) -> str:
+    """A text of the same length in which a command that goes on in the next line is one line."""
+    text = text.replace("\\\n", "  ")
+    if any(sign in text for sign in ("|\n", "| \n", "\n  |", "\n\t|")):
+        return _OPEN_PIPE.sub(lambda found: "| ".rjust(len(found[0])), text)
+    return text
 
 
 def _add(findings: Findings, found: Rule, message: str, span: Span, path: str) -> None:
@@ -93,9 +112,13 @@ def _texts(skill: Skill, read: Callable[[Skill, str], bytes]) -> Iterator[tuple[
     if b"\0" not in skill.source:
         yield "", skill.source.decode("utf-8", "surrogateescape")
     for resource in skill.resources:
-        if resource.is_text and resource.path.endswith(_SCRIPTS) and resource.size_bytes <= _MAX_SCRIPT_BYTES:
+        is_named = resource.path.endswith(_SCRIPTS) or (
+            resource.is_executable and "." not in PurePath(resource.path).name
+        )
+        if resource.is_text and is_named:
             try:
-                yield resource.path, read(skill, resource.path).decode("utf-8", "replace")
+                data = read(skill, resource.path)[:_MAX_SCRIPT_BYTES]
+                yield resource.path, data.decode("utf-8", "replace")
             except UsageError:
                 # Changed or gone since the skill was read; that is told elsewhere.
                 continue
@@ -109,17 +132,30 @@ class _Spans:
         self._is_ascii = text.isascii()
 
     def of(self, match: re.Match[str]) -> Span:
-        start, end = match.span()
+        return self.between(*match.span())
+
+    def between(self, start: int, end: int) -> Span:
         if self._is_ascii:
             return Span(start, end)
         before = len(self._text[:start].encode("utf-8", "surrogateescape"))
-        return Span(before, before + len(match[0].encode("utf-8", "surrogateescape")))
+        return Span(before, before + len(self._text[start:end].encode("utf-8", "surrogateescape")))
 
 
-def _check_comments(text: str, spans: _Spans, findings: Findings) -> None:
-    for comment in _COMMENT.finditer(text):
-        if found := _INSTRUCTS.search(comment[1]):
-            findings.add(SKV170, f"a comment says “{' '.join(found[0].split())}”", spans.of(comment))
+def _check_comments(text: str, spans: _Spans, findings: Findings, path: str) -> None:
+    for start, end in _comments(text):
+        if found := _INSTRUCTS.search(text, start, end):
+            said = " ".join(found[0].split())
+            _add(findings, SKV170, f"a comment says “{said}”", spans.between(start, end), path)
+
+
+def _comments(text: str) -> Iterator[tuple[int, int]]:
+    """HTML comments, and the link definitions that are used as comments."""
+    start = text.find("<!--")
+    while start >= 0 and (end := text.find("-->", start + 4)) >= 0:
+        yield start, end + 3
+        start = text.find("<!--", end)
+    if "\n[" in text:
+        yield from (found.span() for found in _LINK_COMMENT.finditer(text))
 
 
 def _check_letters(skill: Skill | None, text: str, spans: _Spans, findings: Findings, path: str) -> None:
