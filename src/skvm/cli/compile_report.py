@@ -43,6 +43,7 @@ def print_result(result: CompileResult, profile: Profile, *, explain: bool) -> N
         _print_passes(result)
         _print_diff(result)
     print_diagnostics(result.diagnostics)
+    _print_lint_errors(result)
     _print_found(result)
     _print_tokens(result, explain=explain)
     _print_end(result)
@@ -145,12 +146,13 @@ def _print_passes(result: CompileResult) -> None:
     from rich.text import Text
 
     from skvm.cli.console import out
+    from skvm.compiler.builds.proof_checking import counted
 
     out.print()
     for step in result.proof["steps"]:
         mine = [record for record in result.proof["edits"] if record["pass"] == step["pass"]]
         back = [record for record in result.proof["rolledBack"] if record["pass"] == step["pass"]]
-        said = f"{len(mine)} edits, {len(step['files'])} files"
+        said = f"{counted(len(mine), 'edit')}, {counted(len(step['files']), 'file')}"
         out.print(Text.assemble((step["pass"], "bold"), f": {said}, {len(back)} rolled back"))
         for record in back:
             what = record["primitive"] or record["rule"] or "edit"
@@ -175,9 +177,21 @@ def _print_diff(result: CompileResult) -> None:
         out.print(Text(line, style=style))
 
 
+def _print_lint_errors(result: CompileResult) -> None:
+    """That the skill itself has errors, which no compile mends."""
+    from skvm.cli.console import err
+    from skvm.diagnostics import Severity
+
+    codes = sorted({found.code for found in result.original.diagnostics if found.severity is Severity.ERROR})
+    if codes:
+        said = f"the skill has errors of its own ({', '.join(codes)}): skvm lint {result.original.root}"
+        err.print(said, style="yellow", markup=False)
+
+
 def _print_found(result: CompileResult) -> None:
     """What the passes found that edit nothing: needs of the machine, steps that can run at once."""
     from skvm.cli.console import out
+    from skvm.compiler.builds.proof_checking import counted
     from skvm.harness.environment.manifest import INSTALL_CONFIDENCE
 
     artifacts = result.pipeline.artifacts
@@ -193,7 +207,7 @@ def _print_found(result: CompileResult) -> None:
         out.print(f"needs of the machine: {names or 'none'}{more}{hint}", style="dim", markup=False)
     if "dag" in artifacts:
         groups = len(artifacts["dag"]["parallelism"])
-        said = f"{groups} group{'s' if groups != 1 else ''}, see workflow-dag.md"
+        said = f"{counted(groups, 'group')}, see workflow-dag.md"
         out.print(f"steps that can run at once: {said if groups else 'none for sure'}", style="dim")
 
 
@@ -219,15 +233,16 @@ def _print_end(result: CompileResult) -> None:
     from rich.text import Text
 
     from skvm.cli.console import out
+    from skvm.compiler.builds.proof_checking import counted
 
     edits = len(result.proof["edits"])
     files = result.proof["files"]
     left = len(result.proof["gapsLeft"])
-    said = f"{edits} edit{'s' if edits != 1 else ''}, {len(files)} file{'s' if len(files) != 1 else ''} added"
+    said = f"{counted(edits, 'edit')}, {counted(len(files), 'file')} added"
     if result.is_unchanged:
         said = "the variant equals the original"
     if left:
-        said += f", {left} place{'s' if left != 1 else ''} still above the target"
+        said += f", {counted(left, 'place')} still above the target"
     out.print(Text.assemble((said, "bold"), f"  ({result.duration_ms:.0f} ms)"))
     where = f"written to {result.variant}" if result.variant else "dry run: nothing was written"
     out.print(f"up to date: {result.variant}" if result.is_reused else where, style="dim")

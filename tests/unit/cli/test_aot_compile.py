@@ -151,6 +151,12 @@ def test_passes_that_edit_nothing_say_what_they_found_and_where_it_is_recorded(
     assert "the variant equals the original, 1 place still above the target" in said
 
 
+def test_errors_of_the_skill_itself_are_told(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (place / "sample/SKILL.md").write_text(BODY)
+    assert compile_with(place, given(place), "--dry-run") == 0
+    assert f"errors of its own (SKV110): skvm lint {place / 'sample'}" in capsys.readouterr().err
+
+
 def test_two_skills_of_one_name_do_not_share_a_place(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (place / "other").mkdir()
     other = make_skill(place / "other", BODY).root

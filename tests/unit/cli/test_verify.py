@@ -45,7 +45,7 @@ def test_a_variant_its_files_and_the_lock_hold(
     given = (f"--skill={tmp_path / 'sample'}", f"--profile={tmp_path / 'profile.json'}")
     for path in (variant, variant / "proof.json", variant / "meta.json", variant / "SKILL.md"):
         assert checked(tmp_path, path, *given) == 0
-        assert "ok  without its 1 edits it is the original" in capsys.readouterr().out
+        assert "ok  without its 1 edit it is the original" in capsys.readouterr().out
     for path in (tmp_path / "sample" / "skvm.lock", tmp_path / "sample"):
         assert checked(tmp_path, path) == 0
         assert "ok  1 build and 0 recorded answers" in capsys.readouterr().out
@@ -121,6 +121,6 @@ def test_explain_tells_what_was_rolled_back(tmp_path: Path, capsys: pytest.Captu
     (tmp_path / "profile.json").write_text(make_profile("L1").model_dump_json(by_alias=True))
     assert compiled(tmp_path, "--explain", "--dry-run") == 0
     said = capsys.readouterr().out
-    assert "rewrite-skill: 1 edits" in said
+    assert "rewrite-skill: 1 edit, 1 file, 0" in said
     assert "0 rolled back" in said
     assert not (tmp_path / "sample/skvm.lock").exists()

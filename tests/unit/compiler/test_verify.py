@@ -42,7 +42,7 @@ def test_a_fresh_variant_holds(variant: Path, tmp_path: Path) -> None:
     verdict = check_variant(variant, skill=skill, profile=PROFILE)
     assert verdict.findings == ()
     assert verdict.notes == ()
-    assert any("chains from the skill's words" in line for line in verdict.checked)
+    assert any("from the skill's words to the edit" in line for line in verdict.checked)
     assert any("break no rule of the guard" in line for line in verdict.checked)
 
 

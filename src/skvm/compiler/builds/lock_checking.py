@@ -9,7 +9,7 @@ from pathlib import Path
 from skvm.compiler.builds.build import data_digest
 from skvm.compiler.builds.faults import SKV285
 from skvm.compiler.builds.lockfile import Lock, LockedBuild, disagreements, lock_bytes, read_lock
-from skvm.compiler.builds.proof_checking import Verdict
+from skvm.compiler.builds.proof_checking import Verdict, counted
 from skvm.compiler.builds.variant import is_complete, variant_dir
 from skvm.compiler.contract import PASSES
 from skvm.errors import FindingsError, UsageError
@@ -55,11 +55,7 @@ def check_lock(path: Path, settings: Settings) -> Verdict:
 
 
 def _checked(lock: Lock) -> tuple[str, ...]:
-    return (f"{_count(len(lock.targets), 'build')} and {_count(len(lock.answers), 'recorded answer')}",)
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}{'' if number == 1 else 's'}"
+    return (f"{counted(len(lock.targets), 'build')} and {counted(len(lock.answers), 'recorded answer')}",)
 
 
 def _elsewhere(build: LockedBuild) -> Iterator[str]:

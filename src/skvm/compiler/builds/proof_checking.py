@@ -26,7 +26,7 @@ from skvm.skill.ir import Skill
 from skvm.target.contract import Level
 from skvm.target.profile import Profile
 
-__all__ = ["Verdict", "check_variant"]
+__all__ = ["Verdict", "check_variant", "counted"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +84,11 @@ def check_variant(variant: Path, *, skill: Skill | None = None, profile: Profile
     return book.verdict()
 
 
+def counted(number: int, what: str) -> str:
+    """How many of a thing, in words."""
+    return f"{number} {what}{'' if number == 1 else 's'}"
+
+
 class _Check:
     def __init__(self, variant: Path, proof: Mapping[str, Any], book: _Book) -> None:
         self.proof = proof
@@ -107,7 +112,8 @@ class _Check:
             return
         if skill is not None and skill_digest(skill) != proof["skill"]:
             book.add("proof.json", "the skill given is not the one that was compiled")
-        book.checked.append(f"without its {len(self.edits)} edits it is the original, {proof['skill']}")
+        edits = counted(len(self.edits), "edit")
+        book.checked.append(f"without its {edits} it is the original, {proof['skill']}")
         self._build(given)
         profile = self._levels()
         if self._is_same_compiler():
@@ -212,7 +218,7 @@ class _Check:
             edits = [edit for _, edit in self._of(step["pass"])]
             if apply_edits(texts[index], edits) != texts[index + 1]:
                 self.book.add("proof.json", f"the edits of {step['pass']} do not give what it left")
-        self.book.checked.append(f"{len(self.edits)} edits applied anew give the variant")
+        self.book.checked.append(f"{counted(len(self.edits), 'edit')} applied anew: the variant comes out")
 
     def _replay(self, original: Skill, texts: Sequence[bytes], profile: Profile | None) -> None:
         """Every pass's edits once more, before the same guard."""
@@ -236,7 +242,8 @@ class _Check:
             skill = rewrite_skill(self._skill_at(texts[index + 1], set(self.proof["files"])), (), files)
             skill = self._with_earlier(skill, index)
         self.book.checked.append(
-            f"{len(self.edits)} edits applied anew give the variant and break no rule of the guard"
+            f"{counted(len(self.edits), 'edit')} applied anew: the variant comes out, "
+            "no rule of the guard is broken"
         )
 
     def _with_earlier(self, skill: Skill, index: int) -> Skill:
@@ -259,7 +266,9 @@ class _Check:
                 for what in self._broken_links(skill, edit, profile):
                     self.book.add("proof.json", f"the edit of line {record['line']}: {what}")
         if linked:
-            self.book.checked.append(f"{linked} chains from the skill's words to the edit hold")
+            self.book.checked.append(
+                f"{counted(linked, 'chain')} from the skill's words to the edit followed anew"
+            )
 
     def _broken_links(self, skill: Skill, edit: Edit, profile: Profile | None) -> Iterator[str]:
         place = edit.requirement
@@ -280,4 +289,4 @@ class _Check:
     def _gaps(self, profile: Profile | None) -> None:
         if gaps_left(self.made, profile) != self.proof["gapsLeft"]:
             self.book.add("proof.json", "the gaps left are not those the compiled skill has")
-        self.book.checked.append(f"{len(self.proof['gapsLeft'])} gaps are left")
+        self.book.checked.append(f"gaps left: {len(self.proof['gapsLeft'])}, as the proof says")
