@@ -34,10 +34,16 @@ _BY_CODE = re.compile(
 
 
 def find(reading: Reading) -> Iterator[Need]:
-    """Sentences that ask for a computation; code that does it, or a mere definition, asks none."""
+    """Sentences that ask for or describe a computation; code that does it or a mere definition asks none."""
     prose = reading.prose
-    for sentence in spotted(prose, (*_STEMS, *DESCRIBED)):
-        level = level_of(sentence.text) or described_level(sentence.text)
+    asked = [(sentence, level_of(sentence.text)) for sentence in spotted(prose, _STEMS)]
+    told = {sentence.span for sentence, level in asked if level is not None}
+    asked += [
+        (sentence, described_level(sentence.text))
+        for sentence in spotted(prose, DESCRIBED)
+        if sentence.span not in told
+    ]
+    for sentence, level in asked:
         if level is None or has_command(prose, sentence) or _is_used_later(reading, sentence):
             continue
         if computes(reading, sentence) or _BY_CODE.search(sentence.text):

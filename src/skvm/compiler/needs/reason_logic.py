@@ -11,6 +11,7 @@ from skvm.compiler.reading.commands import has_command
 from skvm.compiler.reading.conditions import constraints_of, has_branch
 from skvm.compiler.reading.prose import Block, BlockKind, Prose, Sentence
 from skvm.compiler.reading.spotting import TOLD, spotted, stems
+from skvm.diagnostics import Span
 from skvm.skill.ir import CodeFence
 from skvm.target.contract import Level
 
@@ -68,20 +69,36 @@ _WHETHER = re.compile(
     r"|as|even|what)\s+(?:\w+\s+)?if\b|\(if (?:any|applicable)\)",
     re.IGNORECASE,
 )
-_RULED = re.compile(
+_FIRST = re.compile(
     r"\bfirst\b(?! (?:time|name|line|step))[^.;]{0,60}\b(?:that|which)\b[^.;]{0,30}\b(?:fits?|matches"
     r"|applies|holds|breaks"
     r"|is (?:true|met))\b|\bfirst (?:match(?:ing)?|fitting|applicable) (?:rule|case|row|line|kind|entry"
-    r"|one)\b"
-    r"|\bfor (?:an?|every|each)\s[^.;,]{1,40},\s[^.;,]{1,30}\bfor (?:any|every|all) others?\b"
-    r"|\b(?:that|which|whose|without|of (?:type|kind|level|status))\s[^.;:]{2,70}?\s(?:is|are"
+    r"|one)\b",
+    re.IGNORECASE,
+)
+_RULED = re.compile(
+    r"\bfor (?:an?|every|each)\s[^.;,]{1,40},\s[^.;,]{1,30}\bfor (?:any|every|all) others?\b"
+    r"|\b(?:that|which|whose|with|without|of (?:type|kind|level|status))\s[^.;:]{2,70}?\s(?:(?:is|are"
     r"|gets?)\s+(?:then\s+)?"
     r"(?:not (?:counted|listed|mentioned|written|included|reported|shown|added)|left out|skipped|ignored"
     r"|excluded|dropped"
-    r"|no (?:report|entry|line|row|mention))\b",
+    r"|no (?:report|entry|line|row|mention))|(?:does|do) not count)\b"
+    r"|\bonly (?:the|those|these|rows|lines|items|entries|records)\s[^.;,]{2,50}\s(?:(?<!to )counts?"
+    r"|is counted"
+    r"|are counted|is valid|are valid|is listed|are listed)\b"
+    r"|^\W*(?:everything else|all (?:the )?others?|the rest|any others?)\s+(?:(?:gets?|goes?|stays?"
+    r"|counts?)\b"
+    r"|(?:is|are)\s+(?:not|left|ignored|skipped|listed|kept|treated)\b)",
     re.IGNORECASE,
 )
-"""The first case that fits, one value for a case and another for all others, what is left out."""
+"""One value for a case and another for all others, what is left out, what alone counts."""
+_RULED_STEMS = stems(
+    "for any other|for all other|for every other|left out|not counted|not count|not listed|not mentioned"
+    "|not written|"
+    "not included|not reported|not shown|not added|skipped|ignored|excluded|dropped|no report|no entry"
+    "|no line|no row|"
+    "no mention|only |everything else|all other|all the other|the rest |any other"
+)
 _KEPT_TO = re.compile(
     rf"{TOLD}(?:respect|meet|satisfy|honou?r|obey|keep to|observe)\s+(?:all\s+|the\s+|these\s+|those\s+)*"
     r"(?P<of>[a-z]+ )?(?:constraints|limits|conditions)\W*$",
@@ -93,9 +110,7 @@ _ARRANGED = re.compile(
     re.IGNORECASE,
 )
 _STEMS = stems(
-    "first|for any other|for all other|for every other|left out|not counted|not listed|not mentioned"
-    "|not written|"
-    "not included|not reported|skipped|ignored|no report|no entry|constraints|limits|conditions|if |if:"
+    "if |if:"
     "|if*|unless|otherwise|in case|depending on|when|all of |all these|each of|such that|"
     "satisf|optim|minimi|maximi|cheapest|best |the most|the least|lowest|highest|fewest|flag|reject|"
     "approve|accept|mark|exclude|include|skip|drop|list|label|classify|若|当|一旦|的话|如果|否则|除非|"
@@ -136,15 +151,31 @@ def find(reading: Reading) -> Iterator[Need]:
         if _is_tree(prose, fence):
             yield Need(Level.L1, fence.span)
     yield from _rows(prose)
+    ruled = _ruled(prose)
     best = {sentence.span for sentence in spotted(prose, _BEST_STEMS)}
     for sentence in spotted(prose, _STEMS):
         is_best = sentence.span in best and _BEST.search(sentence.text) is not None
-        level = Level.L3 if is_best else _level(prose, sentence)
+        level = Level.L3 if is_best else _level(prose, sentence) or ruled.pop(sentence.span, None)
+        ruled.pop(sentence.span, None)
         if level is None or has_command(prose, sentence, _TESTS_ROWS):
             continue
         if level is Level.L1 and tests_rows(reading, sentence):
             continue
         yield Need(level, sentence.span)
+    yield from (Need(level, span) for span, level in ruled.items())
+
+
+def _ruled(prose: Prose) -> dict[Span, Level]:
+    """Sentences that rule without an if, each with its level."""
+    found: dict[Span, Level] = {}
+    for sentence in spotted(prose, (b"constraints", b"limits", b"conditions")):
+        if _KEPT_TO.search(sentence.text) and is_arranged(prose, sentence):
+            found[sentence.span] = Level.L2
+    for words, pattern in (((b"first",), _FIRST), (_RULED_STEMS, _RULED)):
+        for sentence in spotted(prose, words):
+            if sentence.span not in found and pattern.search(sentence.text):
+                found[sentence.span] = Level.L1
+    return found
 
 
 def _rows(prose: Prose) -> Iterator[Need]:
@@ -169,11 +200,8 @@ def _level(prose: Prose, sentence: Sentence) -> Level | None:
     text = sentence.text
     if len(constraints_of(text)) > 1:
         return Level.L1 if are_checks(prose, sentence) else Level.L2
-    if _KEPT_TO.search(text) and is_arranged(prose, sentence):
-        return Level.L2
     is_bound = _BOUND.search(text) and _TEST.search(text)
     is_case = not _SPOKEN.search(text) and (has_branch(_WHETHER.sub("", text)) or _CASE.search(text))
-    is_case = is_case or _RULED.search(text) is not None
     return Level.L1 if is_bound or is_case else None
 
 

@@ -116,7 +116,7 @@ def find(reading: Reading) -> Iterator[Need]:
         if level is not None:
             found.add(sentence.span)
             yield Need(level, sentence.span)
-    for span in files_given(prose):
+    for span in files_given(prose, reading.names.outputs):
         if span not in found:
             found.add(span)
             yield Need(Level.L1, span)

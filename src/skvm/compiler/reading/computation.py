@@ -93,6 +93,7 @@ _DIGITS = re.compile(
     r"\b(?:(\d)|(one|two|three|four))\s+(?:decimals?|decimal places|digits after)", re.IGNORECASE
 )
 _ROUNDED = re.compile(r"\brounded to (?:the )?(?:cents?|(?:\d|one|two|three) decimals?)\b", re.IGNORECASE)
+_TO_CENTS = re.compile(r"\brounded to (?:the )?cents?\b", re.IGNORECASE)
 _WORDS = {"one": 1, "two": 2, "three": 3, "four": 4}
 
 
@@ -197,6 +198,8 @@ def _applied(expression: str, names: Names, offset: int, digits: tuple[str, ...]
 
 def _digits(text: str) -> tuple[str, ...]:
     found = _DIGITS.search(text)
+    if found is None and _TO_CENTS.search(text):
+        return ("--digits", "2")
     if found is None:
         return ("--digits", "0") if re.search(r"\bwhole (?:number|euro|dollar|unit)s?\b", text) else ()
     return ("--digits", found.group(1) or str(_WORDS[found.group(2).lower()]))

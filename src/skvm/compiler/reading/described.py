@@ -45,6 +45,7 @@ _WORDED = re.compile(
     rf"|their)\s+(?:\w+\s+)?{_AMOUNT}\b",
     re.IGNORECASE,
 )
+_TIMES = re.compile(r"\b(?:the|its|their)\s[a-z]+(?: [a-z]+)?\s+times\s+(?:the|its|their)\s", re.IGNORECASE)
 _SIGNED = re.compile(
     rf"\b(?:is|are|equals?|therefore|as|which)\s+(?:then |therefore |thus "
     rf"|simply )?\(?{_TERM}\)?\s+(?P<sign>[/*×÷−])\s+\(?{_TERM}"
@@ -80,6 +81,7 @@ def described_level(text: str) -> Level | None:
     signed = _SIGNED.search(text)
     if signed and not signed["sure"] and signed["sign"] == "/" and not _FIGURE_WORDS.search(text):
         signed = None
-    if signed is None and not _WORDED.search(text) and not _GATHERED.search(text):
+    if signed is None and not any(words.search(text) for words in (_WORDED, _TIMES, _GATHERED)):
         return None
-    return Level.L2 if sum(bool(words.search(text)) for words in _MORE) > 1 else Level.L1
+    is_many = _GATHERED.search(text) is not None and "all" in text
+    return Level.L2 if is_many or sum(bool(words.search(text)) for words in _MORE) > 1 else Level.L1

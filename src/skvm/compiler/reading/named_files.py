@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from skvm.compiler.reading.names import FILE
 from skvm.compiler.reading.paths import PATH, paths_in
@@ -27,7 +27,9 @@ _HELD_IN = re.compile(
     rf"|questions|patterns?|definitions?|benchmarks?)\s+(?:in|from|of)\s+{_LINK}"
     rf"|{_LINK}\s+(?:has|holds|lists|shows|says|tells|gives|names|explains|contains)\s+(?:the|all|which"
     rf"|what|how|each|every|a)\b"
-    rf"|{TOLD}(?:start|begin|work|copy|go on)\s+(?:out\s+)?(?:from|with)\s+{_LINK}",
+    rf"|{TOLD}(?:start|begin|work|copy|go on)\s+(?:out\s+)?(?:from|with)\s+{_LINK}"
+    rf"|{TOLD}(?:take|get|copy|look up|find|pick)\s[^.;\n`\[]{{1,50}}\s(?:from|in)\s+{_LINK}"
+    rf"|{TOLD}(?:compare|match|check|hold|reconcile)\b[^.;\n`\[]{{1,60}}\s(?:with|against|to)\s+{_LINK}",
     re.IGNORECASE,
 )
 _OUTCOME = re.compile(
@@ -35,7 +37,7 @@ _OUTCOME = re.compile(
     re.IGNORECASE,
 )
 _COMES_AS = re.compile(
-    rf"\b(?:is|comes (?:as|in)|arrives as|is (?:kept|given|stored|exported|sent|handed over) (?:as"
+    rf"\b(?:is|comes? (?:as|in)|arrives? as|are in|is (?:kept|given|stored|exported|sent|handed over) (?:as"
     rf"|in))\s+(?:the|a|one)\s+"
     rf"(?:[a-z]+ )?file(?:,? called| named)?\s+`{PATH}`",
     re.IGNORECASE,
@@ -67,77 +69,56 @@ _LINE_READS = re.compile(
 _PROSE_FENCES = frozenset({"", "text", "txt", "plaintext"})
 _CODE = re.compile(r"`[^`\n]*`|\]\([^)\n]*\)")
 _STEMS_GIVEN = (
+    *(b".md", b".txt", b".csv", b".tsv", b".json", b".y", b".toml", b".ini"),
     *(
-        b" in [",
-        b" in `",
-        b" from [",
-        b" from `",
-        b" of [",
-        b" with [",
-        b" with `",
-        b" in the file",
-        b" in\n[",
-        b" in\n`",
-    ),
-    *(
-        b") has ",
-        b") holds",
-        b") lists",
-        b") shows",
-        b") says",
-        b") tells",
-        b") gives",
-        b") names",
-        b") explains",
-    ),
-    *(
-        b") contains",
-        b"` has ",
-        b"` holds",
-        b"` lists",
-        b"` shows",
-        b"` says",
-        b"` tells",
-        b"` gives",
-        b"` explains",
-    ),
-    *(
-        b"` contains",
-        b"file `",
-        b"file, `",
-        b"file called",
-        b"file named",
-        b"the files",
         b"read these",
         b"read the following",
+        b"load these",
+        b"consult these",
+        b"read all",
+        b"read every",
+        b"read each",
     ),
-    *(b"read all", b"read every", b"read each", b"go through", b"load these", b"open all", b"consult these"),
+    *(b"go through", b"open all", b"open every"),
 )
+_QUICK = re.compile(
+    r"\b(?:in|from|of|with|against|to|file,?|called|named)\s+(?:the\s+(?:file\s+)?)?[`\[]|[`)]\s+(?:has|holds|lists|shows|says|tells|gives|names"
+    r"|explains|contains)\s|\b(?:read|consult|load|open|through)\s+(?:these|the following|all|every|each)\b",
+    re.IGNORECASE,
+)
+"""What stands in every sentence that says which file holds something; quicker to look for."""
 
 
-def files_given(prose: Prose) -> Iterator[Span]:
-    """Places that say which file something stands in or comes as, and lists of files to be read."""
-    has_folder: bool | None = None
-    made = {name for _, name in files_made(prose)}
+def files_given(prose: Prose, outputs: Collection[str] = ()) -> Iterator[Span]:
+    """Places that say which file something stands in or comes as, and lists of files to be read.
+
+    Args:
+        prose: The skill's prose.
+        outputs: Files the skill says to write; what is said of them says nothing of reading.
+    """
+    made: set[str] | None = None
     for sentence in spotted(prose, _STEMS_GIVEN):
         text = sentence.text
-        if _COMES_AS.search(text):
-            if made.isdisjoint(paths_in(text)):
-                yield sentence.span
-        elif _READ_THESE.search(text):
+        if not _QUICK.search(text):
+            continue
+        if _READ_THESE.search(text):
             if _has_path_below(prose, sentence):
                 yield sentence.span
-        elif _HELD_IN.search(text) and not _STATED.search(_CODE.sub("", text)) and not _OUTCOME.match(text):
+        elif _COMES_AS.search(text) or (
+            _HELD_IN.search(text) and not _STATED.search(_CODE.sub("", text)) and not _OUTCOME.match(text)
+        ):
+            if made is None:
+                made = {*outputs, *(name for _, name in files_made(prose))}
             if made.isdisjoint(paths_in(text)):
                 yield sentence.span
-        elif _READ_ALL.search(text):
-            if has_folder is None:
-                has_folder = _FOLDER.search(prose.skill.source) is not None
-            if has_folder:
-                yield sentence.span
+        elif _READ_ALL.search(text) and _FOLDER.search(prose.skill.source):
+            yield sentence.span
     yield from _listed(prose)
     for fence in prose.skill.fences:
-        if fence.language in _PROSE_FENCES and _LINE_READS.search(prose.text(fence.content)):
+        if fence.language not in _PROSE_FENCES:
+            continue
+        code = prose.text(fence.content)
+        if ".md" in code and _LINE_READS.search(code):
             yield fence.span
 
 
@@ -177,27 +158,44 @@ _BECOMES_IT = re.compile(
     r"|that))?\s*:)\s+(?:the file )?`$",
     re.IGNORECASE,
 )
-_ADDED = re.compile(rf"{TOLD}add\s+(?:a|one)\s+(?:line|row|entry|record)\s+to\s+`$", re.IGNORECASE)
+_ADDED = re.compile(
+    rf"{TOLD}(?:put|enter|record|collect|list|note|add|append)\s[^.;:\n`]{{1,60}}\s(?:in|into|to)\s+`$"
+    r"|\bwe\s+(?:write|make|fill in|keep|produce|leave)\s[^.;:\n`]{0,50}`$"
+    r"|^\W*(?:outputs?|results?|deliverables?)\W{1,4}`$",
+    re.IGNORECASE,
+)
 _AND = re.compile(r"[^.;]{0,80}\band `?")
 _STEMS_MADE = (
     b" into",
-    b"become",
-    b" out",
-    b"the result is",
-    b"outcome is",
-    b"ends up in",
-    b"end up in",
-    b" in ",
-    b"add a",
-    b"add one",
+    b"becom",
+    b" out:",
+    b" out of ",
+    b"goes ",
+    b"result",
+    b"outcome",
+    b" up in",
+    b"collected in",
+    b"gathered in",
+    b"together in",
+    b"put ",
+    b"enter ",
+    b"record ",
+    b"collect ",
+    b"list ",
+    b"note ",
+    b"add ",
+    b"append ",
+    b"we ",
+    b"output",
+    b"deliverable",
 )
 
 
 def made_in(text: str) -> list[str]:
-    """The files a sentence says something becomes, without telling anybody to write them."""
+    """The files a sentence says something becomes, or that something is to be put into."""
     found: list[str] = []
     for hit in FILE.finditer(text):
-        before = text[: hit.start()]
+        before = text[max(0, hit.start() - 160) : hit.start()]
         is_next = found and _AND.fullmatch(before[before.rfind(found[-1]) + len(found[-1]) :])
         if is_next or any(words.search(before) for words in (_BECOMES, _BECOMES_IT, _ADDED)):
             found.append(hit.group(1))
@@ -217,7 +215,7 @@ def files_made(prose: Prose) -> Iterator[tuple[Span, str]]:
     for sentence in spotted(prose, _STEMS_MADE):
         if "`" not in sentence.text:
             continue
-        for name in made_in(sentence.text):
+        for name in made_in(sentence.text) if "." in sentence.text else ():
             yield sentence.span, name
         if (into := _FILES_INTO.search(sentence.text)) is not None:
             folder = into.group(0).rpartition(" ")[2].strip("`")

@@ -76,7 +76,8 @@ class ShownOutput:
 
 def shown_outputs(prose: Prose) -> Iterator[ShownOutput]:
     """Every fence whose lead, or the heading above it, says that this is to be written."""
-    titles = {span for span, _ in files_made(prose)}
+    is_named = any("." in each.title or "/" in each.title for each in prose.skill.headings)
+    titles = {span for span, _ in files_made(prose)} if is_named else set()
     for fence in prose.skill.fences:
         if fence.language not in _LANGUAGES:
             continue
@@ -88,10 +89,12 @@ def shown_outputs(prose: Prose) -> Iterator[ShownOutput]:
         text = text or ""
         if not is_titled and (not text.rstrip("*_ ").endswith((":", "：")) or _GIVEN.search(text)):
             continue
+        if not is_titled and "`" not in text and _SERVICE.search(text):
+            continue
         named = _HAS.search(text) or _OBJECT.search(text) or _WRITTEN.search(text)
         if named is None and not is_titled:
             is_said = _MIGHT.search(text) or (fence.language in STRUCTURED and _MARKUP.search(text))
-            if not is_said or _SERVICE.search(text):
+            if not is_said:
                 continue
         title = prose.skill.headings[heading].title if heading is not None and not is_titled else ""
         is_setting = _SETTING.search(title) is not None
