@@ -40,7 +40,14 @@ it out.
     help="Harnesses.",
 )
 @click.option("--profile", "profile_path", type=click.Path(path_type=Path), help="A profile file.")
-@click.option("--pass", "passes", default="1", show_default=True, help="Pass numbers or names.")
+@click.option(
+    "--pass",
+    "passes",
+    default="1",
+    show_default=True,
+    metavar="1,2,3",
+    help="Passes by number, name or tag (p1p2p3); aot-compile --list-passes lists them.",
+)
 @click.option("--list-passes", is_flag=True, help="List the passes there are.")
 @click.option("--concurrency", type=click.IntRange(1, 64), default=1, show_default=True, help="Jobs at once.")
 @click.option("--dry-run", is_flag=True, help="Write nothing.")
@@ -48,7 +55,7 @@ it out.
     "--compiler-model",
     "--optimizer-model",
     metavar="ID",
-    help="A model to ask; none compiles statically, as without a key for the default one.",
+    help="A model to ask, or none. By default Claude Sonnet 4.6 if OPENROUTER_API_KEY is set, else none.",
 )
 @click.option(
     "--refuse",
@@ -76,7 +83,11 @@ it out.
 @click.option("--frozen", is_flag=True, help="Build only what skvm.lock describes, and ask no model.")
 @click.option("--no-lock", is_flag=True, help="Do not write skvm.lock into the skill's folder.")
 @click.option(
-    "--timeout-ms", type=click.IntRange(1), default=300_000, show_default=True, help="Wall clock of a job."
+    "--timeout-ms",
+    type=click.IntRange(1),
+    default=300_000,
+    show_default=True,
+    help="Wall clock of a compile; runs of --accept have their own.",
 )
 @click.option("--explain", is_flag=True, help="Print every edit's chain of reasons, and the diff.")
 @click.option("--json", "is_json", is_flag=True, help="Print JSON.")

@@ -24,12 +24,19 @@ if TYPE_CHECKING:
 @adapter_config_option
 @click.option("--force-profile", is_flag=True, help="Measure again what is known.")
 @click.option("--profile", "profile_path", type=click.Path(path_type=Path), help="A profile file.")
-@click.option("--pass", "passes", default="1", show_default=True, help="Pass numbers or names.")
+@click.option(
+    "--pass",
+    "passes",
+    default="1",
+    show_default=True,
+    metavar="1,2,3",
+    help="Passes by number, name or tag (p1p2p3); aot-compile --list-passes lists them.",
+)
 @click.option(
     "--compiler-model",
     "--optimizer-model",
     metavar="ID",
-    help="A model to ask; none compiles statically, as without a key for the default one.",
+    help="A model to ask, or none. By default Claude Sonnet 4.6 if OPENROUTER_API_KEY is set, else none.",
 )
 @click.option("--dry-run", is_flag=True, help="Write no variant.")
 @click.option(
