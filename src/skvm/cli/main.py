@@ -7,6 +7,7 @@ import errno
 import importlib
 import io
 import os
+import re
 import signal
 import sys
 from types import FrameType
@@ -170,9 +171,14 @@ def _of_the_system(error: OSError) -> InfrastructureError:
     return InfrastructureError(f"{place}{error.strerror or error}", help=_OS_HELP.get(error.errno or 0))
 
 
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+
+
 def show_error(error: SkvmError) -> None:
     """One line, one help line, no traceback."""
-    click.echo(click.style("error: ", fg="red", bold=True) + error.message, err=True)
+    # Messages quote names and output of strangers, which a terminal must not obey.
+    message = _CONTROL.sub("\ufffd", error.message)
+    click.echo(click.style("error: ", fg="red", bold=True) + message, err=True)
     if error.help:
         click.echo(click.style("help: ", fg="cyan", bold=True) + error.help, err=True)
 

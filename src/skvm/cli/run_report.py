@@ -6,7 +6,7 @@ from typing import Any
 
 from rich.text import Text
 
-from skvm.cli.console import out
+from skvm.cli.console import out, visible
 from skvm.evidence.record import CriterionResult, Outcome, RunRecord, Usage
 
 __all__ = ["OUTCOME_STYLES", "cost_text", "print_run", "run_json", "run_status", "score_text"]
@@ -58,7 +58,7 @@ def print_run(record: RunRecord, final_text: str | None) -> None:
     _line("model", f"{record.model} in {record.harness}, sandbox {record.sandbox}")
     _line("skill", f"{skill} (condition {record.condition}, repetition {record.repetition})")
     detail = f": {record.detail}" if record.detail else ""
-    _line("outcome", Text(record.outcome.value + detail, style=OUTCOME_STYLES[record.outcome]))
+    _line("outcome", Text(record.outcome.value + _plain(detail), style=OUTCOME_STYLES[record.outcome]))
     _line("score", Text(score_text(record), style="bold"))
     for criterion in record.criteria:
         _print_criterion(criterion)
@@ -70,13 +70,13 @@ def print_run(record: RunRecord, final_text: str | None) -> None:
         f"{record.turns} turn{'' if record.turns == 1 else 's'}",
     )
     for note in record.notes:
-        _line("note", Text(note, style="yellow"))
+        _line("note", Text(_plain(note), style="yellow"))
     if record.work_dir:
         _line("kept", record.work_dir)
     _line("run", record.run_id)
     if final_text:
         out.print()
-        said = final_text.strip()
+        said = _plain(final_text.strip())
         out.print(Text(said[:_MAX_SAID_CHARS]))
         if len(said) > _MAX_SAID_CHARS:
             out.print(f"… {len(said) - _MAX_SAID_CHARS:,} more characters; --json has them all", style="dim")
@@ -103,8 +103,15 @@ def _print_criterion(criterion: CriterionResult) -> None:
     weight = "" if criterion.weight is None else f" ×{criterion.weight:g}"
     head = f"{criterion.id}{weight} ({criterion.method})"
     out.print(
-        Text.assemble("           ", (f"{mark} {shown}", style), f"  {head}  ", (criterion.details, "dim"))
+        Text.assemble(
+            "           ", (f"{mark} {shown}", style), f"  {head}  ", (_plain(criterion.details), "dim")
+        )
     )
+
+
+def _plain(text: str) -> str:
+    """What a model or a grader said, without what a terminal would obey."""
+    return "\n".join(visible(line) for line in text.split("\n"))
 
 
 def _tokens(usage: Usage) -> str:

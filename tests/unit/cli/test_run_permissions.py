@@ -32,7 +32,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[SimpleNam
     )
     (skill / "SKILL.md").write_text("---\nname: variant\ndescription: D.\n---\n\nWrite `a.txt`.\n")
     (skill / "permissions.json").write_text(json.dumps({"schema": 1, "skill": "variant"}))
-    answers = [FakeAnswer("", [WRITE, STRAY, CALL]), FakeAnswer("done")]
+    answers = [FakeAnswer("", [WRITE, STRAY, CALL]), FakeAnswer("done\x1b[2J")]
     with FakeServer.running(answers) as server:
         route = {"match": "fake/*", "kind": "openai-compatible", "baseUrl": server.base_url, "apiKey": "none"}
         (cache / "skvm.config.json").write_text(json.dumps({"providers": {"routes": [route]}}))
@@ -104,3 +104,22 @@ def test_a_variant_is_called_by_its_original_and_its_condition(
     assert go("--skill=variant") == 0
     shown = json.loads(capsys.readouterr().out)
     assert (shown["skill_id"], shown["condition"]) == ("greeting", "aot-compiled")
+
+
+def test_nothing_of_a_run_reaches_the_terminal_as_a_command(
+    place: SimpleNamespace, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (place.skill / "SKILL.md").write_text("---\nname: variant\ndescription: D.\n---\n\nText.\n")
+    record = {"schema": 1, "skill": "variant", "write": [{"name": "a\x1b[2J.txt"}]}
+    (place.skill / "permissions.json").write_text(json.dumps(record))
+    assert go("--skill=variant") == 2
+    assert "\x1b[2J" not in capsys.readouterr().err
+
+    record = {"schema": 1, "skill": "variant"}
+    (place.skill / "permissions.json").write_text(json.dumps(record))
+    arguments = ["run", "--task=t", "--model=fake/m", "--no-auto-probe", "--workdir=work", "--skill=variant"]
+    assert skvm(arguments) == 0
+    told = capsys.readouterr().out
+    assert "permissions: writing stray" in told
+    assert "done" in told
+    assert "\x1b[2J" not in told
