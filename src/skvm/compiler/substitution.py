@@ -67,7 +67,7 @@ def substitute(
             continue
         left = [option for index, option in enumerate(choice.options) if index != taken]
         mine = [gap for gap in gaps if any(option.span.contains(gap.requirement.span) for option in left)]
-        if not refused and _is_advised(choice.options[0], skill) and all(_is_long(gap) for gap in mine):
+        if not refused and _is_advised(choice.options[0], skill) and all(_can_be_told(gap) for gap in mine):
             continue
         edits.append(_edit(skill, choice, taken, mine, needs_refused(choice.options[0], skill, refused)))
         closed += [gap for gap in mine if gap not in closed]
@@ -82,9 +82,9 @@ def _is_advised(option: PathOption, skill: Skill) -> bool:
     return _ADVISED.search(skill.text(option.span).lstrip().partition("\n")[0]) is not None
 
 
-def _is_long(gap: Gap) -> bool:
-    """Whether all that is lacking is to follow many steps, which can be told in groups."""
-    return gap.requirement.primitive_id == "follow.procedure"
+def _can_be_told(gap: Gap) -> bool:
+    """Whether the target could go the path if it were told better: it is weak, or it has many steps."""
+    return gap.kind == "weak" or gap.requirement.primitive_id == "follow.procedure"
 
 
 def _refused_words(skill: Skill, options: CompileOptions) -> dict[str, tuple[str, ...]]:

@@ -263,3 +263,10 @@ def test_a_path_the_skill_advises_is_not_left_for_its_number_of_steps(tmp_path: 
     plain = body.replace(" (Recommended)", "")
     made = compile_in(tmp_path, make_skill(tmp_path, plain), follow_procedure="L1")
     assert "Use Option B here and skip Option A." in made.skill.text()
+
+
+def test_a_path_the_skill_advises_is_left_only_where_it_cannot_be_gone(tmp_path: Path) -> None:
+    skill = make_skill(tmp_path, SECTIONS.replace("By hand", "By hand (recommended)"))
+    assert "skip" not in compile_in(tmp_path, skill, gen_code_python="L1").skill.text()
+    made = compile_in(tmp_path, skill, gen_code_python="L0")
+    assert "Use Option B here and skip Option A." in made.skill.text()

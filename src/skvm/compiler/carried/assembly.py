@@ -21,6 +21,7 @@ from skvm.compiler.reading.field_figures import figure_of
 from skvm.compiler.reading.figures import Stated, sentence_figures, sentence_filter, stated
 from skvm.compiler.reading.formats import Field, OutputFormat, output_format, type_of
 from skvm.compiler.reading.prose import BlockKind, Sentence
+from skvm.compiler.reading.spotting import is_chinese
 from skvm.diagnostics import Span
 from skvm.skill.edit import Edit
 from skvm.skill.emit import resource_bytes
@@ -146,6 +147,21 @@ def _command(plan: Plan) -> tuple[str, list[str]]:
     return line, list(to_fill)
 
 
+def _lead(output: str, to_fill: Sequence[str], *, has_figures: bool, in_chinese: bool) -> str:
+    """What stands above the command: what it does, and what to put in."""
+    if in_chinese:
+        does = "这一条命令算出其余的数并写出" if has_figures else "不要自己算。这一条命令算出各数并写出"
+        put = f"把 {enumerated(to_fill, in_chinese=True)} 换成真实的值" if to_fill else "照原样运行"
+        return f"{does} `{output}`；{put}："
+    figures = (
+        "This one command computes the other figures and writes"
+        if has_figures
+        else "Do not work the figures out yourself. This one command computes them and writes"
+    )
+    put = f"put the real values in place of {enumerated(to_fill)}" if to_fill else "run it as it is"
+    return f"{figures} `{output}`; {put}:"
+
+
 def _edits(
     plan: Plan, answered: Sequence[Gap], sentence: Sentence, output: OutputFormat, ground: Ground
 ) -> Iterator[Edit]:
@@ -160,17 +176,12 @@ def _edits(
         isinstance(source, Given) and source.kind in {"number", "value", "json"}
         for _, source in plan.leaves()
     )
-    figures = (
-        "This one command computes the other figures and writes"
-        if has_figures
-        else "Do not work the figures out yourself. This one command computes them and writes"
-    )
-    put = f"put the real values in place of {enumerated(to_fill)}" if to_fill else "run it as it is"
+    lead = _lead(plan.output, to_fill, has_figures=has_figures, in_chinese=is_chinese(sentence.text))
     place = max(output.end, prose.blocks[sentence.block].span.end)
     made = edit_for(
         [first],
         Span(place, place),
-        insertion(prose.blocks[sentence.block], f"{figures} `{plan.output}`; {put}:", fenced(line, "bash")),
+        insertion(prose.blocks[sentence.block], lead, fenced(line, "bash")),
         rule="assemble",
         to_level=Level.L0,
         because="one command computes the figures and writes the file",
@@ -190,7 +201,9 @@ def _edits(
         yield edit_for(
             [gap],
             Span(asks.span.end, asks.span.end),
-            f" (The command that writes `{plan.output}` does this.)",
+            f"（写 `{plan.output}` 的那条命令会算出来。）"
+            if is_chinese(asks.text)
+            else f" (The command that writes `{plan.output}` does this.)",
             rule="assemble",
             to_level=Level.L0,
             because="the reader is told which command does it",

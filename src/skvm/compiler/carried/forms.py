@@ -9,6 +9,7 @@ from skvm.compiler.ladder import Ground, edit_for
 from skvm.compiler.reading.commands import fenced, insertion
 from skvm.compiler.reading.formats import OutputFormat, filled_form, output_format
 from skvm.compiler.reading.prose import BlockKind, Sentence
+from skvm.compiler.reading.spotting import is_chinese
 from skvm.diagnostics import Span
 from skvm.skill.edit import Edit
 from skvm.target.contract import Level
@@ -41,11 +42,20 @@ def form_edit(
     """Show a form below the sentence and its list of fields, as a write command where the file is named."""
     prose = ground.reading.prose
     block = prose.blocks[sentence.block]
+    chinese = is_chinese(sentence.text)
     if output.file and ground.holds("tool.exec") and block.kind is not BlockKind.ROW:
-        lead = f"Write `{output.file}` exactly in this form, every value replaced by the real one:"
+        lead = (
+            f"严格按这个格式写 `{output.file}`，每个值换成真实的值："
+            if chinese
+            else f"Write `{output.file}` exactly in this form, every value replaced by the real one:"
+        )
         body = fenced(heredoc([output.file], form), "bash")
     else:
-        lead = "Exactly in this form, every value replaced by the real one:"
+        lead = (
+            "严格按这个格式，每个值换成真实的值："
+            if chinese
+            else "Exactly in this form, every value replaced by the real one:"
+        )
         body = fenced(form, _LANGUAGES[output.name])
     place = max(output.end, block.span.end)
     level = Level(f"L{gap.requirement.level.rank - 1}")

@@ -11,6 +11,7 @@ from skvm.compiler.ladder import Ground, Lowering, edit_for
 from skvm.compiler.reading.arguments import arguments_of
 from skvm.compiler.reading.commands import join_command
 from skvm.compiler.reading.fence_role import FenceRole, code_of, fence_role
+from skvm.compiler.reading.spotting import is_chinese
 from skvm.diagnostics import Span
 from skvm.skill.edit import Edit
 from skvm.skill.ir import CodeFence
@@ -72,18 +73,24 @@ def bundle_ready(gaps: Sequence[Gap], ground: Ground, kind: ReadyKind) -> Loweri
 
 def _words(role: FenceRole, path: str, code: str, kind: ReadyKind, whole: str) -> str | None:
     """What to do instead of writing the code; ``None`` where the text asks for something else."""
+    in_chinese = role.telling is not None and is_chinese(role.telling.text)
     if role.runs and kind.is_program is not None and not _is_spoken_of(role, whole):
         # What a program has to be given the text says elsewhere, by the name the program has there.
         if not kind.is_program(code) or arguments_of(code, kind.language) != ():
             return None
-        return f"This program lies ready, do not write it again. Run it: `{kind.interpreter} {path}`"
+        run = f"`{kind.interpreter} {path}`"
+        if in_chinese:
+            return f"这个程序已经备好，不要再写。运行它：{run}"
+        return f"This program lies ready, do not write it again. Run it: {run}"
     if role.file is None or not role.file.endswith(kind.suffixes) or not kind.is_file(code):
         return None
     folder = str(PurePosixPath(role.file).parent)
     copy = join_command(["cp", path, role.file])
-    if folder == ".":
-        return f"This file lies ready, do not write it. Copy it: `{copy}`"
-    return f"This file lies ready, do not write it. Copy it: `{copy}` (make the folder `{folder}` first)"
+    if in_chinese:
+        first = "" if folder == "." else f"（先建文件夹 `{folder}`）"
+        return f"这个文件已经备好，不要再写。复制它：`{copy}`{first}"
+    first = "" if folder == "." else f" (make the folder `{folder}` first)"
+    return f"This file lies ready, do not write it. Copy it: `{copy}`{first}"
 
 
 def _is_spoken_of(role: FenceRole, whole: str) -> bool:

@@ -32,7 +32,10 @@ _COMMANDS = re.compile(
 _CASE = re.compile(
     r"\b(?:triggers?|when|if|conditions?|signals?|route to|scenario)\b|条件|场景", re.IGNORECASE
 )
-_FILE = re.compile(rb"\b(?:references?|scripts|assets|templates|resources|docs|examples)/[\w./-]*\w\.\w+")
+_FILE = re.compile(
+    rb"\b(?:references?|scripts|assets|templates|resources|docs|examples)/[\w./-]*\w\.\w+"
+    rb"|`[\w.-]+\.(?:md|txt|pdf|py|sh|js|ts)`"
+)
 _SCHEME = re.compile(r"[a-z][a-z0-9+.-]*:|//", re.IGNORECASE)
 
 

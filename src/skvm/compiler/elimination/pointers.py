@@ -134,7 +134,9 @@ def _item_heads(pieces: Sequence[Piece]) -> list[str]:
         " ".join(re.split(r" [-<\[]", head[1])[0].split()[:_HEAD_WORDS]) if head[1] else head[2]
         for head in found
     ]
-    return list(dict.fromkeys(bare_title(head) for head in heads))
+    names = list(dict.fromkeys(bare_title(head) for head in heads))
+    # "Agent 1" and "Agent 2" say no more than how many there are.
+    return names if len({re.sub(r"\d+", "", name) for name in names}) > 1 else []
 
 
 def _shown_heads(layout: Layout, pieces: Sequence[Piece]) -> list[str]:
@@ -190,8 +192,8 @@ def _beginning(piece: Piece, code: str) -> str:
     if piece.fence is None or piece.fence.language not in _PLAIN:
         return ""
     first = next((line for line in code.splitlines() if re.search(r"\w{3}", line)), "")
-    words = " ".join(_PATH.sub("", re.sub(r"[`#*_|]", " ", first)).split())
-    if "://" in words or "](" in words or not words:
+    words = " ".join(_PATH.sub("", re.sub(r"[`#*|]", " ", first)).split())
+    if "://" in words or "](" in words or not words[:1].isalnum():
         return ""
     return (
         f"“{words}”"

@@ -30,11 +30,12 @@ _START = re.compile(
     r"core (?:capabilities|features))\b|概述|快速开始",
 )
 _HEART = re.compile(
-    r"^instructions?$|^(?:when|if)\b|"
+    r"^instructions?$|^(?:your )?role$|^(?:important |key )?notes?$|^(?:when|if)\b|"
     r"\b(?:when (?:not )?to (?:use|activate)|rules?|constraints?|principles?|guard ?rails?|safety|"
     r"permissions?|critical|important|must|never|always|required|requirements?|do(?:n['’]t| not)s?|"
     r"deliverables?|prerequisites?|output (?:format|artifacts?|contract)|before (?:you )?start(?:ing)?|"
-    r"initial assessment|checklists?|check ?points?|(?:input|output) validation|best practices|"
+    r"initial assessment|inputs? (?:to|you|needed)|responsibilit\w+|checklists?|check ?points?|"
+    r"(?:input|output) validation|best practices|"
     r"guidelines?|anti[- ]?patterns?|pitfalls?|mistakes?|red flags?|proactive triggers?|gotchas?|"
     r"warnings?|cautions?|limitations?|non[- ]goals?|boundar\w+|scope|purpose|mission|persona|"
     r"communication|related skills|see also|cross[- ]references|routing|escalation|"

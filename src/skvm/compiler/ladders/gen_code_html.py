@@ -12,6 +12,7 @@ from skvm.compiler.reading.commands import PLACEHOLDER, fenced, insertion
 from skvm.compiler.reading.markup import is_whole_page
 from skvm.compiler.reading.page_words import skeleton_of
 from skvm.compiler.reading.prose import BlockKind
+from skvm.compiler.reading.spotting import is_chinese
 from skvm.diagnostics import Span
 from skvm.skill.edit import Edit
 from skvm.target.contract import Level
@@ -37,8 +38,11 @@ def lower(gaps: Sequence[Gap], ground: Ground) -> Lowering:
         skeleton = skeleton_of(sentence.text)
         if skeleton is None or block.kind in (BlockKind.ROW, BlockKind.HEADING):
             continue
-        lead = "Copy this skeleton and fill it in"
-        lead += ", with one row for each entry:" if "<tr>" in skeleton else ":"
+        has_rows = "<tr>" in skeleton
+        if is_chinese(sentence.text):
+            lead = f"复制这个骨架，再填好{'，每一条占一行' if has_rows else ''}："
+        else:
+            lead = f"Copy this skeleton and fill it in{', with one row for each entry' if has_rows else ''}:"
         edits.append(
             edit_for(
                 [gap],

@@ -39,6 +39,8 @@ def lower(gaps: Sequence[Gap], ground: Ground) -> Lowering:
         commands = _filters(members, script, ground)
         if commands:
             lead = "Do not look for these rows yourself, list them with:"
+            if is_chinese(prose.text(block.span)):
+                lead = "不要自己找这些行，用这条命令列出："
             text = insertion(block, lead, fenced("\n".join(commands), "bash"))
             edits.append(
                 edit_for(

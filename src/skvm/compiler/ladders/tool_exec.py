@@ -13,6 +13,7 @@ from skvm.compiler.reading.commands import PLACEHOLDER, command_lines, is_shell
 from skvm.compiler.reading.prose import BlockKind, Prose, Sentence
 from skvm.compiler.reading.script_use import script_runs, shown_commands
 from skvm.compiler.reading.shell import read_shell
+from skvm.compiler.reading.spotting import is_chinese
 from skvm.diagnostics import Span
 from skvm.skill.edit import Edit
 from skvm.skill.ir import CodeFence
@@ -75,7 +76,8 @@ def lower(gaps: Sequence[Gap], ground: Ground) -> Lowering:
             path = ground.free_path(f"scripts/run-{len(files) + 1}.sh")
             files[path] = ("set -e\n" + "\n".join(command_lines(code)) + "\n").encode()
             shell = "bash" if fence.language == "bash" else "sh"
-            edits.append(_after_fence(gap, fence, ground, f"All of it in one command: `{shell} {path}`"))
+            line = "全部合成一条命令：" if is_chinese(lead) else "All of it in one command: "
+            edits.append(_after_fence(gap, fence, ground, f"{line}`{shell} {path}`"))
         elif gap.requirement.level is Level.L2:
             edits += _named(gap, ground)
     return Lowering(edits, files)
@@ -136,21 +138,25 @@ def _named(gap: Gap, ground: Ground) -> list[Edit]:
         return []
     if sentence.text.rstrip().endswith((":", "：")):
         return []
+    chinese = is_chinese(sentence.text)
     run = next((run for run in script_runs(ground.reading.prose) if run.sentence.span == sentence.span), None)
     script = ground.reading.bundle.find(run.name) if run else _only_script(sentence, ground)
     words = _exact(script, sentence, ground) if script else None
     if words is None and run is not None:
         shown = next(filter(_is_shown_whole, shown_commands(ground.reading.prose, run.name)), None)
-        words = f"Its command line looks like this: `{shown}`." if shown else None
+        said = "命令行的写法：" if chinese else "Its command line looks like this: "
+        words = f"{said}`{shown}`{'。' if chinese else '.'}" if shown else None
     if words is None:
         return []
     end = gap.requirement.span.end
-    mark = "" if sentence.text.rstrip().endswith((".", "!", "?", "。", "！", "？")) else "."
+    is_ended = sentence.text.rstrip().endswith((".", "!", "?", "。", "！", "？"))
+    mark = "" if is_ended else "。" if chinese else "."
+    blank = "" if chinese else " "
     return [
         edit_for(
             [gap],
             Span(end, end),
-            f"{mark} {words}",
+            f"{mark}{blank}{words}",
             rule="exact command",
             to_level=Level.L1,
             because="the command is given",
@@ -168,11 +174,13 @@ def _exact(script: BundleScript, sentence: Sentence, ground: Ground) -> str | No
     note = ""
     if example:
         command = command.replace(arguments[0].usage, example)
-        note = f" ({example} stands for the {arguments[0].name.replace('-', ' ')} that is asked for)"
+        name = arguments[0].name.replace("-", " ")
+        note = f" ({example} stands for the {name} that is asked for)"
+        note = f"（{example} 代表所要的 {name}）" if is_chinese(sentence.text) else note
     kept = _KEEPS.search(sentence.text)
     if kept:
         command += f" > {kept.group(1)}"
-    return f"Run `{command}`{note}."
+    return f"运行 `{command}`{note}。" if is_chinese(sentence.text) else f"Run `{command}`{note}."
 
 
 def _is_shown_whole(line: str) -> bool:

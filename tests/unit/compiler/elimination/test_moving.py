@@ -72,6 +72,9 @@ def test_a_pointer_names_what_points_begin_with(tmp_path: Path) -> None:
     points = "".join(f"- `till {name} --day <day>`: {PROSE}\n" for name in ("open", "close", "count"))
     text = compiled(long_skill(tmp_path, f"## Till\n\n{points}")).skill.text()
     assert "Read `references/till.md` before working on this: till open; till close; till count." in text
+    numbered = "".join(f"- Till {number}: {PROSE}\n" for number in range(1, 5))
+    text = compiled(long_skill(tmp_path, f"## Till\n\n{numbered}")).skill.text()
+    assert "Read `references/till.md` before working on this: 4 points." in text
 
 
 def test_a_pointer_to_a_text_says_how_it_begins_and_when_its_heading_says_so(tmp_path: Path) -> None:
@@ -80,6 +83,10 @@ def test_a_pointer_to_a_text_says_how_it_begins_and_when_its_heading_says_so(tmp
     text = compiled(long_skill(tmp_path, part)).skill.text()
     said = "before doing this: text, 24 lines (“The till is opened by the first who…”)."
     assert f"Read `references/closing-workflow.md` {said}" in text
+    figures = '{"till_1": 1,\n' * 40
+    part = f"## Closing Workflow\n\nThis must be so.\n\n```\n{figures}```\n"
+    text = compiled(long_skill(tmp_path, part)).skill.text()
+    assert "before doing this: text, 40 lines." in text
 
 
 def test_pointers_in_a_chinese_skill_are_chinese(tmp_path: Path) -> None:
@@ -99,9 +106,10 @@ def test_pointers_in_a_chinese_skill_are_chinese(tmp_path: Path) -> None:
 
 
 def test_a_table_that_says_which_file_to_read_when_stays(tmp_path: Path) -> None:
-    rows = "".join(f"| `references/r{number}.md` | {PROSE} |\n" for number in range(4))
-    part = f"## Files of the Shop\n\n| File | Holds |\n|---|---|\n{rows}\n"
-    assert part.rstrip() in compiled(long_skill(tmp_path, part)).skill.text()
+    for name in ("references/r{}.md", "sums_{}.py"):
+        rows = "".join(f"| `{name.format(number)}` | {PROSE} |\n" for number in range(4))
+        part = f"## Files of the Shop\n\n| File | Holds |\n|---|---|\n{rows}\n"
+        assert part.rstrip() in compiled(long_skill(tmp_path, part)).skill.text()
 
 
 def test_what_is_normative_stays_in_its_own_words(tmp_path: Path) -> None:
@@ -182,6 +190,10 @@ def test_a_listing_stays_where_its_primitive_is_unmeasured(tmp_path: Path) -> No
     [
         pytest.param(f"## Rules of Thumb\n\n{PROSE * 4}\n", id="rules"),
         pytest.param(f"## When to Use\n\n{PROSE * 4}\n", id="when to use"),
+        pytest.param(f"## Role\n\n{PROSE * 4}\n", id="role"),
+        pytest.param(f"## Notes\n\n{PROSE * 4}\n", id="notes"),
+        pytest.param(f"## Inputs to Collect\n\n{PROSE * 4}\n", id="inputs"),
+        pytest.param(f"## The Owner's Responsibilities\n\n{PROSE * 4}\n", id="responsibilities"),
         pytest.param(f"## Output Format\n\n{table()}", id="table of the format"),
         pytest.param("## Routing\n\n" + table(columns=("If", "Then")), id="cases"),
         pytest.param("## Sums\n\n" + table(columns=("When", "What")), id="a table of cases"),
