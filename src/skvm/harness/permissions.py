@@ -292,14 +292,26 @@ def _started(words: Sequence[str], depth: int) -> Iterator[Sequence[str]]:
     for word in words:
         for inner in _SUBSTITUTED.finditer(word):
             yield from _commands_of(inner[1] or inner[2], depth + 1)
-    rest = list(words)
-    while rest and (rest[0] in _LEADS or re.match(r"[A-Za-z_]\w*=", rest[0])):
-        del rest[0]
+    rest = _without_leads(words)
     if not rest or "$" in rest[0] or "`" in rest[0]:
         return
     if rest[0] not in _BUILTINS:
         yield rest
     yield from _told(PurePosixPath(rest[0]).name, rest[1:], depth)
+
+
+def _without_leads(words: Sequence[str]) -> list[str]:
+    """A command from its program on; empty where it only asks for one."""
+    rest = list(words)
+    while rest and (rest[0] in _LEADS or re.match(r"[A-Za-z_]\w*=", rest[0])):
+        lead = rest.pop(0)
+        while lead in _LEADS and rest and rest[0].startswith("-"):
+            option = rest.pop(0)
+            if lead == "command" and option in {"-v", "-V"}:
+                return []
+            if lead == "exec" and option == "-a":
+                del rest[:1]
+    return rest
 
 
 def _told(name: str, words: Sequence[str], depth: int) -> Iterator[Sequence[str]]:

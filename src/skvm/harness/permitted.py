@@ -101,10 +101,11 @@ class PermittedCell:
         cwd: str = ".",
     ) -> Execution:
         """See ``Cell``; a program that is not permitted ends with status 126 under *enforce*."""
+        line = command if isinstance(command, str) else " ".join(command)
         refused = [
             program
             for program in programs_of(command)
-            if self._is_beyond(program) and self._saw(f"program {program}")
+            if self._is_beyond(program, line) and self._saw(f"program {program}")
         ]
         refused += [
             host for host in hosts_of(command) if not self._permits_host(host) and self._saw(f"host {host}")
@@ -114,11 +115,12 @@ class PermittedCell:
             return Execution(_NOT_PERMITTED, "", said, False, False, 0.0)
         return await self.cell.execute(command, timeout_s=timeout_s, stdin=stdin, env=env, cwd=cwd)
 
-    def _is_beyond(self, program: str) -> bool:
+    def _is_beyond(self, program: str, line: str) -> bool:
         """Whether a program is there and not permitted; what is nowhere is a function, or cannot start."""
         if self.grant.permissions.permits_program(program):
             return False
-        return "/" in program or shutil.which(program, path=self.path) is not None
+        # A line with a PATH of its own finds programs where we do not look.
+        return "/" in program or "PATH=" in line or shutil.which(program, path=self.path) is not None
 
     def _permits_host(self, host: str) -> bool:
         return host in _OURS or self.grant.permissions.permits_host(host)

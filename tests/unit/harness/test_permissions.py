@@ -68,6 +68,8 @@ def grant(
         ('echo "$(curl x)" `nc y`', "echo curl nc"),
         ("find . -name a -exec shred {} ;", "find shred"),
         ("diff <(sort a) <(/usr/bin/curl x)", "diff sort /usr/bin/curl"),
+        ("command -p od x; exec -a ls nc y; time -p wc", "od nc wc"),
+        ("command -v curl && echo there", "echo"),
         (["sh", "-c", "nc -l 1"], "sh nc"),
         (["python3", "-c", "1"], "python3"),
         (["sudo"] * 5000, "sudo"),
@@ -82,6 +84,21 @@ def test_the_hosts_of_a_command() -> None:
         "sh -c 'curl -s https://u:p@a.example/x' && git clone ssh://git@b.example/y; echo https://c.example"
     )
     assert hosts_of(line) == ("a.example", "b.example")
+
+
+def test_a_line_with_a_path_of_its_own_is_looked_at_closer(tmp_path: Path) -> None:
+    fake, notes = FakeCell(), list[str]()
+
+    @asynccontextmanager
+    async def opening(_: Policy):  # type: ignore[no-untyped-def]
+        yield fake
+
+    async def run() -> list[int | None]:
+        async with held_to(grant(), Policy(work_dir=tmp_path), opening, notes) as cell:
+            lines = ["copied x", "PATH=.:$PATH copied x", "sh -c '/usr/bin/od x'"]
+            return [(await cell.execute(line, timeout_s=1)).exit_code for line in lines]
+
+    assert anyio.run(run) == [0, 126, 126]
 
 
 def test_a_host_beyond_the_list_is_refused_in_a_command_too(tmp_path: Path) -> None:
