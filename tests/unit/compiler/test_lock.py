@@ -108,6 +108,7 @@ def test_the_lock_lies_beside_the_skill_and_is_no_part_of_it(skill: Skill, tmp_p
     assert skill.root is not None
     lock = read_lock(skill.root / "skvm.lock")
     assert lock.targets[NAME].build_key == result.build_key
+    assert set(lock.targets[NAME].inputs["options"]) >= {"compilerModel", "acceptTasks"}
     assert load_skill(skill.root) == skill
     assert sorted(path.name for path in skill.root.iterdir()) == ["SKILL.md", "skvm.lock"]
 

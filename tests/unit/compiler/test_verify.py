@@ -53,7 +53,7 @@ def test_it_stands_alone(variant: Path, tmp_path: Path) -> None:
     shutil.rmtree(tmp_path / "cache")
     verdict = check_variant(elsewhere)
     assert verdict.findings == ()
-    assert any("levels are taken from the proof" in line for line in verdict.notes)
+    assert any("not at hand (--profile gives it)" in line for line in verdict.notes)
 
 
 def test_every_byte_of_every_file_counts(variant: Path) -> None:

@@ -13,6 +13,8 @@ from functools import cache
 from importlib.resources.abc import Traversable
 from typing import Any
 
+from pydantic.alias_generators import to_camel
+
 from skvm.compiler.contract import CompileOptions, RegisteredPass
 from skvm.errors import UsageError
 from skvm.skill.bundle import digest_of
@@ -71,7 +73,9 @@ class BuildInputs:
             "profile": self.profile,
             "failures": self.failures,
             "passes": [{"id": name, "version": version} for name, version in self.passes],
-            "options": _jsonable(dataclasses.asdict(self.options)),
+            "options": {
+                to_camel(name): _jsonable(value) for name, value in dataclasses.asdict(self.options).items()
+            },
             "data": self.data,
             "stamp": self.stamp,
         }

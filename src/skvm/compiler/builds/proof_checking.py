@@ -173,7 +173,9 @@ class _Check:
         if told is None:
             book.notes.append("no profile was given to the compile")
         elif given is None:
-            book.notes.append(f"the profile {told} is not at hand: its levels are taken from the proof")
+            book.notes.append(
+                f"the profile {told} is not at hand (--profile gives it): levels as in the proof"
+            )
         elif profile_digest(given) != told:
             book.add("proof.json", "the profile given is not the one that was compiled for")
         elif {name: str(level) for name, level in given.capabilities.items()} != proof["target"]["levels"]:

@@ -99,7 +99,7 @@ def meta_record(
             "skillDigest": proof["skill"],
             "variantDigest": proof["variant"],
             "profileDigest": inputs["profile"],
-            "compilerModel": inputs["options"]["compiler_model"],
+            "compilerModel": inputs["options"]["compilerModel"],
             "answers": proof["build"]["answers"],
             "passes": [
                 {"id": found.id, "number": found.number, "version": found.version} for found in passes
