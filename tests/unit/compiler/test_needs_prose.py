@@ -32,6 +32,8 @@ CASES = [
     ("tool.file.read", "L1", "Which teams there are stands in `teams.md`."),
     ("tool.file.read", "L1", "Take the addresses from `contacts.csv`."),
     ("tool.file.read", "L1", "Compare every line with `last.csv`."),
+    ("tool.file.read", "L1", "The rule is in `assets/alarm.py`, in the function `ring`."),
+    ("tool.file.read", "L1", "专有名词以 `references/names.md` 为准。"),
     ("tool.file.read", "L1", "You can start from [assets/letter.md](assets/letter.md)."),
     ("tool.file.read", "L1", "The notes lie in the folder `notes/`. Go through all the notes before you begin."),  # noqa: E501
     ("tool.file.read", "L1", "## What you are given\n\n| file | rows |\n|---|---|\n| `a.csv` | orders |\n| `b.csv` | goods |"),  # noqa: E501
@@ -50,6 +52,10 @@ CASES = [
     ("follow.format", "L1", "`card.json` has these fields:" + JSON),
     ("follow.format", "L1", "The whole list might be:\n\n```text\na.pdf: kind\n1 finding\n```"),
     ("follow.format", "L2", "One line `NAME=value` for each setting, in the order of the form, in upper case, without blanks and without quotes."),  # noqa: E501
+    ("follow.format", "L1", "An entry is one line:\n\n    name: text (#number)"),
+    ("follow.format", "L1", "One line to the club:\n\n> Booked for Thursday."),
+    ("follow.format", "L1", "Use this form:\n\n```\nStall: x\nDue: y\n```"),
+    ("follow.format", None, "The way it works:\n\nText."),
     ("follow.format", None, "The export has one line for each event:\n\n```text\n2026-01-01 boot\n```"),
     ("follow.format", None, "The input has these fields:" + JSON),
     ("gen.text.structured", "L1", "`card.json` has these fields and no others:" + JSON),
@@ -63,6 +69,11 @@ CASES = [
     ("reason.logic", "L1", "All others are kept."),
     ("reason.logic", "L1", "| status | when |\n|---|---|\n| `late` | it came after noon |\n| `ok` | all others |"),  # noqa: E501
     ("reason.logic", "L2", "1. Build the plan:\n   - Respect the room constraints:\n     - no two talks in one room\n     - breaks of an hour"),  # noqa: E501
+    ("reason.logic", "L1", "A slip that cannot be read is returned to the keeper."),
+    ("reason.logic", "L1", "A parcel is late when it came after noon."),
+    ("reason.logic", "L1", "| it is about | topic |\n|---|---|\n| dates | booking |\n| anything else | other |"),  # noqa: E501
+    ("reason.logic", None, "Check that all expected data is returned."),
+    ("reason.logic", None, "The tool is used when the page loads."),
     ("reason.logic", None, "The first time that it applies you see a banner."),
     ("reason.logic", None, "| Tool | When |\n|---|---|\n| axe | chopping |"),
     ("follow.constraint", None, "Names on it may be in lower case."),

@@ -159,7 +159,7 @@ def recall(labels: list[Labelled]) -> float:
     return 1 - sum(missed(label, name) for label, name in needed) / len(needed)
 
 
-@pytest.mark.parametrize(("split", "least"), [("tune", 0.95), ("held", 0.70)])
+@pytest.mark.parametrize(("split", "least"), [("tune", 0.95), ("held", 0.74)])
 def test_plain_prose_is_read(
     split: str, least: float, public_data: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

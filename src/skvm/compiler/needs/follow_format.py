@@ -12,7 +12,7 @@ from skvm.compiler.reading.formats import asks_for_it, is_shown, output_format
 from skvm.compiler.reading.prose import BlockKind
 from skvm.compiler.reading.row_form import row_forms
 from skvm.compiler.reading.shown_forms import shown_forms
-from skvm.compiler.reading.shown_outputs import shown_outputs, strict_lines
+from skvm.compiler.reading.shown_outputs import shown_lines, shown_outputs, strict_lines
 from skvm.target.contract import Level
 
 RULES = {
@@ -65,7 +65,8 @@ def find(reading: Reading) -> Iterator[Need]:
     strict += [Need(Level.L2, sentence.span) for sentence in strict_lines(prose)]
     found += [need for need in strict if not any(other.span == need.span for other in found)]
     yield from (need for need in found if need in strict)
-    for span in dict.fromkeys((*shown_forms(prose), *(output.span for output in shown))):
+    led = (sentence.span for sentence in shown_lines(prose))
+    for span in dict.fromkeys((*shown_forms(prose), *(output.span for output in shown), *led)):
         if not any(need.span.overlaps(span) for need in found):
             yield Need(Level.L1, span)
 

@@ -76,28 +76,35 @@ _FIRST = re.compile(
     r"|one)\b",
     re.IGNORECASE,
 )
-_RULED = re.compile(
-    r"\bfor (?:an?|every|each)\s[^.;,]{1,40},\s[^.;,]{1,30}\bfor (?:any|every|all) others?\b"
-    r"|\b(?:that|which|whose|with|without|of (?:type|kind|level|status))\s[^.;:]{2,70}?\s(?:(?:is|are"
-    r"|gets?)\s+(?:then\s+)?"
+_LEFT_OUT = (
     r"(?:not (?:counted|listed|mentioned|written|included|reported|shown|added)|left out|skipped|ignored"
     r"|excluded|dropped"
-    r"|no (?:report|entry|line|row|mention))|(?:does|do) not count)\b"
-    r"|\bonly (?:the|those|these|rows|lines|items|entries|records)\s[^.;,]{2,50}\s(?:(?<!to )counts?"
-    r"|is counted"
-    r"|are counted|is valid|are valid|is listed|are listed)\b"
-    r"|^\W*(?:everything else|all (?:the )?others?|the rest|any others?)\s+(?:(?:gets?|goes?|stays?"
-    r"|counts?)\b"
-    r"|(?:is|are)\s+(?:not|left|ignored|skipped|listed|kept|treated)\b)",
+    r"|returned|passed on|sent back|put aside|no (?:report|entry|line|row|mention))"
+)
+_RULED = re.compile(
+    r"\bfor (?:an?|every|each)\s[^.;,]{1,40},\s[^.;,]{1,30}\bfor (?:any|every|all) others?\b"
+    r"|\b(?:that|which|who|whose|with|without|of (?:type|kind|level|status))\s[^.;:]{2,70}?\s"
+    rf"(?:(?:is|are|gets?)\s+(?:then\s+)?{_LEFT_OUT}|(?:does|do) not count)\b"
+    r"|\bonly (?:the|those|these|rows|lines|items|entries|records)\s[^.;,]{2,50}\s"
+    r"(?:(?<!to )counts?|(?:is|are) (?:counted|valid|listed))\b"
+    r"|^\W*(?:everything else|all (?:the )?others?|the rest|any others?)\s+"
+    r"(?:(?:gets?|goes?|stays?|counts?)\b|(?:is|are)\s+(?:not|left|ignored|skipped|listed|kept|treated)\b)"
+    r"|^\W*(?:an?|the|each|every)\s+[a-z][a-z -]{1,28}\s(?:is|are|counts? as)\s+(?:an?\s+)?"
+    r"(?!\w+ed\b|useful|ready|best|important|helpful|available|run|sent|made|shown|done|good)[a-z-]+\s"
+    r"(?:when|as soon as)\s+(?:it|its|they|their|the|no|there|at least|more|fewer|both|all)\b",
     re.IGNORECASE,
 )
 """One value for a case and another for all others, what is left out, what alone counts."""
+_SEEN_TO = re.compile(
+    r"\b(?:check|verify|ensures?|confirm|sure|says?|means?|note|know) that\b", re.IGNORECASE
+)
 _RULED_STEMS = stems(
     "for any other|for all other|for every other|left out|not counted|not count|not listed|not mentioned"
     "|not written|"
     "not included|not reported|not shown|not added|skipped|ignored|excluded|dropped|no report|no entry"
     "|no line|no row|"
-    "no mention|only |everything else|all other|all the other|the rest |any other"
+    "no mention|returned|passed on|sent back|put aside|only | when | as soon as |everything else"
+    "|all other|all the other|the rest |any other"
 )
 _KEPT_TO = re.compile(
     rf"{TOLD}(?:respect|meet|satisfy|honou?r|obey|keep to|observe)\s+(?:all\s+|the\s+|these\s+|those\s+)*"
@@ -133,6 +140,11 @@ _WHEN_COLUMN = re.compile(
 _BOUND_CELL = re.compile(
     r"\|\s*[`*\"]*(?:\w{1,20}\s*)?(?:[<>≤≥]=?\s*\$?\d|\d[\d.,]*\s*%?\s*(?:[-–]|to)\s*\d|(?:over|under|above"
     r"|below)\s+\d)",
+    re.IGNORECASE,
+)
+_ELSE_CELL = re.compile(
+    r"\|\s*[*_]*(?:(?:anything|everything|something|all|any) (?:else|others?)|none of (?:these|the above)"
+    r"|otherwise|the rest)[*_]*\s*\|",
     re.IGNORECASE,
 )
 _TREE = re.compile(r"(?:├|└|→|->|--)[─\s>-]*(?:yes|no|if|是|否)\b", re.IGNORECASE)
@@ -173,7 +185,7 @@ def _ruled(prose: Prose) -> dict[Span, Level]:
             found[sentence.span] = Level.L2
     for words, pattern in (((b"first",), _FIRST), (_RULED_STEMS, _RULED)):
         for sentence in spotted(prose, words):
-            if sentence.span not in found and pattern.search(sentence.text):
+            if sentence.span not in found and pattern.search(_SEEN_TO.sub("", sentence.text)):
                 found[sentence.span] = Level.L1
     return found
 
@@ -191,7 +203,7 @@ def _rows(prose: Prose) -> Iterator[Need]:
             head = block
         before = block
         is_cases = is_new and (_CASE_COLUMN.match(text) or _WHEN_COLUMN.match(text))
-        if head is not None and (is_cases or _BOUND_CELL.match(text)):
+        if head is not None and (is_cases or _BOUND_CELL.match(text) or _ELSE_CELL.match(text)):
             yield Need(Level.L1, head.span)
             head = None
 

@@ -19,7 +19,8 @@ _KEPT = (
     r"|specified|spelled out|summari[sz]ed|collected)"
 )
 _DOCUMENT = r"(?:[\w.-]+/)*[\w-]+\.(?:md|txt|csv|tsv|json|ya?ml|toml|ini)"
-_LINK = rf"(?:\[[^\]\n]*\]\((?!https?:|#){_DOCUMENT}\)|`{_DOCUMENT}`)"
+_KEPT_FILE = r"(?:assets|references?|data)/[\w./-]+\.\w{1,8}"
+_LINK = rf"(?:\[[^\]\n]*\]\((?!https?:|#){_DOCUMENT}\)|`(?:{_DOCUMENT}|{_KEPT_FILE})`)"
 _HELD_IN = re.compile(
     rf"\b(?:is|are|stands?|lies?|be)\s+(?:also |all |each )?(?:{_KEPT}\s+)?in\s+(?:the (?:file )?)?{_LINK}"
     rf"|\b(?:rules?|schema|table|list|limits?|kinds?|sizes?|values?|names?|codes?|weights?|template"
@@ -28,12 +29,14 @@ _HELD_IN = re.compile(
     rf"|{_LINK}\s+(?:has|holds|lists|shows|says|tells|gives|names|explains|contains)\s+(?:the|all|which"
     rf"|what|how|each|every|a)\b"
     rf"|{TOLD}(?:start|begin|work|copy|go on)\s+(?:out\s+)?(?:from|with)\s+{_LINK}"
-    rf"|{TOLD}(?:take|get|copy|look up|find|pick)\s[^.;\n`\[]{{1,50}}\s(?:from|in)\s+{_LINK}"
-    rf"|{TOLD}(?:compare|match|check|hold|reconcile)\b[^.;\n`\[]{{1,60}}\s(?:with|against|to)\s+{_LINK}",
+    rf"|{TOLD}(?:take|get|copy|look up|find|pick|tell|give|quote)\s[^.;\n`\[]{{1,50}}\s(?:from|in)\s+{_LINK}"
+    rf"|{TOLD}(?:compare|match|check|hold|reconcile)\b[^.;\n`\[]{{1,60}}\s(?:with|against|to)\s+{_LINK}"
+    rf"|以\s*{_LINK}\s*为准",
     re.IGNORECASE,
 )
 _OUTCOME = re.compile(
-    r"^\W*(?:the|its|their|your|all|each)\s+(?:\w+\s+)?(?:results?|outputs?|answers?|reports?|outcome|summary)\b",
+    r"^\W*(?:the|its|their|your|all|each)\s+(?:\w+\s+)?(?:results?|outputs?|answers?|reports?|outcome"
+    r"|summary)\b",
     re.IGNORECASE,
 )
 _COMES_AS = re.compile(
@@ -69,7 +72,19 @@ _LINE_READS = re.compile(
 _PROSE_FENCES = frozenset({"", "text", "txt", "plaintext"})
 _CODE = re.compile(r"`[^`\n]*`|\]\([^)\n]*\)")
 _STEMS_GIVEN = (
-    *(b".md", b".txt", b".csv", b".tsv", b".json", b".y", b".toml", b".ini"),
+    *(
+        b"`assets/",
+        b"`reference",
+        b"`data/",
+        b".md",
+        b".txt",
+        b".csv",
+        b".tsv",
+        b".json",
+        b".y",
+        b".toml",
+        b".ini",
+    ),
     *(
         b"read these",
         b"read the following",
@@ -82,8 +97,10 @@ _STEMS_GIVEN = (
     *(b"go through", b"open all", b"open every"),
 )
 _QUICK = re.compile(
-    r"\b(?:in|from|of|with|against|to|file,?|called|named)\s+(?:the\s+(?:file\s+)?)?[`\[]|[`)]\s+(?:has|holds|lists|shows|says|tells|gives|names"
-    r"|explains|contains)\s|\b(?:read|consult|load|open|through)\s+(?:these|the following|all|every|each)\b",
+    r"\b(?:in|from|of|with|against|to|file,?|called|named)\s+(?:the\s+(?:file\s+)?)?[`\[]|[`)]\s+(?:has"
+    r"|holds|lists|shows|says|tells|gives|names"
+    r"|explains|contains)\s|以\s*[`\[]|\b(?:read|consult|load|open|through)\s+(?:these|the following|all"
+    r"|every|each)\b",
     re.IGNORECASE,
 )
 """What stands in every sentence that says which file holds something; quicker to look for."""

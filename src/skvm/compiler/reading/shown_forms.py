@@ -18,7 +18,8 @@ _FORM_LANGUAGES = frozenset(
 _LEAD = re.compile(
     r"\b(?:output|format|formatted|template|structure|report|respond|response|reply|answer|present|"
     r"display|show|"
-    r"summar\w+|deliver\w*|looks? like|as follows)\b[^.\n]{0,60}[:：]\W*$|(?:输出|格式|模板|报告|回复|"
+    r"summar\w+|deliver\w*|looks? like|as follows)\b[^.\n]{0,60}[:：]\W*$|\b(?:use|in|fill in) (?:this"
+    r"|the following) form\b[^.\n]{0,40}[:：]\W*$|(?:输出|格式|模板|报告|回复|"
     r"如下)[^。\n]{0,20}[：:]\W*$",
     re.IGNORECASE,
 )

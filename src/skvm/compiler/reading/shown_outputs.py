@@ -12,7 +12,7 @@ from skvm.compiler.reading.spotting import TOLD, spotted
 from skvm.diagnostics import Span
 from skvm.skill.ir import CodeFence
 
-__all__ = ["STRUCTURED", "ShownOutput", "shown_outputs", "strict_lines"]
+__all__ = ["STRUCTURED", "ShownOutput", "shown_lines", "shown_outputs", "strict_lines"]
 
 STRUCTURED = frozenset({"json", "yaml", "yml", "xml"})
 _LANGUAGES = STRUCTURED | {"", "text", "txt", "plaintext", "csv", "tsv", "markdown", "md"}
@@ -108,6 +108,29 @@ def _lead(prose: Prose, fence: CodeFence) -> str | None:
         return None
     sentences = [found for found in prose.sentences_in(prose.blocks[index].span) if found.block == index]
     return " ".join(sentences[-1].text.split()) if sentences else None
+
+
+_ONE_FORM = re.compile(
+    r"\b(?:one|a) (?:single )?line\b|\b(?:this|the following) (?:form|line|layout)\b|\bthe way\b"
+    r"|\blike (?:this|so)\b",
+    re.IGNORECASE,
+)
+_SET_APART = re.compile(rb"[ \t]*\r?\n[ \t]*\r?\n(?: {4}|\t|> ?)(?=[^\s#|])")
+
+
+def shown_lines(prose: Prose) -> Iterator[Sentence]:
+    """Every sentence that leads to a line shown below it, set apart by blanks or as a quotation."""
+    for sentence in spotted(
+        prose, (b" line", b"this form", b"following form", b"layout", b"the way", b"like this", b"like so")
+    ):
+        block = prose.blocks[sentence.block]
+        if block.kind is not BlockKind.PARAGRAPH or block.indent or sentence.span.end != block.span.end:
+            continue
+        text = " ".join(sentence.text.split())
+        if not text.endswith((":", "：")) or _GIVEN.search(text) or not _ONE_FORM.search(text):
+            continue
+        if _SET_APART.match(prose.skill.source, block.span.end):
+            yield sentence
 
 
 _LINES = re.compile(
