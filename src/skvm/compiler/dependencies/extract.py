@@ -221,7 +221,8 @@ def _entry(need: _Need) -> Dependency | None:
 def _is_elsewhere(need: _Need) -> bool:
     """Whether the registry may hold a stranger's package under the name; everybody knows whose some are."""
     is_known = need.type == "pip" and normal(need.name) in distributions()
-    return not is_known and any(claim.is_elsewhere for claim in need.claims)
+    is_package = need.type in ("pip", "npm")
+    return is_package and not is_known and any(claim.is_elsewhere for claim in need.claims)
 
 
 def _spec(claims: Sequence[Claim]) -> str | None:

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 
 from skvm.compiler.dependencies.requirement import is_direct, npm_requirement, pip_requirement
 
-__all__ = ["installed_by", "is_from_elsewhere", "is_public_registry"]
+__all__ = ["installed_by", "is_from_elsewhere", "is_public_registry", "sets_index"]
 
 _VALUED = {
     "pip": frozenset(
@@ -88,6 +88,21 @@ _INDEXES = ("-i", "--index-url", "--extra-index-url", "-f", "--find-links", "--r
 def is_public_registry(address: str) -> bool:
     """Whether an index is the registry everybody uses, or one of its well-known mirrors."""
     return _PUBLIC.fullmatch(address) is not None
+
+
+_SETS_INDEX = re.compile(
+    r"(?:\b(?:PIP_(?:EXTRA_)?INDEX_URL|UV_(?:DEFAULT_|EXTRA_)?INDEX(?:_URL)?|npm_config_registry)=|"
+    r"\bconfig set (?:--\w+ |global\.)?(?:(?:extra-)?index-url|registry)[ =]+|\bsource add (?:--?\S+ )*\S+ )"
+    r"[\"']?([^\s\"']+)",
+    re.IGNORECASE,
+)
+
+
+def sets_index(code: str) -> bool:
+    """Whether shell code sets an index of its own for what it installs."""
+    if "ndex" not in code and "INDEX" not in code and "registry" not in code and "source add" not in code:
+        return False
+    return not all(is_public_registry(found[1]) for found in _SETS_INDEX.finditer(code))
 
 
 def is_from_elsewhere(words: Sequence[str], name: str) -> bool:

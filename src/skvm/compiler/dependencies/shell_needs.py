@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from skvm.compiler.dependencies.claim import CALLED, DECLARED, GUESSED, Claim, Place
 from skvm.compiler.dependencies.hosts import hosts_asked, key_service, services_of_hosts
-from skvm.compiler.dependencies.installs import installed_by, is_from_elsewhere
+from skvm.compiler.dependencies.installs import installed_by, is_from_elsewhere, sets_index
 from skvm.compiler.dependencies.tables import BASE, INSTALLERS, programs
 from skvm.compiler.reading.shell import Command, read_shell
 
@@ -50,6 +51,7 @@ def shell_claims(code: str, place: Place, own: frozenset[str], *, is_sure: bool 
     shell = read_shell(code)
     source = code.encode()
     ours = own | shell.functions
+    has_index = sets_index(code)
     line, counted = 0, 0
     for command in shell.commands:
         line += source.count(b"\n", counted, command.span.start)
@@ -57,7 +59,8 @@ def shell_claims(code: str, place: Place, own: frozenset[str], *, is_sure: bool 
         here = place.below(line)
         if not place.is_optional and _is_alternative(source, command.span.start):
             here = Place(here.path, here.line, True)
-        yield from command_claims(command, here, ours, is_sure=is_sure)
+        claims = command_claims(command, here, ours, is_sure=is_sure)
+        yield from (replace(claim, is_elsewhere=True) for claim in claims) if has_index else claims
     yield from services_of_hosts(hosts_asked(code), place)
     for found in (*_KEY.finditer(code), *_SETS_KEY.finditer(code)):
         yield from key_service(found[1], place.below(code.count("\n", 0, found.start())))

@@ -255,6 +255,8 @@ def test_no_word_of_a_skill_gets_into_a_command_unquoted() -> None:
     ("text", "files"),
     [
         (shell("pip install --extra-index-url https://i.example/simple corp-internal requests"), {}),
+        (shell("PIP_INDEX_URL=https://i.example/simple pip install corp-internal requests"), {}),
+        (shell("pip config set global.index-url https://i.example\npip install corp-internal requests"), {}),
         (shell("pip install 'corp-internal @ git+https://g.example/corp/internal' requests"), {}),
         ("Text.", {"requirements.txt": "-i https://i.example/simple\ncorp-internal\nrequests\n"}),
         ("Text.", {"requirements.txt": "corp-internal @ git+ssh://g.example/x\nrequests\n"}),
@@ -290,9 +292,11 @@ def test_an_alias_of_a_node_package_is_not_installed() -> None:
 
 def test_a_mirror_is_the_registry() -> None:
     entries = found(
-        shell("pip install -i https://pypi.tuna.tsinghua.edu.cn/simple some-tool"),
+        shell("npm config set registry https://registry.npmmirror.com\nnpm i a-tool")
+        + shell("pip install -i https://pypi.tuna.tsinghua.edu.cn/simple some-tool"),
         **{"requirements.txt": "--index-url https://pypi.org/simple\nother-tool\n"},
     )
 
     assert entries["pip:some-tool"].installable
     assert entries["pip:other-tool"].installable
+    assert entries["npm:a-tool"].installable
