@@ -269,7 +269,10 @@ def as_json(result: CompileResult) -> dict[str, Any]:
                 "code": found.code,
                 "severity": str(found.severity),
                 "message": found.message,
+                "path": found.path,
                 "line": found.line,
+                "column": found.column,
+                "help": found.help,
             }
             for found in result.diagnostics
         ],

@@ -157,6 +157,18 @@ def test_errors_of_the_skill_itself_are_told(place: Path, capsys: pytest.Capture
     assert f"errors of its own (SKV110): skvm lint {place / 'sample'}" in capsys.readouterr().err
 
 
+def test_primitives_of_a_profile_that_nobody_knows_are_told(
+    place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    profile = json.loads((place / "profile.json").read_text())
+    profile["capabilities"] |= {"gen.code.cobol": "L1"}
+    (place / "profile.json").write_text(json.dumps(profile))
+    assert compile_with(place, given(place), "--dry-run", "--json") == 0
+    said = capsys.readouterr()
+    assert "unknown here, which count for nothing: gen.code.cobol\n" in said.err
+    assert json.loads(said.out)["compiled"][0]["diagnostics"] == []
+
+
 def test_two_skills_of_one_name_do_not_share_a_place(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (place / "other").mkdir()
     other = make_skill(place / "other", BODY).root

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from skvm.cli.compile_jobs import Job
     from skvm.settings import Settings
     from skvm.skill.ir import Skill
+    from skvm.target.profile import Profile
     from skvm.target.store import StoredProfile
 
 _HELP = """Compile skills for a target.
@@ -231,7 +232,25 @@ def _given_profile(path: Path | None, models: Sequence[str], adapters: Sequence[
         raise UsageError(
             "--profile describes one target, but several are named", help="give one --model and one --adapter"
         )
-    return StoredProfile(read_profile(path), path)
+    profile = read_profile(path)
+    _tell_unknown(profile)
+    return StoredProfile(profile, path)
+
+
+def _tell_unknown(profile: Profile) -> None:
+    """Name what a profile holds that nobody here knows, most often another version's or misspelt."""
+    from skvm.cli.console import err, visible
+    from skvm.target.contract import PRIMITIVES
+
+    if unknown := sorted(set(profile.capabilities) - set(PRIMITIVES.names())):
+        names = visible(", ".join(unknown[:6])) + (
+            f" and {len(unknown) - 6} more" if len(unknown) > 6 else ""
+        )
+        err.print(
+            f"the profile names primitives unknown here, which count for nothing: {names}",
+            style="yellow",
+            markup=False,
+        )
 
 
 def _jobs(
