@@ -209,7 +209,7 @@ async def _acceptor(
 
 def _print(jobs: Sequence[Job], outcomes: Sequence[CompileResult | Failure], options: dict[str, Any]) -> None:
     from skvm.cli.compile_report import as_json, print_result
-    from skvm.cli.console import err, print_json
+    from skvm.cli.console import err, print_json, visible
 
     pairs = list(zip(jobs, outcomes, strict=True))
     failures = [(job, outcome) for job, outcome in pairs if isinstance(outcome, Failure)]
@@ -231,6 +231,6 @@ def _print(jobs: Sequence[Job], outcomes: Sequence[CompileResult | Failure], opt
             print_result(result, job.profile, explain=options["explain"])
     for job, why in failures:
         about = f"{job.skill.id} for {job.model} in {job.harness}"
-        err.print(f"{about}: {why.message}", style="red", markup=False)
+        err.print(visible(f"{about}: {why.message}"), style="red", markup=False)
         if why.help:
-            err.print(f"  help: {why.help}", markup=False)
+            err.print(visible(f"  help: {why.help}"), markup=False)

@@ -24,11 +24,11 @@ def print_result(result: CompileResult, profile: Profile, *, explain: bool) -> N
     """Print one compile for a person."""
     from rich.text import Text
 
-    from skvm.cli.console import out, print_diagnostics
+    from skvm.cli.console import out, print_diagnostics, visible
 
     out.print(
         Text.assemble(
-            (result.original.name, "bold"), " for ", (result.model, "bold"), f" in {result.harness}"
+            (visible(result.original.name), "bold"), " for ", (result.model, "bold"), f" in {result.harness}"
         )
     )
     if (table := _requirements(result, profile)).rows:
@@ -52,7 +52,7 @@ def print_result(result: CompileResult, profile: Profile, *, explain: bool) -> N
 def _print_edit(record: Mapping[str, Any], *, explain: bool) -> None:
     from rich.text import Text
 
-    from skvm.cli.console import out
+    from skvm.cli.console import out, visible
 
     line = Text.assemble((f"  line {record['line']:>4}  ", "dim"))
     if record["primitive"]:
@@ -69,11 +69,13 @@ def _print_edit(record: Mapping[str, Any], *, explain: bool) -> None:
     else:
         moved = ", ".join(record.get("moved", ()))
         line.append_text(
-            Text.assemble((record["rule"] or record["pass"], "bold"), f"  to {moved}" if moved else "")
+            Text.assemble(
+                (record["rule"] or record["pass"], "bold"), f"  to {visible(moved)}" if moved else ""
+            )
         )
     out.print(line)
     if explain:
-        out.print(Text(f"             {record['reason']}", style="dim"))
+        out.print(Text(f"             {visible(record['reason'])}", style="dim"))
 
 
 def _requirements(result: CompileResult, profile: Profile) -> Table:
@@ -114,14 +116,16 @@ def _requirements(result: CompileResult, profile: Profile) -> Table:
 def _quoted(evidence: str) -> str:
     from rich.markup import escape
 
+    from skvm.cli.console import visible
+
     words = " ".join(evidence.split())
-    return escape(f'"{words[:40]}{"…" if len(words) > 40 else ""}"')
+    return escape(f'"{visible(words[:40])}{"…" if len(words) > 40 else ""}"')
 
 
 def _print_chains(result: CompileResult) -> None:
     from rich.text import Text
 
-    from skvm.cli.console import out
+    from skvm.cli.console import out, visible
 
     for record in result.proof["edits"]:
         chain = record["chain"]
@@ -138,7 +142,7 @@ def _print_chains(result: CompileResult) -> None:
             ("so the edit", record["rule"]),
             ("leaves needed", "nothing of it" if after == "L0" else after),
         ):
-            out.print(Text.assemble((f"  {name:<17}", "cyan"), text))
+            out.print(Text.assemble((f"  {name:<17}", "cyan"), visible(text)))
 
 
 def _print_passes(result: CompileResult) -> None:
@@ -168,13 +172,13 @@ def _print_passes(result: CompileResult) -> None:
 def _print_diff(result: CompileResult) -> None:
     from rich.text import Text
 
-    from skvm.cli.console import out
+    from skvm.cli.console import out, visible
 
     before, after = result.original.text().splitlines(), result.skill.text().splitlines()
     out.print()
     for line in difflib.unified_diff(before, after, "original", "variant", lineterm=""):
         style = {"+": "green", "-": "red", "@": "cyan"}.get(line[:1], "dim")
-        out.print(Text(line, style=style))
+        out.print(Text(visible(line), style=style))
 
 
 def _print_lint_errors(result: CompileResult) -> None:
@@ -245,7 +249,7 @@ def _print_end(result: CompileResult) -> None:
         said += f", {counted(left, 'place')} still above the target"
     out.print(Text.assemble((said, "bold"), f"  ({result.duration_ms:.0f} ms)"))
     where = f"written to {result.variant}" if result.variant else "dry run: nothing was written"
-    out.print(f"up to date: {result.variant}" if result.is_reused else where, style="dim")
+    out.print(f"up to date: {result.variant}" if result.is_reused else where, style="dim", markup=False)
     if result.lock is not None:
         out.print(f"recorded in {result.lock} (--no-lock leaves it out)", style="dim", markup=False)
 

@@ -169,6 +169,15 @@ def test_primitives_of_a_profile_that_nobody_knows_are_told(
     assert json.loads(said.out)["compiled"][0]["diagnostics"] == []
 
 
+def test_nothing_a_terminal_would_obey_is_printed(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    body = BODY.replace("average", "average \x1b]0;title\x07 of each")
+    make_skill(place, body, front='name: "s\\e[31mred"\ndescription: Sample.\n')
+    compile_with(place, given(place), "--dry-run", "--explain")
+    caught = capsys.readouterr()
+    assert "[31mred for" in caught.out
+    assert not set("\x1b\x07") & set(caught.out + caught.err)
+
+
 def test_two_skills_of_one_name_do_not_share_a_place(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (place / "other").mkdir()
     other = make_skill(place / "other", BODY).root
