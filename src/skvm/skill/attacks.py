@@ -38,25 +38,14 @@ SKV180 = rule(
 _HOME = r"(?:~|\$\{?HOME\}?|/root|/home/[\w$]+|/Users/[\w$]+)"
 _KEPT = (
     rf"{_HOME}/\.(?:ssh(?!/[\w.-]*(?:\.pub|config|known_hosts|authorized_keys))|aws|netrc|gnupg|kube|docker/config|"
-    rf"git-credentials|npmrc|pypirc)(?![\w.-]*\.pub)"
+    rf"git-credentials|npmrc|pypirc|(?:ba|z)sh_history|"
+    r"config/(?:google-chrome|chromium|gcloud|gh)\b|mozilla)(?![\w.-]*\.pub)"
 )
 """Files in which people keep keys; not ``.env``, which is copied about for good reasons."""
-_KEPT_HINTS = (
-    "/.ssh",
-    "/.aws",
-    "/.netrc",
-    "/.gnupg",
-    "/.kube",
-    "/.docker",
-    "/.git-cred",
-    "/.npmrc",
-    "/.pypirc",
-)
-_SHELL_PIPES = tuple(
-    f"|{gap}{shell}"
-    for gap in ("", " ", "  ")
-    for shell in ("sh", "bash", "zsh", "sudo", "python", "node", "perl")
-)
+_KEPT_NAMES = "ssh aws netrc gnupg kube docker git-cred npmrc pypirc bash_h zsh_h config mozilla"
+_KEPT_HINTS = tuple(f"/.{name}" for name in _KEPT_NAMES.split())
+_SHELLS = "sh bash zsh sudo env busybox /bin /usr python node perl"
+_SHELL_PIPES = tuple(f"|{gap}{shell}" for gap in ("", " ", "  ") for shell in _SHELLS.split())
 _WHOLE = ("full", "whole", "entire", "complete")
 _TALK = ("conversation", "chat", "transcript", "prompt", "context")
 _SENDS = r"(?:send|post|upload|include|append|forward|transmit|attach|exfiltrate)"
@@ -129,10 +118,11 @@ ATTACKS: tuple[Check, ...] = (
     ),
     _check(
         SKV171,
-        ("iex", "IEX", "Iex", "Invoke-Expression", "mshta", "certutil", "bitsadmin"),
+        ("iex", "IEX", "Iex", "Invoke-Expression", "mshta", "certutil", "bitsadmin", "idden"),
         r"\b(?:iex|Invoke-Expression)\b[^\n]{0,60}(?:\b(?:iwr|irm|curl|wget)\b|Invoke-WebRequest|Invoke-RestMethod|"
         r"DownloadString)[^\n]{0,80}"
         r"|DownloadString\([^\n]{0,120}\|\s*(?:iex|Invoke-Expression)\b"
+        r"|-w(?:indowstyle)?\s+hidden\b[^\n]{0,120}(?:\b(?:iwr|irm|curl|wget)\b|Invoke-WebRequest|Download)[^\n]{0,80}"
         r"|\bmshta(?:\.exe)?\s+[\"']?(?:https?|javascript|vbscript):[^\n]{0,80}"
         r"|\bcertutil(?:\.exe)?\b[^\n]{0,40}-urlcache\b[^\n]{0,120}"
         r"|\bbitsadmin(?:\.exe)?\b[^\n]{0,40}/transfer\b[^\n]{0,120}",
@@ -154,6 +144,59 @@ ATTACKS: tuple[Check, ...] = (
         r"|\b(?:exec|eval)\(\s*(?:compile\()?[^\n]{0,40}(?:marshal\.loads|decompress)\([^\n]{0,80}",
         also=("exec(", "eval("),
     ),
+    # What is downloaded waits in a variable, or is given to a shell word by word.
+    _check(
+        SKV171,
+        ("curl", "wget"),
+        r"\b(?P<name>\w{1,40})=[\"']?(?:\$\(|`)\s*(?:curl|wget)\b[^\n]{0,200}(?:\n[^\n]{0,120}){0,3}?"
+        r"\b(?:eval|(?:ba|z)?sh\s+-c)\s+[\"']?\$\{?(?P=name)\b"
+        r"|\b(?:curl|wget)\b[^\n|]{0,200}\|\s*xargs\b[^\n]{0,60}\b(?:ba|z)?sh\s+-c",
+        also=("eval", "sh -c"),
+    ),
+    _check(
+        SKV171,
+        ("deno run", "npx ", "bunx "),
+        r"\b(?:deno\s+run|npx|bunx)\b[^\n]{0,60}\s[\"']?https?://\S{1,200}\.(?:ts|js|mjs|tgz|tar\.gz)\b",
+    ),
+    _check(
+        SKV174,
+        ("| rev", "| tr ", "|rev", "|tr ", "\\x"),
+        rf"\|\s*(?:rev|tr\s+\S+\s+\S+)\s*\|\s*{SHELL}"
+        rf"|\b(?:printf|echo)\b[^\n|]{{0,20}}(?:\\x[0-9a-fA-F]{{2}}){{3}}[^\n|]{{0,400}}\|\s*{SHELL}",
+        _is_table_or_warned_of,
+        also=_SHELL_PIPES,
+    ),
+    _check(
+        SKV173,
+        ("=$(", '="$(', "=`"),
+        r"\b(?P<name>\w{1,40})=[\"']?(?:\$\(|`)\s*"
+        rf"(?:env\b|printenv\b|(?:cat|base64)\b[^\n)]{{0,40}}{_KEPT})"
+        r"[^\n]{0,80}(?:\n[^\n]{0,120}){0,3}?\n[^\n]{0,40}\b(?:curl|wget)\b[^\n]{0,160}\$\{?(?P=name)\b",
+        also=("$(env", "$(printenv", "`env", "$(cat", "$(base64"),
+    ),
+    _check(
+        SKV173,
+        ("gist create", "s3 cp", "s3 sync", "gsutil ", "rclone ", "mail ", "mutt ", "ftp "),
+        r"\b(?:gh gist create|(?:aws s3|gsutil|rclone|gcloud storage)\s+(?:cp|sync|copy|mv|rsync)"
+        r"(?:\s+-\S+)*)"
+        rf"\s+[\"']?{_KEPT}[^\n]{{0,80}}"
+        rf"|\b(?:mail|mutt|sendmail|ftp)\s[^\n]{{0,80}}{_KEPT}[^\n]{{0,40}}",
+        also=_KEPT_HINTS,
+    ),
+    _check(
+        SKV173,
+        ("169.254.169.254", "security find-"),
+        r"(?:169\.254\.169\.254|\bsecurity find-(?:generic|internet)-password)[^\n]{0,160}\|[^\n]{0,60}"
+        r"\b(?:curl|wget|nc)\b[^\n]{0,80}",
+    ),
+    _check(
+        SKV176,
+        ("用户", "忽略", "so that the user", "so the user"),
+        r"(?:不要|不得|切勿|请勿|别)(?:告诉|告知|通知|透露给)用户"
+        r"|(?:忽略|无视)(?:之前|以上|先前|前面|所有|此前)[^\n。]{0,10}(?:指令|提示词|规则|指示)"
+        r"|so (?:that )?the user (?:does|will|would)(?: not|n['’]t) (?:notice|know|find out|reali[sz]e)\b",
+        is_quoted_attack,
+    ),
     # Names that are looked up carry what is stolen.
     _check(
         SKV173,
@@ -167,7 +210,7 @@ ATTACKS: tuple[Check, ...] = (
         ("scp ", "rsync ", "git ", "curl ", "wget "),
         rf"\b(?:scp|rsync)\b(?:\s+-[ie]\s+(?:'[^'\n]*'|\"[^\"\n]*\"|\S+)|\s+-(?![ie]\s)\S+)*"
         rf"\s+[\"']?{_KEPT}[^\n:]{{0,60}}\s[\w.@-]+:"
-        rf"|\bgit\s+add\b[^\n]{{0,60}}{_KEPT}[^\n]{{0,40}}"
+        rf"|\bgit\s+add\b[^\n;&|]{{0,60}}{_KEPT}[^\n]{{0,40}}"
         rf"|\bcp\s[^\n]{{0,30}}{_KEPT}[^\n]{{0,80}}\bgit\s+(?:add|push|commit)\b[^\n]{{0,60}}"
         rf"|\b(?:curl|wget)\b[^\n]{{0,300}}\$\(\s*(?:cat|base64|head|<)[^\n)]{{0,40}}(?:{_KEPT}|/etc/(?:passwd|shadow))"
         rf"|\b(?:tar|zip|cp|cat|base64)\b[^\n]{{0,80}}{_KEPT}[^\n]{{0,80}}(?:\n[^\n]{{0,160}}){{0,3}}?"

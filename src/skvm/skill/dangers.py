@@ -96,7 +96,10 @@ SKV179 = rule(
     Severity.ERROR,
 )
 
-SHELL = r"(?:(?:sudo|env|exec)\s+(?:-\w+\s+)*)?(?:/(?:usr/)?bin/)?(?:ba|z|da|k)?sh\b"
+SHELL = (
+    r"(?:(?:/(?:usr/)?bin/)?(?:sudo|env|exec|busybox|command)\s+(?:-\w+\s+)*)?(?:/(?:usr/)?bin/)?"
+    r"(?:ba|z|da|k)?sh\b"
+)
 INTERPRETER = r"(?:(?:sudo\s+)?(?:python3?|node|perl|ruby|php)\b(?!\s+(?:-m|-c|-e|[\w./]))(?:\s+-)?)"
 _NEGATED = re.compile(
     # "Do not skip this", "will not work without" and "Warning: needed first" are how malware is urged on.
@@ -199,7 +202,7 @@ _PRIVATE = (
 )
 _PRIVATE_FILES = (
     r"(?:~|\$HOME|/root|/home/\w+)/\.(?:ssh|aws|netrc|gnupg|kube|env|docker/config|git-credentials|npmrc|"
-    r"pypirc)|/etc/(?:passwd|shadow)|(?<![\w.])\.env\b"
+    r"pypirc|(?:ba|z)sh_history|config/(?:google-chrome|chromium|gcloud|gh)\b|mozilla)|/etc/(?:passwd|shadow)|(?<![\w.])\.env\b"
 )
 
 _ATTACK = re.compile(
@@ -214,7 +217,7 @@ def is_quoted_attack(text: str, match: re.Match[str]) -> bool:
     return bool(_ATTACK.search(_line(text, match)) or _ATTACK.search(_before(text, match, 400)))
 
 
-_RUNNERS = "sh bash zsh dash ksh sudo env /bin /usr python node perl ruby php iex"
+_RUNNERS = "busybox command sh bash zsh dash ksh sudo env /bin /usr python node perl ruby php iex"
 _PIPES = (
     *(f"{bar}{program}" for bar in ("|", "| ", "|  ") for program in _RUNNERS.split()),
     "<(curl",

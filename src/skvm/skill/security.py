@@ -95,7 +95,7 @@ def check_security(skill: Skill, findings: Findings, read: Callable[[Skill, str]
 
 def _joined(text: str) -> str:
     """A text of the same length in which a command that goes on in the next line is one line."""
-    text = text.replace("\\\n", "  ")
+    text = text.replace("\\\n", "  ").replace("\\\r\n", "   ")
     if any(sign in text for sign in ("|\n", "| \n", "\n  |", "\n\t|")):
         return _OPEN_PIPE.sub(lambda found: "| ".rjust(len(found[0])), text)
     return text
