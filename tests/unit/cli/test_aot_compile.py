@@ -207,6 +207,23 @@ def test_pipeline_takes_the_stored_profile(place: Path, capsys: pytest.CaptureFi
     assert "written to" in caught.out
 
 
+def test_pipeline_measures_nothing_for_what_it_cannot_compile(
+    place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (place / "sample/SKILL.md").write_text(" \n")
+    solver = Solver({})
+    with registered(solver):
+        flags = [
+            f"--skill={place / 'sample'}",
+            "--model=test/m",
+            "--adapter=solver",
+            f"--skvm-cache={place}/cache",
+        ]
+        assert run(["pipeline", *flags]) == 1
+    assert "SKV281" in capsys.readouterr().err
+    assert not (place / "cache").exists()
+
+
 def test_pipeline_measures_what_is_missing(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
     route = {
         "match": "test/*",

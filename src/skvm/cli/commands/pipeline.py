@@ -59,6 +59,7 @@ def command(
     import anyio
 
     from skvm.cli.commands.aot_compile import checked_options, load
+    from skvm.compiler.admission import admit_skill
     from skvm.compiler.counsel import model_to_ask
     from skvm.errors import UsageError
     from skvm.evidence.sessions import recorded_session
@@ -78,6 +79,8 @@ def command(
         raise UsageError("--skill and --model are required")
     check_adapter_config([adapter], options["adapter_config"])
     loaded = load(skill)
+    # Before anything is measured for it.
+    admit_skill(loaded)
     with recorded_session(settings.logs_dir, "pipeline", models=[model], harness=[adapter], skill=[skill]):
         anyio.run(_run, settings, loaded, (model, adapter), passes, options)
 
