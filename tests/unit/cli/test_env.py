@@ -114,6 +114,15 @@ def test_what_is_asked_cannot_be_hidden_from_a_terminal(
     assert "\r" not in told.err + told.out
 
 
+def test_installers_without_walls_are_told_of_before_they_start(
+    place: SimpleNamespace, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert skvm(["env", "apply", "variant", "--sandbox", "none"]) == 2
+    assert "nothing confines the installers" in capsys.readouterr().err
+    assert skvm(["env", "apply", "variant"]) == 2
+    assert "nothing confines" not in capsys.readouterr().err
+
+
 def test_a_failed_install_is_told_and_leaves_nothing(
     place: SimpleNamespace, capsys: pytest.CaptureFixture[str]
 ) -> None:

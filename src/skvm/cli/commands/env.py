@@ -74,7 +74,7 @@ def apply(ctx: click.Context, /, variant: Path, as_json: bool, **options: Any) -
     if not wanted:
         err.print("nothing to install", markup=False)
     else:
-        _ask(wanted, is_told=options["install"] or options["yes"])
+        _ask(wanted, options["sandbox"], is_told=options["install"] or options["yes"])
         bound = _bind(settings, manifest, options)
     return _report(manifest, bound, as_json=as_json)
 
@@ -111,7 +111,7 @@ def _to_install(manifest: Manifest, bound: Bound | None, *, optional: bool) -> t
     return wanted if any(entry.key in missing for entry in wanted) else ()
 
 
-def _ask(wanted: tuple[Dependency, ...], *, is_told: bool) -> None:
+def _ask(wanted: tuple[Dependency, ...], sandbox: str, *, is_told: bool) -> None:
     import sys
 
     from skvm.cli.console import err, visible
@@ -121,6 +121,8 @@ def _ask(wanted: tuple[Dependency, ...], *, is_told: bool) -> None:
     for entry in wanted:
         evidence = visible(entry.evidence or "no evidence")
         err.print(f"  {entry.type}  {entry.requirement}  ({evidence})", markup=False)
+    if sandbox == "none":
+        err.print("nothing confines the installers: a package may do what you may", style="bold yellow")
     if is_told:
         return
     if not sys.stdin or not sys.stdin.isatty():
