@@ -123,7 +123,23 @@ def _interrupt(number: int, frame: FrameType | None) -> None:
     if callable(handler):
         handler(signal.SIGINT, frame)
     else:
+        _quieten_event_loop()
         raise KeyboardInterrupt
+
+
+def _quieten_event_loop() -> None:
+    """Keep the event loop, if there is one, from logging our own interruption as a fault of a task."""
+    if "asyncio" in sys.modules:
+        import logging
+
+        logging.getLogger("asyncio").addFilter(_is_no_interrupt)
+
+
+def _is_no_interrupt(record: Any) -> bool:
+    error = record.exc_info[1] if record.exc_info else None
+    if isinstance(error, BaseExceptionGroup):
+        return error.subgroup(KeyboardInterrupt) is None
+    return not isinstance(error, KeyboardInterrupt)
 
 
 def run(args: list[str] | None = None) -> int:

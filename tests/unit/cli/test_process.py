@@ -61,6 +61,29 @@ def test_a_run_that_is_told_to_end_cleans_up_and_is_recorded(
     assert [row["outcome"] for row in json.loads(listed)] == [Outcome.CANCELLED]
 
 
+BUSY = """
+import os, signal, anyio
+from skvm.cli import main
+
+async def compute():
+    os.kill(os.getpid(), signal.SIGTERM)
+    sum(range(1000))
+
+async def all_of_it():
+    async with anyio.create_task_group() as group:
+        group.start_soon(compute)
+
+signal.signal(signal.SIGINT, signal.SIG_IGN)
+main.cli.main = lambda **_: anyio.run(all_of_it)
+main.main()
+"""
+
+
+def test_a_task_in_the_background_that_never_waits_ends_without_a_traceback() -> None:
+    done = subprocess.run([sys.executable, "-c", BUSY], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr.strip()) == (130, "interrupted")
+
+
 def test_hang_ups_are_ignored_below_nohup(place: Path) -> None:
     process = subprocess.Popen(
         [
