@@ -55,16 +55,15 @@ def find(reading: Reading) -> Iterator[Need]:
     """Sentences that ask for a format; a form shown right below makes them one level easier."""
     prose = reading.prose
     found = list(_asked(reading))
-    yield from found
     for form in row_forms(prose):
         left = form.kinds - tidied_kinds(reading, form)
         if not any(need.span == form.sentence.span for need in found):
-            yield Need(Level.L3 if len(left) > _LEFT else Level.L2, form.sentence.span)
+            found.append(Need(Level.L3 if len(left) > _LEFT else Level.L2, form.sentence.span))
     shown = [output for output in shown_outputs(prose) if not output.is_setting]
-    strict = [Need(Level.L2, output.span) for output in shown if output.is_strict]
-    strict += [Need(Level.L2, sentence.span) for sentence in strict_lines(prose)]
-    found += [need for need in strict if not any(other.span == need.span for other in found)]
-    yield from (need for need in found if need in strict)
+    strict = [output.span for output in shown if output.is_strict]
+    strict += [sentence.span for sentence in strict_lines(prose)]
+    found += [Need(Level.L2, span) for span in strict if not any(need.span == span for need in found)]
+    yield from found
     led = (sentence.span for sentence in shown_lines(prose))
     for span in dict.fromkeys((*shown_forms(prose), *(output.span for output in shown), *led)):
         if not any(need.span.overlaps(span) for need in found):

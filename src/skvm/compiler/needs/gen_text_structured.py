@@ -57,9 +57,7 @@ def find(reading: Reading) -> Iterator[Need]:
         if rank:
             yield Need(Level(f"L{rank}"), sentence.span)
     yield from _schemas(reading)
-    for shown in shown_outputs(prose):
-        if shown.language in STRUCTURED:
-            yield Need(Level.L1, shown.span)
+    yield from (Need(Level.L1, shown.span) for shown in shown_outputs(prose, STRUCTURED))
     yield from _listed(reading)
 
 

@@ -81,31 +81,48 @@ _LEFT_OUT = (
     r"|excluded|dropped"
     r"|returned|passed on|sent back|put aside|no (?:report|entry|line|row|mention))"
 )
-_RULED = re.compile(
+_OTHERS = re.compile(
     r"\bfor (?:an?|every|each)\s[^.;,]{1,40},\s[^.;,]{1,30}\bfor (?:any|every|all) others?\b"
-    r"|\b(?:that|which|who|whose|with|without|of (?:type|kind|level|status))\s[^.;:]{2,70}?\s"
-    rf"(?:(?:is|are|gets?)\s+(?:then\s+)?{_LEFT_OUT}|(?:does|do) not count)\b"
-    r"|\bonly (?:the|those|these|rows|lines|items|entries|records)\s[^.;,]{2,50}\s"
-    r"(?:(?<!to )counts?|(?:is|are) (?:counted|valid|listed))\b"
     r"|^\W*(?:everything else|all (?:the )?others?|the rest|any others?)\s+"
-    r"(?:(?:gets?|goes?|stays?|counts?)\b|(?:is|are)\s+(?:not|left|ignored|skipped|listed|kept|treated)\b)"
-    r"|^\W*(?:an?|the|each|every)\s+[a-z][a-z -]{1,28}\s(?:is|are|counts? as)\s+(?:an?\s+)?"
+    r"(?:(?:gets?|goes?|stays?|counts?)\b|(?:is|are)\s+(?:not|left|ignored|skipped|listed|kept|treated)\b)",
+    re.IGNORECASE,
+)
+_OUT = re.compile(
+    r"\b(?:that|which|who|whose|with|without|of (?:type|kind|level|status))\s[^.;:]{2,70}?\s"
+    rf"(?:(?:is|are|gets?)\s+(?:then\s+)?{_LEFT_OUT}|(?:does|do) not count)\b",
+    re.IGNORECASE,
+)
+_ONLY = re.compile(
+    r"\bonly (?:the|those|these|rows|lines|items|entries|records)\s[^.;,]{2,50}\s"
+    r"(?:(?<!to )counts?|(?:is|are) (?:counted|valid|listed))\b",
+    re.IGNORECASE,
+)
+_WHEN = re.compile(
+    r"\W*(?:an?|the|each|every)\s+[a-z][a-z -]{1,28}\s(?:is|are|counts? as)\s+(?:an?\s+)?"
     r"(?!\w+ed\b|useful|ready|best|important|helpful|available|run|sent|made|shown|done|good)[a-z-]+\s"
     r"(?:when|as soon as)\s+(?:it|its|they|their|the|no|there|at least|more|fewer|both|all)\b",
     re.IGNORECASE,
 )
-"""One value for a case and another for all others, what is left out, what alone counts."""
 _SEEN_TO = re.compile(
     r"\b(?:check|verify|ensures?|confirm|sure|says?|means?|note|know) that\b", re.IGNORECASE
 )
-_RULED_STEMS = stems(
-    "for any other|for all other|for every other|left out|not counted|not count|not listed|not mentioned"
-    "|not written|"
-    "not included|not reported|not shown|not added|skipped|ignored|excluded|dropped|no report|no entry"
-    "|no line|no row|"
-    "no mention|returned|passed on|sent back|put aside|only | when | as soon as |everything else"
-    "|all other|all the other|the rest |any other"
+_RULED = (
+    (stems("first"), _FIRST.search),
+    (stems("any other|all other|every other|everything else|all the other|the rest "), _OTHERS.search),
+    (
+        stems(
+            "left out|not count|are not |is not |skipped|ignored|excluded|dropped|returned|passed on"
+            "|sent back|get no |gets no "
+        ),
+        lambda text: _OUT.search(_SEEN_TO.sub("", text)),
+    ),
+    (
+        stems("only the|only those|only these|only rows|only lines|only items|only entries|only records"),
+        _ONLY.search,
+    ),
+    (stems(" when | as soon as "), _WHEN.match),
 )
+"""Rules without an if, each after the words it is looked for by."""
 _KEPT_TO = re.compile(
     rf"{TOLD}(?:respect|meet|satisfy|honou?r|obey|keep to|observe)\s+(?:all\s+|the\s+|these\s+|those\s+)*"
     r"(?P<of>[a-z]+ )?(?:constraints|limits|conditions)\W*$",
@@ -183,9 +200,9 @@ def _ruled(prose: Prose) -> dict[Span, Level]:
     for sentence in spotted(prose, (b"constraints", b"limits", b"conditions")):
         if _KEPT_TO.search(sentence.text) and is_arranged(prose, sentence):
             found[sentence.span] = Level.L2
-    for words, pattern in (((b"first",), _FIRST), (_RULED_STEMS, _RULED)):
+    for words, applies in _RULED:
         for sentence in spotted(prose, words):
-            if sentence.span not in found and pattern.search(_SEEN_TO.sub("", sentence.text)):
+            if sentence.span not in found and applies(sentence.text):
                 found[sentence.span] = Level.L1
     return found
 

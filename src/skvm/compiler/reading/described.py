@@ -9,25 +9,18 @@ from skvm.target.contract import Level
 __all__ = ["STEMS", "described_level"]
 
 STEMS = (
-    *(b"minus", b"divided by", b"multiplied by", b"twice the", b"half the", b"double the", b"triple the"),
     *(
+        b"minus",
+        b"divided by",
+        b"multiplied by",
         b"times the",
-        b"\xc3\xb7",
-        b"\xc3\x97",
+        b"twice",
+        b"half ",
         b" / ",
         b" * ",
-        b"\xe2\x88\x92",
         b"which is all",
-        b"which is every",
     ),
-    *(
-        b"highest total",
-        b"lowest total",
-        b"largest total",
-        b"highest sum",
-        b"highest average",
-        b"lowest average",
-    ),
+    *("÷".encode(), "×".encode(), "−".encode(), b"st total"),
 )
 """What stands in every sentence that describes a computation."""
 _AMOUNT = (

@@ -71,31 +71,8 @@ _LINE_READS = re.compile(
 )
 _PROSE_FENCES = frozenset({"", "text", "txt", "plaintext"})
 _CODE = re.compile(r"`[^`\n]*`|\]\([^)\n]*\)")
-_STEMS_GIVEN = (
-    *(
-        b"`assets/",
-        b"`reference",
-        b"`data/",
-        b".md",
-        b".txt",
-        b".csv",
-        b".tsv",
-        b".json",
-        b".y",
-        b".toml",
-        b".ini",
-    ),
-    *(
-        b"read these",
-        b"read the following",
-        b"load these",
-        b"consult these",
-        b"read all",
-        b"read every",
-        b"read each",
-    ),
-    *(b"go through", b"open all", b"open every"),
-)
+_ENDINGS = (b".md", b".txt", b".csv", b".tsv", b".json", b".y", b".toml")
+_STEMS_GIVEN = (*_ENDINGS, b".ini", b"`assets/", b"`reference", b"read", b"consult", b"go through")
 _QUICK = re.compile(
     r"\b(?:in|from|of|with|against|to|file,?|called|named)\s+(?:the\s+(?:file\s+)?)?[`\[]|[`)]\s+(?:has"
     r"|holds|lists|shows|says|tells|gives|names"
@@ -134,8 +111,8 @@ def files_given(prose: Prose, outputs: Collection[str] = ()) -> Iterator[Span]:
     for fence in prose.skill.fences:
         if fence.language not in _PROSE_FENCES:
             continue
-        code = prose.text(fence.content)
-        if ".md" in code and _LINE_READS.search(code):
+        named = prose.skill.source.find(b".md", fence.content.start, fence.content.end) >= 0
+        if named and _LINE_READS.search(prose.text(fence.content)):
             yield fence.span
 
 
@@ -182,30 +159,7 @@ _ADDED = re.compile(
     re.IGNORECASE,
 )
 _AND = re.compile(r"[^.;]{0,80}\band `?")
-_STEMS_MADE = (
-    b" into",
-    b"becom",
-    b" out:",
-    b" out of ",
-    b"goes ",
-    b"result",
-    b"outcome",
-    b" up in",
-    b"collected in",
-    b"gathered in",
-    b"together in",
-    b"put ",
-    b"enter ",
-    b"record ",
-    b"collect ",
-    b"list ",
-    b"note ",
-    b"add ",
-    b"append ",
-    b"we ",
-    b"output",
-    b"deliverable",
-)
+_STEMS_MADE = (*_ENDINGS, b".html", b".xml", b"/`")
 
 
 def made_in(text: str) -> list[str]:
@@ -232,7 +186,7 @@ def files_made(prose: Prose) -> Iterator[tuple[Span, str]]:
     for sentence in spotted(prose, _STEMS_MADE):
         if "`" not in sentence.text:
             continue
-        for name in made_in(sentence.text) if "." in sentence.text else ():
+        for name in made_in(sentence.text):
             yield sentence.span, name
         if (into := _FILES_INTO.search(sentence.text)) is not None:
             folder = into.group(0).rpartition(" ")[2].strip("`")

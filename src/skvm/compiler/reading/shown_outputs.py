@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 from skvm.compiler.reading.named_files import files_made
@@ -74,12 +74,12 @@ class ShownOutput:
     is_setting: bool
 
 
-def shown_outputs(prose: Prose) -> Iterator[ShownOutput]:
-    """Every fence whose lead, or the heading above it, says that this is to be written."""
+def shown_outputs(prose: Prose, languages: Collection[str] = _LANGUAGES) -> Iterator[ShownOutput]:
+    """Every fence in these languages whose lead, or the heading above it, says that it is to be written."""
     is_named = any("." in each.title or "/" in each.title for each in prose.skill.headings)
     titles = {span for span, _ in files_made(prose)} if is_named else set()
     for fence in prose.skill.fences:
-        if fence.language not in _LANGUAGES:
+        if fence.language not in languages:
             continue
         heading = prose.heading_of(fence.span.start)
         is_titled = heading is not None and prose.skill.headings[heading].span in titles
@@ -106,7 +106,8 @@ def _lead(prose: Prose, fence: CodeFence) -> str | None:
     index = prose.leads.get(fence.span)
     if index is None or prose.blocks[index].kind not in (BlockKind.PARAGRAPH, BlockKind.ITEM):
         return None
-    sentences = [found for found in prose.sentences_in(prose.blocks[index].span) if found.block == index]
+    end = prose.blocks[index].span.end
+    sentences = prose.sentences_in(Span(end - 1, end))
     return " ".join(sentences[-1].text.split()) if sentences else None
 
 
