@@ -17,6 +17,7 @@ from skvm.skill.dangers import (
     SKV174,
     SKV175,
     SKV176,
+    SKV178,
     SKV179,
     Check,
     is_quoted_attack,
@@ -314,5 +315,12 @@ ATTACKS: tuple[Check, ...] = (
         quoted,
         is_warned_of,
         ("pass", "Pass", "PASS", "pwd"),
+    ),
+    Check(
+        SKV178,
+        ("\u200b", "\u200c", "\u200d", "\u2060", "\u00ad", "\ufeff"),
+        re.compile("(?<=[A-Za-z0-9])[\u200b\u200c\u200d\u2060\u00ad\ufeff](?=[A-Za-z0-9])"),
+        lambda match: f"invisible character U+{ord(match[0]):04X} in a word",
+        lambda _text, _match: False,
     ),
 )

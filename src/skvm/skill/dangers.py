@@ -21,6 +21,7 @@ __all__ = [
     "SKV174",
     "SKV175",
     "SKV176",
+    "SKV178",
     "SKV179",
     "Check",
     "is_quoted_attack",
@@ -102,13 +103,17 @@ SHELL = (
 )
 INTERPRETER = r"(?:(?:sudo\s+)?(?:python3?|node|perl|ruby|php)\b(?!\s+(?:-m|-c|-e|[\w./]))(?:\s+-)?)"
 _NEGATED = re.compile(
-    # "Do not skip this", "will not work without" and "Warning: needed first" are how malware is urged on.
+    # "Do not skip this", "will not work without", "detects your system": so malware is urged on people.
     r"\b(?:(?:never|do not|don['’]t|must not|should not|cannot|avoid)"
-    r"(?!\s+(?:skip|forget|worry|proceed|continue|work|ask|wait|miss|tell|mention|inform|need|hesitate)\b)|refuse|block(?:ed|s|list)?|den(?:y|ied)|forbid(?:den)?|"
-    r"dangerous|malicious|attack\w*|inject\w*|detect\w*|suspicious|prevent|reject|flagged|scan\w* for|unsafe|"
-    r"insecure|vulnerab\w*|exploit\w*|risk[sy]?|red flags?|prohibited|bad|wrong|危险|禁止|不要)\b|❌|🚫|✗|🔴",
-    re.IGNORECASE,
+    r"(?!\s+(?:skip|forget|worry|proceed|continue|work|ask|wait|miss|tell|mention|inform|need|hesitate)\b)|"
+    r"refuse|block(?:ed|s|list)?|den(?:y|ied)|forbid(?:den)?|dangerous|malicious|attack\w*|inject\w*|"
+    r"detect\w*\s(?:[\w-]+\s){0,3}(?:patterns?|commands?|shells?|secrets?|credentials?|code|threats?)|"
+    r"suspicious|prevent|reject|flagged|scan\w* for|unsafe|insecure|vulnerab\w*|exploit\w*|risky|"
+    r"high[- ]risk|red flags?|prohibited|(?:bad|wrong)(?=\s*(?:[:)*`]|$|example|practice|way|pattern)))(?!\w)|"
+    r"危险|禁止|不要|[❌🚫✗🔴]",
+    re.IGNORECASE | re.MULTILINE,
 )
+_TABLE_OF_RISKS = re.compile(r"\brisks?\b|\bseverity\b|\bthreat", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +159,8 @@ def is_warned_of(text: str, match: re.Match[str]) -> bool:
     if _NEGATED.search(_line(text, match)):
         return True
     lead = _before(text, match)
-    if (header := _table_header(text, match)) and _NEGATED.search(header):
+    header = _table_header(text, match)
+    if _NEGATED.search(header) or _TABLE_OF_RISKS.search(header):
         return True
     return any(
         _NEGATED.search(line)
@@ -389,12 +395,5 @@ CHECKS: tuple[Check, ...] = (
         ),
         quoted,
         is_quoted_attack,
-    ),
-    Check(
-        SKV178,
-        ("\u200b", "\u200c", "\u200d", "\u2060", "\u00ad", "\ufeff"),
-        re.compile("(?<=[A-Za-z0-9])[\u200b\u200c\u200d\u2060\u00ad\ufeff](?=[A-Za-z0-9])"),
-        lambda match: f"invisible character U+{ord(match[0]):04X} in a word",
-        lambda _text, _match: False,
     ),
 )
