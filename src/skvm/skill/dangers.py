@@ -109,7 +109,7 @@ _NEGATED = re.compile(
     r"refuse|block(?:ed|s|list)?|den(?:y|ied)|forbid(?:den)?|dangerous|malicious|attack\w*|inject\w*|"
     r"detect\w*\s(?:[\w-]+\s){0,3}(?:patterns?|commands?|shells?|secrets?|credentials?|code|threats?)|"
     r"suspicious|prevent|reject|flagged|scan\w* for|unsafe|insecure|vulnerab\w*|exploit\w*|risky|"
-    r"high[- ]risk|red flags?|prohibited|(?:bad|wrong)(?=\s*(?:[:)*`]|$|example|practice|way|pattern)))(?!\w)|"
+    r"high-risk|red flags?|prohibited|(?:bad|wrong)(?=\s*(?:[:)*`]|$|example|practice|way|pattern)))(?!\w)|"
     r"危险|禁止|不要|[❌🚫✗🔴]",
     re.IGNORECASE | re.MULTILINE,
 )
