@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from skvm.compiler.reading.computation import command_for
+from skvm.compiler.reading.names import Names
 from skvm.compiler.requirements import analyse
 from tests.unit.compiler.making import make_skill
 
@@ -103,3 +105,16 @@ def test_numbered_sections_done_in_order_are_a_procedure(tmp_path: Path) -> None
 
 
 TITLES = ("The list", "Open doors", "Lights", "Whom to call")
+
+
+@pytest.mark.parametrize(
+    ("text", "is_clear"),
+    [
+        ("Report the sum of `value`.", True),
+        ("`shortage` is the sum of all negative `value` entries.", False),
+        ("What was counted is the sum of `value` over its bins.", False),
+    ],
+)
+def test_a_sum_over_chosen_rows_is_no_sum_of_the_column(text: str, is_clear: bool) -> None:
+    names = Names(((0, "audit.csv"),), (), {"value": "value"}, {})
+    assert (command_for(text, names, 0) is not None) == is_clear

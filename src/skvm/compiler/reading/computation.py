@@ -152,6 +152,10 @@ _WHERE = re.compile(
     r"[\"'`“]?(?!over\b|above\b|more\b|greater\b|at\b|under\b|below\b|less\b|not\b)([A-Za-z][\w-]*)[\"'`”]?",
     re.IGNORECASE,
 )
+_BY_SIGN = re.compile(r"\b(?:negative|positive)\b", re.IGNORECASE)
+"""Rows chosen by the sign of a value; a sum of all rows is not what is asked for."""
+_OF_ITS_OWN = re.compile(r"\b(?:over|of|across) (?:its|their)\b", re.IGNORECASE)
+"""One aggregate for each thing the text speaks of; a sum of the whole column is another one."""
 _WORD = re.compile(r"`([^`]+)`|([A-Za-z_]\w*)")
 
 
@@ -208,9 +212,11 @@ def _digits(text: str) -> tuple[str, ...]:
 def _aggregate(text: str, names: Names, offset: int) -> Computation | None:
     kind = next((name for name, words in _KINDS if words.search(text)), None)
     table = names.data_file(offset)
-    if kind is None or not (names.columns or names.formulas):
+    if kind is None or not (names.columns or names.formulas) or _BY_SIGN.search(text):
         return None
     group = next((column for word in _GROUP.findall(text) if (column := column_of(word, names))), None)
+    if group is None and _OF_ITS_OWN.search(text):
+        return None
     condition = row_filter(text, names) or next(
         (
             f"{column} == '{value}'"
