@@ -12,7 +12,9 @@ import difflib
 import importlib
 import importlib.metadata
 import pkgutil
+import sys
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 from typing import Generic, TypeVar
 
 from skvm.diagnostics import Diagnostic, rule
@@ -32,6 +34,12 @@ SKV403 = rule(
 )
 
 T = TypeVar("T")
+
+
+@lru_cache(maxsize=64)
+def _entry_points(group: str, path: tuple[str, ...]) -> tuple[importlib.metadata.EntryPoint, ...]:
+    """The entry points of a group; every look reads the metadata of all that is installed on ``path``."""
+    return tuple(importlib.metadata.entry_points(group=group))
 
 
 class Registry(Generic[T]):
@@ -152,7 +160,7 @@ class Registry(Generic[T]):
         return name in self._entries
 
     def _plugins(self) -> tuple[importlib.metadata.EntryPoint, ...]:
-        return tuple(importlib.metadata.entry_points(group=self.group))
+        return _entry_points(self.group, tuple(sys.path))
 
     def _load_plugin(self, name: str) -> bool:
         point = next((point for point in self._plugins() if point.name == name), None)
