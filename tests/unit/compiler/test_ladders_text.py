@@ -120,7 +120,11 @@ def test_a_place_is_lowered_to_l2(primitive_id: str, rule: str, body: str, made:
 LET_BE = [
     ("follow.procedure", "1. Read it\n2. Sort it\n3. Run it:\n```bash\nmake it\n```\n4. Write it\n", {}),
     ("follow.procedure", "1. Read it.\n2. If a step works, proceed to the next step.\n", {}),
-    ("follow.procedure", "1. Find the cause.\n2. Check it; if taken away, the fault would not come back.\n", {}),
+    (
+        "follow.procedure",
+        "1. Find the cause.\n2. Check it; if taken away, the fault would not come back.\n",
+        {},
+    ),
     ("follow.procedure", "1. Read it.\n2. If the two differ, there's an edge.\n", {}),
     ("follow.procedure", "Repeat until the user is happy with it.\n", {}),
     ("follow.procedure", "1. Write it.\n2. Repeat until the customer approves.\n", {}),
