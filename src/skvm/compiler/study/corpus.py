@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import multiprocessing
 import os
 from collections.abc import Iterator, Sequence
@@ -50,7 +51,12 @@ def study_corpus(files: Sequence[Path], *, jobs: int | None = None) -> Iterator[
 
 
 def _study(files: tuple[Path, ...]) -> Portion:
-    found = [study_skill(file) for file in files]
+    # Skills leave next to no cycles behind; looking for them after every few hundred nodes costs a tenth.
+    gc.disable()
+    try:
+        found = [study_skill(file) for file in files]
+    finally:
+        gc.enable()
     return Portion(
         tuple(each for each in found if isinstance(each, SkillStudy)),
         tuple(each for each in found if isinstance(each, Unreadable)),
