@@ -114,6 +114,8 @@ def test_a_made_skill(level: str, tmp_path: Path) -> None:
 def test_real_skills(public_data: Path, tmp_path: Path) -> None:
     profile = tmp_path / "profile.json"
     profile.write_text(make_profile("L1").model_dump_json(by_alias=True))
-    for number, path in enumerate(sorted(public_data.rglob("SKILL.md"))[11::240]):
+    chosen = sorted(public_data.rglob("SKILL.md"))[11::240]
+    assert chosen
+    for number, path in enumerate(chosen):
         (tmp_path / str(number)).mkdir()
         _both(tmp_path / str(number), path.parent, profile)

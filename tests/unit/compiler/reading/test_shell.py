@@ -55,4 +55,7 @@ def test_functions_are_nested_and_named() -> None:
 
 @pytest.mark.parametrize("code", ["if then (", "\x00\x01", "`" * 5000, "(" * 3000, "echo " + "x" * 300_000])
 def test_anything_is_read(code: str) -> None:
-    read_shell(code)
+    size = len(code.encode())
+    for command in read_shell(code).commands:
+        assert command.words
+        assert 0 <= command.span.start < command.span.end <= size
