@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cache, lru_cache
 from typing import Any
 
@@ -14,8 +14,9 @@ from skvm.compiler.contract import Requirement
 from skvm.compiler.need import DETECTORS, Detector, Reading
 from skvm.compiler.reading.names import read_names
 from skvm.compiler.reading.prose import Prose
+from skvm.compiler.skill_key import SkillKey, key_of
 from skvm.diagnostics import Span
-from skvm.skill.ir import Resource, Skill
+from skvm.skill.ir import Skill
 
 __all__ = [
     "EVIDENCE_CHARS",
@@ -57,24 +58,14 @@ class Analysis:
     choices: tuple[PathChoice, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class _Key:
-    """What an analysis depends on; the skill itself is only carried along."""
-
-    id: str
-    source: bytes
-    resources: tuple[Resource, ...]
-    skill: Skill = field(compare=False)
-
-
 def read(skill: Skill) -> Reading:
     """A skill as detectors, ladders and guard read it; the last few are remembered."""
-    return _read(_Key(skill.id, skill.source, skill.resources, skill))
+    return _read(key_of(skill))
 
 
 def analyse(skill: Skill) -> Analysis:
     """Find purposes and requirements; what was found for the last few skills is remembered."""
-    return _analyse(_Key(skill.id, skill.source, skill.resources, skill))
+    return _analyse(key_of(skill))
 
 
 def primitives_for(skill: Skill) -> tuple[str, ...]:
@@ -83,14 +74,14 @@ def primitives_for(skill: Skill) -> tuple[str, ...]:
 
 
 @lru_cache(maxsize=16)
-def _read(key: _Key) -> Reading:
+def _read(key: SkillKey) -> Reading:
     prose = Prose(key.skill)
     return Reading(prose, read_names(prose))
 
 
 def requirements_for(skill: Skill, primitives: Collection[str]) -> tuple[Requirement, ...]:
     """What a skill needs of some primitives, in order of place; the others are not looked for."""
-    findings = _findings(_Key(skill.id, skill.source, skill.resources, skill))
+    findings = _findings(key_of(skill))
     return tuple(findings.of([name for name, _ in _detectors() if name in primitives]))
 
 
@@ -128,12 +119,12 @@ class _Findings:
 
 
 @lru_cache(maxsize=16)
-def _findings(key: _Key) -> _Findings:
+def _findings(key: SkillKey) -> _Findings:
     return _Findings(key.skill)
 
 
 @lru_cache(maxsize=16)
-def _analyse(key: _Key) -> Analysis:
+def _analyse(key: SkillKey) -> Analysis:
     findings = _findings(key)
     purposes, ways = findings.purposes, findings.ways
     requirements = findings.of(name for name, _ in _detectors())

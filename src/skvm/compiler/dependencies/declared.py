@@ -11,7 +11,7 @@ from typing import Any
 
 from skvm.compiler.dependencies.claim import DECLARED, Claim, Place
 from skvm.compiler.dependencies.hosts import key_service
-from skvm.compiler.dependencies.installs import is_public_registry
+from skvm.compiler.dependencies.installs import PIP_INDEXES, is_public_registry
 from skvm.compiler.dependencies.prose_needs import OPTIONAL, requirement_claims
 from skvm.compiler.dependencies.requirement import is_direct, npm_requirement, pip_requirement
 from skvm.compiler.dependencies.shell_needs import program_claim, shell_claims
@@ -30,7 +30,6 @@ _OTHERS = re.compile(
 """Folders and files that show another project."""
 _FREEZE_LINES = 60
 """More exact pins than this are the state of a whole machine, not what a skill needs."""
-_INDEXES = ("-i", "--index-url", "--extra-index-url", "-f", "--find-links")
 _TYPES = {"uv": "pip", "pip": "pip", "pipx": "pip", "node": "npm", "npm": "npm"}
 
 
@@ -58,7 +57,7 @@ def _requirements(path: str, text: str) -> Iterator[Claim]:
     pins = [line for line in lines if re.match(r"[\w.-]+==", line)]
     if len(pins) > _FREEZE_LINES:
         return
-    indexes = [line for line in lines if line.startswith(_INDEXES)]
+    indexes = [line for line in lines if line.startswith(PIP_INDEXES)]
     has_index = not all(is_public_registry(re.split(r"[\s=]+", line, maxsplit=1)[-1]) for line in indexes)
     is_optional = re.search(r"dev|test|optional|lint|docs", PurePosixPath(path).name) is not None
     for number, line in enumerate(lines, 1):

@@ -3,29 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from skvm.compiler.dependencies.claim import CALLED, DECLARED, GUESSED, Claim
 from skvm.compiler.dependencies.gather import gather
 from skvm.compiler.dependencies.tables import distributions, normal, programs, services
+from skvm.compiler.skill_key import SkillKey, key_of
 from skvm.harness.environment.manifest import Dependency, Manifest, Source, Type, sorted_entries
-from skvm.skill.ir import Resource, Skill
+from skvm.skill.ir import Skill
 
 __all__ = ["extract_manifest"]
 
 _IN_BOTH = ("playwright",)
 _SOURCES = {"python-import": Source.IMPORT, "shell-command": Source.COMMAND, "comment": Source.COMMENT}
-
-
-@dataclass(frozen=True, slots=True)
-class _Key:
-    """What extraction depends on; the skill itself is only carried along."""
-
-    id: str
-    source: bytes
-    resources: tuple[Resource, ...]
-    skill: Skill = field(compare=False)
 
 
 def extract_manifest(skill: Skill, refused: Sequence[str] = ()) -> Manifest:
@@ -40,13 +31,13 @@ def extract_manifest(skill: Skill, refused: Sequence[str] = ()) -> Manifest:
         entry.model_copy(update={"refused": True})
         if (entry.type.value, _name_key(entry.type, entry.name)) in wanted
         else entry
-        for entry in _extracted(_Key(skill.id, skill.source, skill.resources, skill))
+        for entry in _extracted(key_of(skill))
     ]
     return Manifest(skill=skill.name, entries=tuple(entries))
 
 
 @lru_cache(maxsize=16)
-def _extracted(key: _Key) -> tuple[Dependency, ...]:
+def _extracted(key: SkillKey) -> tuple[Dependency, ...]:
     """The entries of the last few skills: several passes ask for the same."""
     return sorted_entries(_entries(gather(key.skill)))
 

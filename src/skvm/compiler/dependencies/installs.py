@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 
 from skvm.compiler.dependencies.requirement import is_direct, npm_requirement, pip_requirement
 
-__all__ = ["installed_by", "is_from_elsewhere", "is_public_registry", "sets_index"]
+__all__ = ["PIP_INDEXES", "installed_by", "is_from_elsewhere", "is_public_registry", "sets_index"]
 
 _VALUED = {
     "pip": frozenset(
@@ -82,7 +82,9 @@ _PUBLIC = re.compile(
     r"https?://(?:pypi\.org|registry\.npmjs\.org|registry\.yarnpkg\.com|registry\.npmmirror\.com|"
     r"pypi\.tuna\.tsinghua\.edu\.cn|mirrors\.aliyun\.com|mirrors\.cloud\.tencent\.com)(?:/\S*)?"
 )
-_INDEXES = ("-i", "--index-url", "--extra-index-url", "-f", "--find-links", "--registry", "--index")
+PIP_INDEXES = ("-i", "--index-url", "--extra-index-url", "-f", "--find-links")
+"""Options of pip that name where packages come from."""
+_INDEXES = (*PIP_INDEXES, "--registry", "--index")
 
 
 def is_public_registry(address: str) -> bool:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import ast
 import re
-import warnings
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
 from skvm.compiler.dependencies.tables import distribution_of, is_standard
+from skvm.compiler.reading.python_code import parse_python
 
 __all__ = ["PythonNeeds", "read_python_needs"]
 
@@ -65,7 +65,7 @@ def read_python_needs(code: str) -> PythonNeeds:
     # Most code imports the standard library alone; a tree is worth its time only where more is at stake.
     if not starts and all(is_standard(name.split(".")[0]) for name, _ in rough):
         return PythonNeeds()
-    tree = _parse(code)
+    tree = parse_python(code, most_chars=_MAX_CHARS)
     if tree is None:
         return PythonNeeds(tuple((name, line, False) for name, line in rough))
     walk = _Walk()
@@ -85,17 +85,6 @@ def _rough(code: str) -> Iterator[tuple[str, int]]:
                 name = part.split()[0] if part.split() else ""
                 if name and not name.startswith("."):
                     yield name, line
-
-
-def _parse(code: str) -> ast.Module | None:
-    if len(code) > _MAX_CHARS:
-        return None
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        try:
-            return ast.parse(code)
-        except (SyntaxError, ValueError, RecursionError, MemoryError):
-            return None
 
 
 class _Walk:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import bisect
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 
 from skvm.compiler.effects.model import (
@@ -35,8 +35,9 @@ from skvm.compiler.reading.prose import Prose, Sentence
 from skvm.compiler.reading.python_code import is_python
 from skvm.compiler.reading.shell import read_shell
 from skvm.compiler.requirements import read
+from skvm.compiler.skill_key import SkillKey, key_of
 from skvm.diagnostics import Span
-from skvm.skill.ir import CodeFence, Resource, Skill
+from skvm.skill.ir import CodeFence, Skill
 
 __all__ = ["effects_of"]
 
@@ -48,26 +49,16 @@ _COMMAND = re.compile(r"(?:\./)?[a-zA-Z][\w.+-]*(?:/[\w.+-]+)*(?: [^\n]+)?\Z")
 _TREE = re.compile("[├└]")
 
 
-@dataclass(frozen=True, slots=True)
-class _Key:
-    """What the answer depends on; the skill itself is only carried along."""
-
-    id: str
-    source: bytes
-    resources: tuple[Resource, ...]
-    skill: Skill = field(compare=False)
-
-
 def effects_of(skill: Skill) -> SkillEffects:
     """What the steps of a skill read, write, call and reach.
 
     Nothing is run. What cannot be understood is ``open``: it may touch everything.
     """
-    return _effects_of(_Key(skill.id, skill.source, skill.resources, skill))
+    return _effects_of(key_of(skill))
 
 
 @lru_cache(maxsize=8)
-def _effects_of(key: _Key) -> SkillEffects:
+def _effects_of(key: SkillKey) -> SkillEffects:
     return _Reader(key.skill).read()
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -12,10 +11,10 @@ from skvm.compiler.effects.model import ANYTHING, ENVIRONMENT, Effects, merged
 from skvm.compiler.effects.python_names import KNOWN, MOVE, NETWORK, ON_PATH, READ, SEND, START, WRITE
 from skvm.compiler.effects.resources import hosts_in, path_name
 from skvm.compiler.effects.tools import tool_effects
+from skvm.compiler.reading.python_code import parse_python
 
-__all__ = ["PythonEffects", "called", "iter_loops", "parse_python", "python_effects"]
+__all__ = ["PythonEffects", "called", "iter_loops", "python_effects"]
 
-_MAX_CHARS = 60_000
 _DYNAMIC = frozenset({"eval", "exec", "__import__", "compile"})
 
 
@@ -43,19 +42,6 @@ class PythonEffects:
     def whole(self) -> Effects:
         """The effects, open where a module is imported nobody knows."""
         return merged([self.effects, Effects(is_open=True)]) if self.unknown_modules else self.effects
-
-
-@lru_cache(maxsize=512)
-def parse_python(code: str) -> ast.Module | None:
-    """The syntax tree; ``None`` for what is no Python, or too long to look at."""
-    if len(code) > _MAX_CHARS:
-        return None
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        try:
-            return ast.parse(code)
-        except (SyntaxError, ValueError, RecursionError, MemoryError):
-            return None
 
 
 @lru_cache(maxsize=512)

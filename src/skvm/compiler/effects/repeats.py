@@ -13,11 +13,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from skvm.compiler.effects.model import Action, Effects, Repetition, merged
-from skvm.compiler.effects.python_effects import called, iter_loops, parse_python
+from skvm.compiler.effects.python_effects import called, iter_loops
 from skvm.compiler.effects.python_names import KNOWN, NETWORK
 from skvm.compiler.effects.resources import touches_same
 from skvm.compiler.effects.shell_effects import Interpret, ShellLoop, shell_effects, shell_loops
 from skvm.compiler.effects.words import AT_ONCE, IN_TURN
+from skvm.compiler.reading.python_code import parse_python
 from skvm.diagnostics import Span
 
 __all__ = ["python_repetitions", "said_repetition", "shell_repetitions"]

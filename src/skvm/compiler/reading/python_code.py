@@ -12,11 +12,13 @@ from functools import lru_cache
 
 from skvm.compiler.reading.commands import PLACEHOLDER
 
-__all__ = ["PythonCode", "is_python", "read_python"]
+__all__ = ["PythonCode", "is_python", "parse_python", "read_python"]
 
 _BUILT_IN = frozenset({*dir(builtins), "__name__", "__file__"})
 _STANDARD = sys.stdlib_module_names | {"__future__"}
 _IMPORT = re.compile(r"^[ \t]*(?:>>>[ \t]*)?(?:from\s+([A-Za-z_]\w*)|import\s+([A-Za-z_]\w*))", re.MULTILINE)
+
+_MAX_CHARS = 60_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,10 +46,23 @@ def is_python(language: str) -> bool:
     return language in {"python", "py", "python3"}
 
 
+@lru_cache(maxsize=512)
+def parse_python(code: str, *, most_chars: int = _MAX_CHARS) -> ast.Module | None:
+    """The syntax tree; ``None`` for what is no Python, or longer than is looked at."""
+    if len(code) > most_chars:
+        return None
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            return ast.parse(code)
+        except (SyntaxError, ValueError, RecursionError, MemoryError):
+            return None
+
+
 @lru_cache(maxsize=1024)
 def read_python(code: str) -> PythonCode:
     """Read a piece of code; one that does not parse is read line by line."""
-    tree = _parse(code)
+    tree = parse_python(code)
     if tree is None:
         found = {name.group(1) or name.group(2) for name in _IMPORT.finditer(code)}
         return PythonCode(tuple(sorted(found - _STANDARD)), tuple(sorted(found & _STANDARD)), False)
@@ -105,17 +120,6 @@ def _is_foreign_call(node: ast.stmt) -> bool:
     if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Name):
         return False
     return not hasattr(builtins, call.func.id)
-
-
-def _parse(code: str) -> ast.Module | None:
-    if len(code) > 60_000:
-        return None
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        try:
-            return ast.parse(code)
-        except (SyntaxError, ValueError, RecursionError, MemoryError):
-            return None
 
 
 def _acts(tree: ast.Module) -> bool:
