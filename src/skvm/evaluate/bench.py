@@ -70,6 +70,7 @@ class RunSpec:
         environment: The private environment the agent's commands find first.
         tools: Tools of the task's own, for a harness with ``native-tools``.
         permissions: What the skill may touch, and whether a run is held to it or only told.
+        cell: Key of the bench cell this run fills.
     """
 
     task: Task
@@ -92,6 +93,7 @@ class RunSpec:
     tools: Sequence[TaskTool] = ()
     environment: Bound | None = None
     permissions: Grant | None = None
+    cell: str | None = None
 
     @property
     def label(self) -> str:

@@ -122,6 +122,8 @@ def _started(spec: RunSpec, bench: Bench) -> RunStarted:
         skill_id=spec.skill.id if spec.skill else None,
         skill_digest=digest,
         sandbox=bench.sandbox.name,
+        cell=spec.cell,
+        seed=spec.seed,
         started_at=now,
     )
 

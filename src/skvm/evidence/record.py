@@ -115,6 +115,8 @@ class CriterionResult(Record):
         details: Why, for a person.
         checkpoints: Named part scores.
         infra_error: Why no score exists, if none does.
+        is_pending: Whether a judge is still to be asked; the score is then ``None`` and nothing failed.
+        inputs_digest: Blob of what the judge was or will be shown.
     """
 
     id: str
@@ -124,6 +126,8 @@ class CriterionResult(Record):
     details: str = ""
     checkpoints: tuple[Checkpoint, ...] = ()
     infra_error: str | None = None
+    is_pending: bool = False
+    inputs_digest: str | None = None
 
 
 class Checkpoint(Record):
@@ -162,6 +166,9 @@ class RunRecord(Record):
         simulated: Whether the model is a simulated processor.
         notes: What else is worth knowing (files left out, a setup script that failed), one line each.
         work_dir: Where the work directory was kept, if it was asked for.
+        cell: Key of the bench cell it fills, a digest of all that was varied or held; ``None`` outside a bench.
+        seed: Sampling seed, if one was given.
+        judge_usage: What judging it took; no part of ``usage``.
     """
 
     schema_: Literal[1] = Field(default=1, alias="schema")
@@ -189,6 +196,9 @@ class RunRecord(Record):
     simulated: bool = False
     notes: tuple[str, ...] = ()
     work_dir: str | None = None
+    cell: str | None = None
+    seed: int | None = None
+    judge_usage: Usage = Usage()
     started_at: datetime
     finished_at: datetime
 
@@ -202,6 +212,8 @@ class RunStarted(Record):
         pid: The process that runs it.
         process_started: When that process started, in clock ticks since boot; tells a reused pid apart.
         host: The machine it runs on.
+        cell: Key of the bench cell it is to fill; ``None`` outside a bench.
+        seed: Sampling seed, if one was given.
     """
 
     schema_: Literal[1] = Field(default=1, alias="schema")
@@ -219,6 +231,8 @@ class RunStarted(Record):
     pid: int = Field(default_factory=os.getpid)
     process_started: int | None = Field(default_factory=lambda: process_started(os.getpid()))
     host: str = Field(default_factory=platform.node)
+    cell: str | None = None
+    seed: int | None = None
     started_at: datetime
 
     model_config = ConfigDict(frozen=True, extra="ignore", populate_by_name=True)
