@@ -1,0 +1,1 @@
+"""One condition a file, named after it."""
