@@ -69,7 +69,7 @@ class Loadout:
     hooks: Hooks = field(default_factory=Hooks)
     what: str = ""
     is_reused: bool = True
-    usage: Usage = Usage()
+    usage: Usage = field(default_factory=Usage)
     duration_ms: float = 0.0
     provenance: Mapping[str, str] = field(default_factory=dict)
 
@@ -105,7 +105,7 @@ class Condition(Protocol):
 CONDITIONS: Registry[Callable[[str], Condition]] = Registry(
     "condition", package="skvm.bench.conditions", group="skvm.conditions"
 )
-"""Makers: a maker is given what follows the condition's own name (``p13`` of ``aot-compiled-p13``, else ``""``)."""
+"""Makers; one is given what follows the condition's own name: ``p13`` of ``aot-compiled-p13``, else ``""``."""
 
 F = TypeVar("F", bound=Callable[[str], Condition])
 

@@ -198,6 +198,6 @@ class BenchPlan(_Part):
 
     @property
     def baseline(self) -> str:
-        """What the others are compared with: ``original`` if it is there, else ``no-skill``, else the first."""
+        """What the others are compared with: ``original``, else ``no-skill``, else the first."""
         names = self.condition_names
         return next((name for name in ("original", "no-skill") if name in names), names[0])
