@@ -90,15 +90,25 @@ class PlannedTask(_Part):
 
 
 class PlannedCondition(_Part):
-    """A condition.
+    """A condition. What a custom plan says of one of its own goes before what the plan says of all.
 
     Args:
         name: Its registered name with its argument (``aot-compiled-p13``), or a label.
         skill: The skill folder a label of a custom plan stands for, absolute.
+        targets: Where it runs; ``None`` on every target.
+        task_ids: What it runs; ``None`` for every task.
+        repetitions: Instead of the plan's.
+        max_steps: Instead of the plan's.
+        timeout_mult: Times a task's own wall clock, > 0.
     """
 
     name: str
     skill: str | None = None
+    targets: tuple[Target, ...] | None = None
+    task_ids: tuple[str, ...] | None = None
+    repetitions: int | None = Field(default=None, ge=1)
+    max_steps: int | None = Field(default=None, ge=1)
+    timeout_mult: float = Field(default=1.0, gt=0)
 
 
 class Preparation(_Part):

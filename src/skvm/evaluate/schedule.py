@@ -10,7 +10,7 @@ from skvm.evaluate.bench import Bench, RunSpec
 from skvm.evaluate.run import run_once
 from skvm.evidence.record import Outcome, RunRecord
 
-__all__ = ["run_many"]
+__all__ = ["run_many", "run_persistently"]
 
 Progress = Callable[[int, RunRecord], None]
 
@@ -47,7 +47,7 @@ async def run_many(
     async def work() -> None:
         # One shared iterator is the queue: runs start in order.
         for index, spec in waiting:
-            record = await _persist(spec, bench, attempts, pause_s)
+            record = await run_persistently(spec, bench, attempts=attempts, pause_s=pause_s)
             done[index] = record
             if on_done is not None:
                 on_done(index, record)
@@ -64,7 +64,10 @@ async def run_many(
     return tuple(record for record in done if record is not None)
 
 
-async def _persist(spec: RunSpec, bench: Bench, attempts: int, pause_s: float) -> RunRecord:
+async def run_persistently(
+    spec: RunSpec, bench: Bench, *, attempts: int = 2, pause_s: float = 1.0
+) -> RunRecord:
+    """Run once, and again while the infrastructure fails; see ``run_many`` for the arguments."""
     for attempt in range(attempts):
         if attempt:
             await anyio.sleep(pause_s * 2 ** (attempt - 1))

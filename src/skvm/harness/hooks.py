@@ -65,6 +65,10 @@ class Hooks:
 
     hooks: tuple[Hook, ...] = ()
 
+    def joined(self, others: Hooks) -> Hooks:
+        """These, then others."""
+        return Hooks((*self.hooks, *others.hooks)) if others.hooks else self
+
     async def before_model(self, context: HookContext) -> ModelResponse | None:
         """The first answer any hook gives, else ``None``."""
         for hook in self.hooks:

@@ -65,6 +65,8 @@ class ModelPort:
         )
         self.retry = retry or RetryPolicy()
         self.put_blob = put_blob
+        self.on_throttled: Callable[[Endpoint], None] | None = None
+        """Told of every answer that asks for fewer calls at once."""
         self._usage = Usage()
         self._client: httpx2.AsyncClient | None = None
         self._local: LocalModels | None = None
@@ -269,6 +271,11 @@ class OpenSession:
         self._calls.append(call)
         self._usage = self._usage + call.usage
         self.port.add_usage(call.usage)
+
+    def throttled(self, endpoint: Endpoint) -> None:
+        """Pass on that the endpoint asked for less."""
+        if self.port.on_throttled is not None:
+            self.port.on_throttled(endpoint)
 
     async def send(self, request: httpx2.Request) -> httpx2.Response:
         """Put one request on the network."""

@@ -42,6 +42,9 @@ __all__ = ["CallContext", "PortTransport", "PutBlob"]
 DEFAULT_OUTPUT_TOKENS = 16384
 """The worst case assumed of a request that sets no bound itself."""
 
+THROTTLED = frozenset({429, 529})
+"""Statuses that ask for fewer calls at once."""
+
 # After a read timeout the provider may be at work still: another try costs again. The rest cannot heal.
 _FINAL = (httpx2.ReadTimeout, httpx2.UnsupportedProtocol, httpx2.LocalProtocolError)
 
@@ -67,6 +70,9 @@ class CallContext(Protocol):
 
     async def send(self, request: httpx2.Request) -> httpx2.Response:
         """Put one request on the network; the body of the response is left unread."""
+
+    def throttled(self, endpoint: Endpoint) -> None:
+        """Take note that the endpoint asked for less."""
 
     async def address(self, endpoint: Endpoint) -> Address:
         """Where to send to; starts the embedded model where the endpoint is that."""
@@ -118,6 +124,7 @@ class _Call:
         self._was_sent = False
         self._is_replayed = False
         self._is_closed = False
+        self._waits_for: Fault | None = None
 
     async def run(self) -> httpx2.Response:
         cassette = self._context.cassette
@@ -169,7 +176,9 @@ class _Call:
                 raise provider_error(self._endpoint, fault, self._attempts)
             # The provider answered, so nothing of this attempt is owed.
             self._was_sent = False
+            self._waits_for = fault
             await anyio.sleep(policy.pause_s(self._attempts, asked_s))
+            self._waits_for = None
 
     async def _attempt(self) -> httpx2.Response | tuple[Fault, float | None]:
         request = await self._addressed()
@@ -199,6 +208,8 @@ class _Call:
         if fault is not None:
             if not fault.is_transient and fault.status not in {401, 402, 403}:
                 await self._keep(answer)
+            if fault.status in THROTTLED:
+                self._context.throttled(self._endpoint)
             return fault, retry_after_s(response.headers.get("retry-after"))
         await self._keep(answer)
         await self.close(reading, body=body)
@@ -269,6 +280,9 @@ class _Call:
         with anyio.CancelScope(deadline=deadline) as scope:
             yield
         if scope.cancelled_caught:
+            if self._waits_for is not None:
+                # The provider held the run up, not the agent.
+                raise provider_error(self._endpoint, self._waits_for, self._attempts)
             task = self._context.scope.task
             raise DeadlineExceededError(
                 f"{self._endpoint.model_id}: the deadline of {task!r} passed during a model call"

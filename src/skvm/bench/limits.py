@@ -1,0 +1,115 @@
+"""How much may run at once: on this machine, in a harness, at a provider.
+
+A run takes one place at every level it touches. The places at a provider adapt: an answer that asks for
+less (429) halves them at once, and every full round of runs without one gives one back, up to where they
+started. Waiting happens before a run begins, so no agent's clock stands for it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from skvm.bench.plan import Target
+
+__all__ = ["Limits", "Places"]
+
+SETTLE_S = 1.0
+"""Answers that ask for less within this time of each other are one request for less."""
+
+
+@dataclass(slots=True)
+class Places:
+    """Places at one level.
+
+    Args:
+        most: Runs at once at the start, and at most, ≥ 1.
+    """
+
+    most: int
+    now: int = 0
+    taken: int = 0
+    quiet_runs: int = 0
+    halved_at_s: float = -math.inf
+
+    def __post_init__(self) -> None:
+        self.now = self.most
+
+    @property
+    def is_free(self) -> bool:
+        """Whether a run may start."""
+        return self.taken < self.now
+
+    def halve(self, at_s: float) -> None:
+        """Give way, once for all the answers of a moment."""
+        self.quiet_runs = 0
+        if at_s - self.halved_at_s >= SETTLE_S:
+            self.halved_at_s = at_s
+            self.now = max(1, self.now // 2)
+
+    def give_back(self) -> None:
+        """A run ended; after a round without complaint there is one place more."""
+        self.taken -= 1
+        self.quiet_runs += 1
+        if self.now < self.most and self.quiet_runs >= self.now:
+            self.now += 1
+            self.quiet_runs = 0
+
+
+@dataclass(slots=True)
+class Limits:
+    """All levels.
+
+    Args:
+        machine: Runs at once on this machine, ≥ 1.
+        per_harness: At most so many of a harness.
+        per_provider: At most so many at a provider.
+    """
+
+    machine: int
+    per_harness: Mapping[str, int] = field(default_factory=dict)
+    per_provider: Mapping[str, int] = field(default_factory=dict)
+    _levels: dict[tuple[str, str], Places] = field(default_factory=dict)
+
+    def admits(self, target: Target) -> bool:
+        """Whether a run on a target may start now."""
+        return all(level.is_free for level in self._of(target))
+
+    def take(self, target: Target) -> None:
+        """A run starts."""
+        for level in self._of(target):
+            level.taken += 1
+
+    def give_back(self, target: Target) -> None:
+        """A run ended."""
+        for level in self._of(target):
+            level.give_back()
+
+    def throttled(self, provider: str, at_s: float) -> None:
+        """A provider asked for less at a time on any steady clock."""
+        self._level("provider", provider, self.per_provider).halve(at_s)
+
+    def places(self, provider: str) -> int:
+        """How many runs a provider takes at once now."""
+        return self._level("provider", provider, self.per_provider).now
+
+    def _of(self, target: Target) -> tuple[Places, ...]:
+        return (
+            self._level("machine", "", {}),
+            self._level("harness", target.harness, self.per_harness),
+            self._level("provider", provider_of(target.model), self.per_provider),
+        )
+
+    def _level(self, kind: str, name: str, bounds: Mapping[str, int]) -> Places:
+        if (kind, name) not in self._levels:
+            self._levels[kind, name] = Places(max(1, min(self.machine, bounds.get(name, self.machine))))
+        return self._levels[kind, name]
+
+
+def provider_of(model_id: str) -> str:
+    """The provider of a full model id."""
+    return model_id.partition("/")[0]
+
+
+__all__ += ["provider_of"]
