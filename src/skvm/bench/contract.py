@@ -7,12 +7,14 @@ are left out of every comparison by that reason.
 
 from __future__ import annotations
 
+import difflib
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
-from skvm.bench.plan import BenchPlan, Target
+from skvm.bench.plan import BenchPlan, PlannedCondition, Target
+from skvm.errors import UsageError
 from skvm.evidence.record import Usage
 from skvm.harness.contract import SkillMode
 from skvm.harness.hooks import Hooks
@@ -24,7 +26,22 @@ if TYPE_CHECKING:
     from skvm.harness.permissions import Permissions
     from skvm.skill.ir import Skill
 
-__all__ = ["CONDITIONS", "Condition", "Loadout", "Situation", "Unavailable", "condition", "condition_of"]
+__all__ = [
+    "CONDITIONS",
+    "LABELLED",
+    "Condition",
+    "Loadout",
+    "Situation",
+    "Unavailable",
+    "canonical_name",
+    "condition",
+    "condition_names",
+    "condition_of",
+    "planned_condition",
+]
+
+LABELLED = "labelled"
+"""What stands behind every label of a custom plan; nobody asks for it by this name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,14 +49,13 @@ class Situation:
     """For whom a condition is prepared.
 
     Args:
-        skill: The skill as it was written; ``None`` for a task without one. Several skills of a task are
-            one here.
+        skills: The task's skills as they were written, in its order; none for a task without one.
         target: The model and the harness.
         plan: What the session was asked for.
         bench: What runs share: settings, model port, sandbox, journal.
     """
 
-    skill: Skill | None
+    skills: tuple[Skill, ...]
     target: Target
     plan: BenchPlan
     bench: Bench
@@ -81,10 +97,14 @@ class Unavailable:
     Args:
         reason: One line.
         help: The way out.
+        usage: Model calls that were spent before it was known.
+        duration_ms: Wall time until then.
     """
 
     reason: str
     help: str | None = None
+    usage: Usage = Usage()
+    duration_ms: float = 0.0
 
 
 class Condition(Protocol):
@@ -107,6 +127,8 @@ CONDITIONS: Registry[Callable[[str], Condition]] = Registry(
 )
 """Makers; one is given what follows the condition's own name: ``p13`` of ``aot-compiled-p13``, else ``""``."""
 
+_WITH_PASSES = re.compile(r"(?P<family>aot-compiled)-p(?P<digits>[0-9]+)")
+
 F = TypeVar("F", bound=Callable[[str], Condition])
 
 
@@ -120,12 +142,39 @@ def condition(name: str) -> Callable[[F], F]:
     return decorate
 
 
+def condition_names() -> tuple[str, ...]:
+    """The names one can ask for, sorted."""
+    return tuple(name for name in CONDITIONS.names() if name != LABELLED)
+
+
+def canonical_name(name: str) -> str:
+    """The name under which a condition is recorded: the digits behind ``-p`` each once, in order."""
+    found = _WITH_PASSES.fullmatch(name)
+    return f"{found['family']}-p{''.join(sorted(set(found['digits'])))}" if found else name
+
+
 def condition_of(name: str) -> Condition:
     """The condition called ``name``.
 
     Raises:
         UsageError: Nothing is called that, or its argument is malformed.
     """
-    if (found := re.fullmatch(r"(?P<family>aot-compiled)-(?P<argument>p\d+)", name)) is not None:
-        return CONDITIONS.get(found["family"])(found["argument"])
-    return CONDITIONS.get(name)("")
+    found = _WITH_PASSES.fullmatch(name)
+    family = found["family"] if found else name
+    known = condition_names()
+    if family not in known:
+        close = difflib.get_close_matches(name, known, n=1, cutoff=0.7)
+        hint = f"did you mean {close[0]!r}? " if close else ""
+        raise UsageError(f"there is no condition {name!r} here", help=f"{hint}known: {', '.join(known)}")
+    return CONDITIONS.get(family)(f"p{found['digits']}" if found else "")
+
+
+def planned_condition(planned: PlannedCondition) -> Condition:
+    """The condition of a plan: the one its name says, or for a label the one that delivers the folder.
+
+    Raises:
+        UsageError: As ``condition_of``.
+    """
+    if planned.is_label or planned.skill is not None:
+        return CONDITIONS.get(LABELLED)(planned.skill or "")
+    return condition_of(planned.name)
