@@ -103,7 +103,7 @@ class Unavailable:
 
     reason: str
     help: str | None = None
-    usage: Usage = Usage()
+    usage: Usage = field(default_factory=Usage)
     duration_ms: float = 0.0
 
 
@@ -125,7 +125,7 @@ class Condition(Protocol):
 CONDITIONS: Registry[Callable[[str], Condition]] = Registry(
     "condition", package="skvm.bench.conditions", group="skvm.conditions"
 )
-"""Makers; one is given what follows the condition's own name: ``p13`` of ``aot-compiled-p13``, else ``""``."""
+"""Makers; one is given what follows the name: ``p13`` of ``aot-compiled-p13``, else ``""``."""
 
 _WITH_PASSES = re.compile(r"(?P<family>aot-compiled)-p(?P<digits>[0-9]+)")
 

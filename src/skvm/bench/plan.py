@@ -95,6 +95,7 @@ class PlannedCondition(_Part):
     Args:
         name: Its registered name with its argument (``aot-compiled-p13``), or a label.
         skill: The skill folder a label of a custom plan stands for, absolute.
+        is_label: Whether the name is such a label; without a skill it is a bare run.
         targets: Where it runs; ``None`` on every target.
         task_ids: What it runs; ``None`` for every task.
         repetitions: Instead of the plan's.
@@ -104,6 +105,7 @@ class PlannedCondition(_Part):
 
     name: str
     skill: str | None = None
+    is_label: bool = False
     targets: tuple[Target, ...] | None = None
     task_ids: tuple[str, ...] | None = None
     repetitions: int | None = Field(default=None, ge=1)
