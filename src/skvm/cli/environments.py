@@ -1,4 +1,4 @@
-"""What commands share about the environment of a skill: its manifest, what is bound, what is missing."""
+"""What commands share about the environment of a skill: its manifest, what is missing."""
 
 from __future__ import annotations
 
@@ -10,9 +10,8 @@ if TYPE_CHECKING:
     from skvm.harness.environment.bind import Bound
     from skvm.harness.environment.check import Presence
     from skvm.harness.environment.manifest import Manifest
-    from skvm.settings import Settings
 
-__all__ = ["bound_environment", "environment_json", "manifest_of", "print_presences"]
+__all__ = ["environment_json", "manifest_of", "print_presences"]
 
 _STYLES = {"present": "green", "missing": "bold red", "wrong-version": "bold red", "refused": "yellow"}
 
@@ -32,37 +31,6 @@ def manifest_of(path: Path) -> Manifest:
     from skvm.skill.frontend import load_skill
 
     return extract_manifest(load_skill(path))
-
-
-def bound_environment(settings: Settings, folder: Path, *, allow_missing: bool) -> Bound | None:
-    """The private environment a run of a variant gets; ``None`` for a skill without a manifest, or unbound.
-
-    Args:
-        settings: Where the cache is.
-        folder: The folder of the skill.
-        allow_missing: Whether to go on without what it requires.
-
-    Raises:
-        FindingsError: Something it requires is not there.
-        UsageError: Its manifest cannot be read.
-    """
-    from skvm.errors import FindingsError
-    from skvm.harness.environment.bind import find_bound
-    from skvm.harness.environment.check import check_manifest, missing_required
-    from skvm.harness.environment.manifest import MANIFEST_NAME, load_manifest
-
-    if not (folder / MANIFEST_NAME).is_file():
-        return None
-    manifest = load_manifest(folder / MANIFEST_NAME)
-    bound = find_bound(settings.cache_dir, manifest)
-    missing = missing_required(check_manifest(manifest, bound))
-    if missing and not allow_missing:
-        named = ", ".join(f"{item.entry.type}:{item.entry.requirement}" for item in missing)
-        raise FindingsError(
-            f"skill {manifest.skill!r} requires what is not there: {named}",
-            help=f"skvm env apply {folder}, or --allow-missing to run all the same",
-        )
-    return bound
 
 
 def print_presences(found: Sequence[Presence]) -> None:

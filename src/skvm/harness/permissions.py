@@ -38,6 +38,7 @@ __all__ = [
     "PermissionMode",
     "Permissions",
     "Source",
+    "grant_of",
     "hosts_of",
     "load_permissions",
     "policy_for",
@@ -172,6 +173,28 @@ def load_permissions(folder: Path) -> Permissions | None:
     except (OSError, ValidationError) as error:
         said = error.strerror if isinstance(error, OSError) else "not a permissions record of schema 1"
         raise UsageError(f"{path}: {said}", help="compile the skill again") from error
+
+
+def grant_of(folder: Path | None, prompt: str, mode: PermissionMode | None) -> Grant | None:
+    """What a run is held to: the record of a variant; without one there is nothing to enforce.
+
+    Args:
+        folder: The folder of the skill, if there is one.
+        prompt: The task's; the files it names may be written whatever the skill says.
+        mode: What was asked for; ``None`` reports where there is a record.
+
+    Raises:
+        UsageError: A mode needs a record and there is none, or it cannot be read.
+    """
+    record = load_permissions(folder) if folder is not None and mode != "off" else None
+    if record is not None:
+        return Grant(record, mode or "report", task_files(prompt))
+    if mode in {"enforce", "report"}:
+        raise UsageError(
+            f"--permissions={mode} needs a skill with a permissions.json",
+            help="skvm aot-compile writes one into the variant; name the variant with --skill",
+        )
+    return None
 
 
 def policy_for(grant: Grant, policy: Policy, programs_dir: Path) -> Policy:

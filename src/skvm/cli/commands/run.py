@@ -12,10 +12,7 @@ from skvm.cli.command import SkvmCommand, adapter_config_option, check_adapter_c
 if TYPE_CHECKING:
     from skvm.evaluate.run import RunSpec
     from skvm.evidence.record import RunRecord
-    from skvm.harness.permissions import Grant, PermissionMode
     from skvm.harness.trajectory import Trajectory
-    from skvm.skill.ir import Skill
-    from skvm.task.model import Task
 
 __all__ = ["command"]
 
@@ -90,6 +87,7 @@ def _spec(settings: Any, options: dict[str, Any]) -> RunSpec:
     from skvm.evaluate.grading import check_criteria
     from skvm.evaluate.run import RunSpec
     from skvm.harness.contract import HARNESSES, SkillMode
+    from skvm.harness.permissions import grant_of
     from skvm.task.loader import find_task, load_task, read_task
 
     if options["skill_mode"] and not options["skill"]:
@@ -104,9 +102,10 @@ def _spec(settings: Any, options: dict[str, Any]) -> RunSpec:
     skill = environment = None
     condition = options["condition"] or ""
     if options["skill"]:
-        from skvm.cli.environments import bound_environment
+        from skvm.compiler.builds.delivered import skill_or_variant
+        from skvm.harness.environment.required import bound_environment
 
-        skill, is_variant = _skill_or_variant(Path(options["skill"]).expanduser())
+        skill, is_variant = skill_or_variant(Path(options["skill"]).expanduser())
         condition = condition or ("aot-compiled" if is_variant else "")
         if skill.root is not None:
             environment = bound_environment(settings, skill.root, allow_missing=options["allow_missing"])
@@ -124,40 +123,8 @@ def _spec(settings: Any, options: dict[str, Any]) -> RunSpec:
         work_dir=Path(options["workdir"]).expanduser() if options["workdir"] else None,
         keep_work_dir=options["keep_workdir"],
         environment=environment,
-        permissions=_grant(skill, task, options["permissions"]),
+        permissions=grant_of(skill.root if skill else None, task.prompt, options["permissions"]),
     )
-
-
-def _skill_or_variant(path: Path) -> tuple[Skill, bool]:
-    """The skill at a path, and whether it is compiled: then it is called what its original is called."""
-    import json
-    from dataclasses import replace
-
-    from skvm.compiler.builds.variant import is_complete
-    from skvm.skill.frontend import load_skill
-
-    skill = load_skill(path)
-    if skill.root is None or not is_complete(skill.root):
-        return skill, False
-    told = json.loads((skill.root / "meta.json").read_bytes()).get("provenance")
-    original_id = told.get("skillId") if isinstance(told, dict) else None
-    return (replace(skill, id=original_id) if isinstance(original_id, str) else skill), True
-
-
-def _grant(skill: Skill | None, task: Task, mode: PermissionMode | None) -> Grant | None:
-    """What the run is held to: the record of a variant; without one there is nothing to enforce."""
-    from skvm.errors import UsageError
-    from skvm.harness.permissions import Grant, load_permissions, task_files
-
-    record = load_permissions(skill.root) if skill is not None and skill.root and mode != "off" else None
-    if record is None:
-        if mode in {"enforce", "report"}:
-            raise UsageError(
-                f"--permissions={mode} needs a skill with a permissions.json",
-                help="skvm aot-compile writes one into the variant; name the variant with --skill",
-            )
-        return None
-    return Grant(record, mode or "report", task_files(task.prompt))
 
 
 async def _run(settings: Any, spec: RunSpec, options: dict[str, Any]) -> tuple[RunRecord, Trajectory | None]:
