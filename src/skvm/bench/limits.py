@@ -63,13 +63,11 @@ class Limits:
 
     Args:
         machine: Runs at once on this machine, ≥ 1.
-        per_harness: At most so many of a harness.
-        per_provider: At most so many at a provider.
+        named: At most so many of a harness or at a provider, by its name.
     """
 
     machine: int
-    per_harness: Mapping[str, int] = field(default_factory=dict)
-    per_provider: Mapping[str, int] = field(default_factory=dict)
+    named: Mapping[str, int] = field(default_factory=dict)
     _levels: dict[tuple[str, str], Places] = field(default_factory=dict)
 
     def admits(self, target: Target) -> bool:
@@ -88,22 +86,23 @@ class Limits:
 
     def throttled(self, provider: str, at_s: float) -> None:
         """A provider asked for less at a time on any steady clock."""
-        self._level("provider", provider, self.per_provider).halve(at_s)
+        self._level("provider", provider).halve(at_s)
 
     def places(self, provider: str) -> int:
         """How many runs a provider takes at once now."""
-        return self._level("provider", provider, self.per_provider).now
+        return self._level("provider", provider).now
 
     def _of(self, target: Target) -> tuple[Places, ...]:
         return (
-            self._level("machine", "", {}),
-            self._level("harness", target.harness, self.per_harness),
-            self._level("provider", provider_of(target.model), self.per_provider),
+            self._level("machine", ""),
+            self._level("harness", target.harness),
+            self._level("provider", provider_of(target.model)),
         )
 
-    def _level(self, kind: str, name: str, bounds: Mapping[str, int]) -> Places:
+    def _level(self, kind: str, name: str) -> Places:
         if (kind, name) not in self._levels:
-            self._levels[kind, name] = Places(max(1, min(self.machine, bounds.get(name, self.machine))))
+            most = self.named.get(name, self.machine) if kind != "machine" else self.machine
+            self._levels[kind, name] = Places(max(1, min(self.machine, most)))
         return self._levels[kind, name]
 
 

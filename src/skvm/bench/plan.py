@@ -168,6 +168,7 @@ class BenchPlan(_Part):
         profile: Path of the profile to compile for, instead of the target's own.
         allow_missing: Whether to run without what a skill's environment requires.
         concurrency: Runs at once on this machine, ≥ 1.
+        limits: Runs at once of a harness or at a provider, by its name.
         stop_when: ``sure`` ends a session as soon as the anytime-valid test is.
         margin: What difference ``sure`` may overlook, in score.
         keep_work_dirs: Whether work directories stay.
@@ -197,6 +198,7 @@ class BenchPlan(_Part):
     profile: str | None = None
     allow_missing: bool = False
     concurrency: int = Field(default=1, ge=1)
+    limits: dict[str, int] = Field(default_factory=dict)
     stop_when: Literal["sure"] | None = None
     margin: float = 0.05
     keep_work_dirs: bool = False

@@ -68,6 +68,8 @@ def recorded_session(
     harness: Sequence[str] = (),
     skill: Sequence[str] = (),
     conditions: Sequence[str] = (),
+    resumed: str | None = None,
+    has_folder: bool = False,
 ) -> Iterator[SessionEntry]:
     """Index a command: ``running`` on entry, ``completed`` or ``failed`` on exit.
 
@@ -78,17 +80,22 @@ def recorded_session(
         harness: Harness names.
         skill: Skill folders or ids.
         conditions: Condition names.
+        resumed: Id of the session that goes on; a new one without.
+        has_folder: Whether the session gets a folder of its own, ``<logs_dir>/<kind>/<id>``.
 
     Raises:
-        InfrastructureError: The index cannot be written.
+        InfrastructureError: The index or the folder cannot be written.
     """
     now = datetime.now(UTC)
+    named = [*(model.rpartition("/")[2] for model in models), *skill, *conditions]
+    session_id = resumed or _id(now, kind, named)
+    folder = _folder(logs_dir / kind / session_id) if has_folder else logs_dir
     entry = SessionEntry(
-        id=_id(now, kind, [*(model.rpartition("/")[2] for model in models), *skill]),
+        id=session_id,
         type=kind,
         status="running",
         started_at=now.isoformat(),
-        log_dir=str(logs_dir),
+        log_dir=str(folder),
         models=tuple(models) or None,
         harness=",".join(harness) or None,
         skill=",".join(skill) or None,
@@ -129,6 +136,16 @@ def _id(now: datetime, kind: str, words: Sequence[str]) -> str:
     # Two commands may start in one second; the old form had them share an id.
     parts = [f"{now.astimezone():%Y%m%d-%H%M%S}", kind, tag, secrets.token_hex(2)]
     return "-".join(part for part in parts if part)
+
+
+def _folder(path: Path) -> Path:
+    try:
+        path.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        raise InfrastructureError(
+            f"{path}: cannot be made: {error.strerror}", help="free space, or set SKVM_LOGS_DIR"
+        ) from error
+    return path
 
 
 def _append(logs_dir: Path, entry: SessionEntry) -> None:
