@@ -7,9 +7,10 @@ agent said and did. It never sees the agent's own directory, and the agent never
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import Protocol, TypeVar, runtime_checkable
 
 from skvm.diagnostics import Diagnostic, Severity, rule
 from skvm.evidence.record import CriterionResult
@@ -19,7 +20,15 @@ from skvm.harness.trajectory import Trajectory
 from skvm.registry import Registry
 from skvm.task.model import Criterion, Task
 
-__all__ = ["GRADERS", "SKV312", "Evidence", "Grader", "grader"]
+__all__ = ["GRADERS", "SKV311", "SKV312", "Demanding", "Evidence", "Grader", "grader"]
+
+SKV311 = rule(
+    "SKV311",
+    "no grader of this method",
+    "A criterion names a method nothing here can grade, or one that needs what is not here (a program, a "
+    "judge). It is listed as unscored and the score stands on the other criteria; a task without any that "
+    "can be graded has no score.",
+)
 
 SKV312 = rule(
     "SKV312",
@@ -40,6 +49,10 @@ class Evidence:
         snapshot: A private copy of the work directory, on the host.
         cell: A fresh cell whose work directory is that copy.
         visits: What the run's site was asked, in order; ``None`` where it had no site.
+        untouched: Opens the evidence of an agent that did nothing: the task's files as they are laid out,
+            its setup run, in a cell of its own. What a grader cannot grade there, it can grade nowhere.
+        equipped: Opens another cell on the same copy. The function given to it fills a folder that the cell
+            is shown read-only; its path is the second thing to come out.
     """
 
     task: Task
@@ -47,6 +60,8 @@ class Evidence:
     snapshot: Path
     cell: Cell
     visits: Sequence[Visit] | None = None
+    untouched: Callable[[], AbstractAsyncContextManager[Evidence]] | None = None
+    equipped: Callable[[Callable[[Path], None]], AbstractAsyncContextManager[tuple[Cell, Path]]] | None = None
 
 
 class Grader(Protocol):
@@ -59,6 +74,17 @@ class Grader(Protocol):
         """Score the work.
 
         A fault of the grader is a result without a score and with ``infra_error``; it is never 0.
+        """
+
+
+@runtime_checkable
+class Demanding(Protocol):
+    """A grader that cannot grade every criterion everywhere, and knows it beforehand."""
+
+    def missing(self, criterion: Criterion, task: Task) -> str | None:
+        """What this criterion needs and does not find here, with the way out; ``None`` if nothing.
+
+        The answer depends on the installation alone, so it is the same in every condition.
         """
 
 

@@ -9,34 +9,35 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import anyio
 import anyio.to_thread
 
-from skvm.diagnostics import Diagnostic, Severity, rule
+from skvm.diagnostics import Diagnostic, Severity
 from skvm.errors import InfrastructureError, SkvmError, UsageError
-from skvm.evaluate.contract import GRADERS, Evidence, Grader
-from skvm.evaluate.workspace import copy_tree, make_private_folder, remove_tree
+from skvm.evaluate.contract import GRADERS, SKV311, Demanding, Evidence, Grader
+from skvm.evaluate.workspace import (
+    SETUP_TIMEOUT_S,
+    copy_tree,
+    lay_fixtures,
+    lay_inline,
+    make_private_folder,
+    remove_tree,
+)
 from skvm.evidence.record import CriterionResult
 from skvm.harness.lazy_cell import open_on_demand
-from skvm.harness.sandbox import Policy, Sandbox
+from skvm.harness.sandbox import Cell, Policy, Sandbox
 from skvm.harness.site import Visit
 from skvm.harness.trajectory import Trajectory
 from skvm.task.model import Criterion, Task
 
-__all__ = ["Oracle", "Seal", "Verdicts", "check_criteria", "grade"]
+__all__ = ["Oracle", "Seal", "Verdicts", "check_criteria", "errors_of", "grade", "ungradable"]
 
 Oracle = Callable[[Evidence], Awaitable[Sequence[CriterionResult]]]
 """Stands in for a task's graders: one call, all results."""
-
-SKV311 = rule(
-    "SKV311",
-    "no grader of this method",
-    "A criterion names a method nothing here can grade. It is listed as unscored and the score stands on the "
-    "other criteria; a task without any that can be graded has no score.",
-)
 
 _ENV = {
     # Nothing an agent planted in its directory or home stands before the standard library …
@@ -79,8 +80,7 @@ class Seal:
     @asynccontextmanager
     async def evidence(self, task: Task, trajectory: Trajectory) -> AsyncIterator[tuple[Evidence, list[str]]]:
         """A fresh copy in a fresh cell, and what could not be copied."""
-        place = await anyio.to_thread.run_sync(self._make_place)
-        try:
+        async with self._place() as place:
             copy, site, hidden = place / "work", place / "site", place / "graders"
             notes = await anyio.to_thread.run_sync(lambda: copy_tree(self.left, copy))
             shown, env = [site], {**_ENV, "PYTHONPATH": str(site)}
@@ -92,9 +92,47 @@ class Seal:
             policy = Policy(work_dir=copy, read_only=shown, env=env)
             async with open_on_demand(self.sandbox, policy) as cell:
                 evidence = Evidence(
-                    task=task, trajectory=trajectory, snapshot=copy, cell=cell, visits=self.visits
+                    task=task,
+                    trajectory=trajectory,
+                    snapshot=copy,
+                    cell=cell,
+                    visits=self.visits,
+                    untouched=partial(self._untouched, task),
+                    equipped=partial(self._equipped, policy, place),
                 )
                 yield evidence, notes
+
+    @asynccontextmanager
+    async def _equipped(
+        self, policy: Policy, place: Path, fill: Callable[[Path], None]
+    ) -> AsyncIterator[tuple[Cell, Path]]:
+        """See ``Evidence.equipped``."""
+        tools = place / "tools"
+        await anyio.to_thread.run_sync(tools.mkdir)
+        await anyio.to_thread.run_sync(fill, tools)
+        policy = replace(policy, read_only=(*policy.read_only, tools))
+        async with open_on_demand(self.sandbox, policy) as cell:
+            yield cell, tools
+
+    @asynccontextmanager
+    async def _untouched(self, task: Task) -> AsyncIterator[Evidence]:
+        """See ``Evidence.untouched``."""
+        nothing = Trajectory(harness="nobody", model="none", prompt=task.prompt)
+        async with self._place() as place:
+            left = place / "work"
+            await anyio.to_thread.run_sync(lay_fixtures, task, left)
+            if (left / "_setup.sh").is_file():
+                async with self.sandbox.open(Policy(work_dir=left, network=task.network)) as cell:
+                    await cell.execute(["bash", "_setup.sh"], timeout_s=SETUP_TIMEOUT_S)
+            await anyio.to_thread.run_sync(lay_inline, task, left)
+            async with replace(self, left=left).evidence(task, nothing) as (evidence, _):
+                yield evidence
+
+    @asynccontextmanager
+    async def _place(self) -> AsyncIterator[Path]:
+        place = await anyio.to_thread.run_sync(self._make_place)
+        try:
+            yield place
         finally:
             with anyio.CancelScope(shield=True):
                 await anyio.to_thread.run_sync(remove_tree, place)
@@ -132,11 +170,24 @@ def check_criteria(task: Task) -> tuple[Diagnostic, ...]:
     found: list[Diagnostic] = []
     for index, criterion in enumerate(task.criteria):
         made = _grader(criterion)
-        if isinstance(made, str):
-            found.append(SKV311.at(f"criterion {_name(criterion, index)}: {made}", path=task.id))
-        else:
-            found += made.check(criterion, task)
+        problems = [] if isinstance(made, str) else made.check(criterion, task)
+        found += problems
+        if not problems and (why := _missing(made, criterion, task)):
+            found.append(SKV311.at(f"criterion {_name(criterion, index)}: {why}", path=task.id))
     return tuple(found)
+
+
+def ungradable(task: Task) -> dict[str, str]:
+    """The criteria nothing here can grade, by id (else index), and why.
+
+    Where every criterion is among them, running the task is of no use. A malformed criterion is not
+    listed: that is an error (``errors_of``), wherever the task runs.
+    """
+    found = {}
+    for index, criterion in enumerate(task.criteria):
+        if why := _missing(_grader(criterion), criterion, task):
+            found[_name(criterion, index)] = why
+    return found
 
 
 async def grade(task: Task, trajectory: Trajectory, seal: Seal, oracle: Oracle | None = None) -> Verdicts:
@@ -152,8 +203,8 @@ async def grade(task: Task, trajectory: Trajectory, seal: Seal, oracle: Oracle |
     notes: tuple[str, ...] = ()
     for index, criterion in enumerate(task.criteria):
         made = _grader(criterion)
-        if isinstance(made, str):
-            result = _unscored(criterion, made)
+        if isinstance(made, str) or (why := _missing(made, criterion, task)):
+            result = _unscored(criterion, made if isinstance(made, str) else why)
         else:
             async with seal.evidence(task, trajectory) as (evidence, left_out):
                 notes = tuple(left_out)
@@ -200,6 +251,13 @@ def _grader(criterion: Criterion) -> Grader | str:
         )
 
 
+def _missing(made: Grader | str, criterion: Criterion, task: Task) -> str:
+    """Why nothing here can grade a criterion, ``""`` where something can."""
+    if isinstance(made, str):
+        return made
+    return (made.missing(criterion, task) or "") if isinstance(made, Demanding) else ""
+
+
 def _unscored(criterion: Criterion, why: str) -> CriterionResult:
     return CriterionResult(id=criterion.id or "", method=criterion.method, infra_error=why, details=why)
 
@@ -211,6 +269,3 @@ def _name(criterion: Criterion, index: int) -> str:
 def errors_of(task: Task) -> list[Diagnostic]:
     """The errors among ``check_criteria``."""
     return [found for found in check_criteria(task) if found.severity is Severity.ERROR]
-
-
-__all__ += ["errors_of"]

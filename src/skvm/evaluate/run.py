@@ -28,6 +28,7 @@ from skvm.evaluate.grading import Seal, errors_of, grade
 from skvm.evaluate.score import combine
 from skvm.evaluate.site_server import SiteServer, serve_site
 from skvm.evaluate.workspace import (
+    SETUP_TIMEOUT_S,
     lay_bundle,
     lay_fixtures,
     lay_inline,
@@ -48,8 +49,6 @@ from skvm.task.digest import task_digest
 __all__ = ["Bench", "RunSpec", "open_bench", "run_once"]
 
 E = TypeVar("E", bound=BaseException)
-SETUP_TIMEOUT_S = 60.0
-"""Wall clock of a task's ``_setup.sh``."""
 GRACE_S = 15.0
 """How long past its deadline a harness may take to stop before it is stopped."""
 

@@ -25,6 +25,7 @@ from skvm.skill.ir import Skill
 from skvm.task.model import Task
 
 __all__ = [
+    "SETUP_TIMEOUT_S",
     "Ceiling",
     "copy_tree",
     "lay_bundle",
@@ -36,6 +37,8 @@ __all__ = [
     "sweep",
 ]
 
+SETUP_TIMEOUT_S = 60.0
+"""Wall clock of a task's ``_setup.sh``."""
 _CHUNK = 1 << 20
 _STALE_S = 24 * 3600
 _PRIVATE = re.compile(r"skvm-(?:run|grade)-(?P<pid>\d+)-(?P<started>\d+)-\w+")
@@ -69,7 +72,7 @@ class Ceiling:
 
 
 def sealed_fixtures(task: Task) -> frozenset[str]:
-    """Files of ``fixtures/`` that only a grader may see: the test files its criteria name."""
+    """Fixtures, in ``fixtures/`` or inline, that only a grader may see: the test files its criteria name."""
     payloads = (criterion.options.get("payload") for criterion in task.criteria)
     named = (payload.get("testFile") for payload in payloads if isinstance(payload, dict))
     return frozenset(PurePosixPath(name).as_posix() for name in named if isinstance(name, str))
@@ -90,8 +93,11 @@ def lay_fixtures(task: Task, work: Path) -> None:
 
 
 def lay_inline(task: Task, work: Path) -> None:
-    """Write the inline fixtures, over whatever lies there."""
+    """Write the inline fixtures, over whatever lies there, without what is sealed."""
+    sealed = sealed_fixtures(task)
     for name, text in task.fixtures.items():
+        if PurePosixPath(name).as_posix() in sealed:
+            continue
         _place(work, name, text.encode("utf-8", "surrogatepass"))
 
 
