@@ -64,6 +64,14 @@ def _create(connection: sqlite3.Connection) -> None:
         connection.execute(statement)
 
 
+@_MIGRATIONS.step(2)
+def _index_sessions(connection: sqlite3.Connection) -> None:
+    connection.execute(
+        "CREATE INDEX runs_by_session ON records (json_extract(body, '$.session_id'), kind, id)"
+        " WHERE kind IN ('run_started', 'run_finished')"
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class Entry:
     """One record as it stands in the journal.
@@ -142,6 +150,7 @@ class Journal:
         since: datetime | int | None = None,
         limit: int | None = None,
         newest_first: bool = False,
+        session: str | None = None,
     ) -> tuple[Entry, ...]:
         """Records in the order they were written.
 
@@ -151,6 +160,7 @@ class Journal:
             since: Only later ones: written at or after a time, or with a greater id.
             limit: At most so many.
             newest_first: Turn the order round; ``limit`` then keeps the newest.
+            session: Only runs of this session (kinds ``run_started`` and ``run_finished`` have one).
         """
         where = ["1"]
         values: list[Any] = []
@@ -160,6 +170,11 @@ class Journal:
         if parent is not None:
             where.append("parent = ?")
             values.append(parent)
+        if session is not None:
+            # As the index has it, or it is not used.
+            where.append("kind IN ('run_started', 'run_finished')")
+            where.append("json_extract(body, '$.session_id') = ?")
+            values.append(session)
         if isinstance(since, datetime):
             where.append("created_at >= ?")
             values.append(_stamp(since))
