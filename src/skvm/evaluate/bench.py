@@ -30,6 +30,7 @@ from skvm.skill.ir import Skill
 from skvm.task.model import Task
 
 if TYPE_CHECKING:
+    from skvm.evaluate.judging import Judge
     from skvm.llm.replay import Cassette
 
 __all__ = ["Bench", "Port", "RunSpec", "load_trajectory", "open_bench"]
@@ -121,6 +122,7 @@ class Bench:
         hooks: What watches every run.
         temperature: The same in every condition.
         max_output_tokens: Output tokens a turn.
+        judge: Scores what a rubric asks for (see ``judging.judge_of``); ``None`` leaves that unscored.
     """
 
     settings: Settings
@@ -131,6 +133,7 @@ class Bench:
     hooks: Hooks = field(default_factory=Hooks)
     temperature: float = 0.0
     max_output_tokens: int = 2048
+    judge: Judge | None = None
 
 
 @asynccontextmanager

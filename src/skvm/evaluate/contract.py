@@ -6,11 +6,11 @@ agent said and did. It never sees the agent's own directory, and the agent never
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol, TypeVar, runtime_checkable
+from typing import TYPE_CHECKING, Protocol, TypeVar, runtime_checkable
 
 from skvm.diagnostics import Diagnostic, Severity, rule
 from skvm.evidence.record import CriterionResult
@@ -20,7 +20,13 @@ from skvm.harness.trajectory import Trajectory
 from skvm.registry import Registry
 from skvm.task.model import Criterion, Task
 
-__all__ = ["GRADERS", "SKV311", "SKV312", "Demanding", "Evidence", "Grader", "grader"]
+if TYPE_CHECKING:
+    from skvm.evaluate.judging import RunJudge
+
+__all__ = ["GRADERS", "NO_JUDGE", "SKV311", "SKV312", "Demanding", "Evidence", "Grader", "grader"]
+
+NO_JUDGE = "llm-judge: no judge is configured"
+"""Why a criterion that a model is to judge is unscored where none is named."""
 
 SKV311 = rule(
     "SKV311",
@@ -53,6 +59,9 @@ class Evidence:
             its setup run, in a cell of its own. What a grader cannot grade there, it can grade nowhere.
         equipped: Opens another cell on the same copy. The function given to it fills a folder that the cell
             is shown read-only; its path is the second thing to come out.
+        judge: The model that judges, if one is configured.
+        given: Digests of the files that lay in the work directory before the agent started, by path (see
+            ``work_files``); ``None`` where nobody took note.
     """
 
     task: Task
@@ -62,10 +71,15 @@ class Evidence:
     visits: Sequence[Visit] | None = None
     untouched: Callable[[], AbstractAsyncContextManager[Evidence]] | None = None
     equipped: Callable[[Callable[[Path], None]], AbstractAsyncContextManager[tuple[Cell, Path]]] | None = None
+    judge: RunJudge | None = None
+    given: Mapping[str, str] | None = None
 
 
 class Grader(Protocol):
-    """Grades one criterion."""
+    """Grades one criterion.
+
+    A class with a true ``needs_judge`` is not asked where no judge is configured; its criteria are unscored.
+    """
 
     def check(self, criterion: Criterion, task: Task) -> list[Diagnostic]:
         """Find what is wrong with a criterion before anything is spent."""

@@ -7,18 +7,19 @@ path in ``SKVM_GRADERS``.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import anyio
 import anyio.to_thread
 
 from skvm.diagnostics import Diagnostic, Severity
 from skvm.errors import InfrastructureError, SkvmError, UsageError
-from skvm.evaluate.contract import GRADERS, SKV311, Demanding, Evidence, Grader
+from skvm.evaluate.contract import GRADERS, NO_JUDGE, SKV311, Demanding, Evidence, Grader
 from skvm.evaluate.workspace import (
     SETUP_TIMEOUT_S,
     copy_tree,
@@ -34,7 +35,10 @@ from skvm.harness.site import Visit
 from skvm.harness.trajectory import Trajectory
 from skvm.task.model import Criterion, Task
 
-__all__ = ["Oracle", "Seal", "Verdicts", "check_criteria", "errors_of", "grade", "ungradable"]
+if TYPE_CHECKING:
+    from skvm.evaluate.judging import RunJudge
+
+__all__ = ["Oracle", "Seal", "Verdicts", "check_criteria", "errors_of", "grade", "needs_judge", "ungradable"]
 
 Oracle = Callable[[Evidence], Awaitable[Sequence[CriterionResult]]]
 """Stands in for a task's graders: one call, all results."""
@@ -70,12 +74,16 @@ class Seal:
         tmp_dir: Where copies are made.
         left: The agent's work directory; nothing runs in it any more.
         visits: What the run's site was asked; ``None`` where it had no site.
+        judge: The model that judges this run, if one is configured.
+        given: Digests of what lay there before the agent started, if someone took note.
     """
 
     sandbox: Sandbox
     tmp_dir: Path
     left: Path
     visits: Sequence[Visit] | None = None
+    judge: RunJudge | None = None
+    given: Mapping[str, str] | None = None
 
     @asynccontextmanager
     async def evidence(self, task: Task, trajectory: Trajectory) -> AsyncIterator[tuple[Evidence, list[str]]]:
@@ -99,6 +107,8 @@ class Seal:
                     visits=self.visits,
                     untouched=partial(self._untouched, task),
                     equipped=partial(self._equipped, policy, place),
+                    judge=self.judge,
+                    given=self.given,
                 )
                 yield evidence, notes
 
@@ -165,29 +175,43 @@ class Verdicts:
     notes: tuple[str, ...] = ()
 
 
-def check_criteria(task: Task) -> tuple[Diagnostic, ...]:
-    """Ask every grader about its criteria, before anything is spent."""
+def check_criteria(task: Task, *, has_judge: bool = False) -> tuple[Diagnostic, ...]:
+    """Ask every grader about its criteria, before anything is spent.
+
+    Args:
+        task: Whose criteria.
+        has_judge: Whether a judge is configured; without one, what needs it cannot be graded.
+    """
     found: list[Diagnostic] = []
     for index, criterion in enumerate(task.criteria):
         made = _grader(criterion)
         problems = [] if isinstance(made, str) else made.check(criterion, task)
         found += problems
-        if not problems and (why := _missing(made, criterion, task)):
+        if not problems and (why := _missing(made, criterion, task, has_judge)):
             found.append(SKV311.at(f"criterion {_name(criterion, index)}: {why}", path=task.id))
     return tuple(found)
 
 
-def ungradable(task: Task) -> dict[str, str]:
+def ungradable(task: Task, *, has_judge: bool = False) -> dict[str, str]:
     """The criteria nothing here can grade, by id (else index), and why.
 
     Where every criterion is among them, running the task is of no use. A malformed criterion is not
     listed: that is an error (``errors_of``), wherever the task runs.
+
+    Args:
+        task: Whose criteria.
+        has_judge: Whether a judge is configured.
     """
     found = {}
     for index, criterion in enumerate(task.criteria):
-        if why := _missing(_grader(criterion), criterion, task):
+        if why := _missing(_grader(criterion), criterion, task, has_judge):
             found[_name(criterion, index)] = why
     return found
+
+
+def needs_judge(task: Task) -> bool:
+    """Whether any criterion asks for a judge."""
+    return any(getattr(_grader(criterion), "needs_judge", False) for criterion in task.criteria)
 
 
 async def grade(task: Task, trajectory: Trajectory, seal: Seal, oracle: Oracle | None = None) -> Verdicts:
@@ -203,13 +227,13 @@ async def grade(task: Task, trajectory: Trajectory, seal: Seal, oracle: Oracle |
     notes: tuple[str, ...] = ()
     for index, criterion in enumerate(task.criteria):
         made = _grader(criterion)
-        if isinstance(made, str) or (why := _missing(made, criterion, task)):
+        if isinstance(made, str) or (why := _missing(made, criterion, task, seal.judge is not None)):
             result = _unscored(criterion, made if isinstance(made, str) else why)
         else:
             async with seal.evidence(task, trajectory) as (evidence, left_out):
                 notes = tuple(left_out)
                 result = await _ask(made, criterion, evidence)
-            if result.score is None:
+            if result.score is None and not result.is_pending:
                 faults.append(f"{_name(criterion, index)}: {result.infra_error or 'no score'}")
         named = {"id": _name(criterion, index), "method": criterion.method, "weight": criterion.weight}
         results.append(result.model_copy(update=named))
@@ -251,10 +275,12 @@ def _grader(criterion: Criterion) -> Grader | str:
         )
 
 
-def _missing(made: Grader | str, criterion: Criterion, task: Task) -> str:
+def _missing(made: Grader | str, criterion: Criterion, task: Task, has_judge: bool) -> str:
     """Why nothing here can grade a criterion, ``""`` where something can."""
     if isinstance(made, str):
         return made
+    if not has_judge and getattr(made, "needs_judge", False):
+        return NO_JUDGE
     return (made.missing(criterion, task) or "") if isinstance(made, Demanding) else ""
 
 

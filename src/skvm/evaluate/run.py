@@ -10,23 +10,24 @@ from __future__ import annotations
 import contextlib
 import json
 import secrets
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from time import perf_counter
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import anyio
 import anyio.to_thread
 
 from skvm.errors import InfrastructureError, SkvmError, UsageError
 from skvm.evaluate.bench import Bench, RunSpec, open_bench
-from skvm.evaluate.grading import Seal, errors_of, grade
-from skvm.evaluate.score import combine
+from skvm.evaluate.grading import Seal, errors_of, grade, needs_judge
+from skvm.evaluate.score import combine, standing_note
 from skvm.evaluate.site_server import SiteServer, serve_site
+from skvm.evaluate.work_files import given_files
 from skvm.evaluate.workspace import (
     SETUP_TIMEOUT_S,
     lay_bundle,
@@ -46,6 +47,9 @@ from skvm.harness.trajectory import Trajectory
 from skvm.llm.contract import BudgetExceededError, CallScope, DeadlineExceededError
 from skvm.task.digest import task_digest
 
+if TYPE_CHECKING:
+    from skvm.evaluate.judging import RunJudge
+
 __all__ = ["Bench", "RunSpec", "open_bench", "run_once"]
 
 E = TypeVar("E", bound=BaseException)
@@ -62,7 +66,8 @@ async def run_once(spec: RunSpec, bench: Bench) -> RunRecord:
     returned ``infra_failed`` without a score.
 
     Raises:
-        UsageError: A criterion is malformed or the harness unknown; nothing was spent or recorded.
+        UsageError: A criterion is malformed, the harness unknown or the model its own judge; nothing was
+            spent or recorded.
         ConfigError: The model has no route or credential; nothing was spent or recorded.
         BudgetExceededError: The spend ceiling is reached.
         InfrastructureError: The journal cannot be written.
@@ -71,6 +76,10 @@ async def run_once(spec: RunSpec, bench: Bench) -> RunRecord:
         listed = "; ".join(f"{error.code} {error.message}" for error in errors)
         raise UsageError(f"task {spec.task.id!r}: {listed}", help=errors[0].help)
     agent = HARNESSES.get(spec.harness)() if isinstance(spec.harness, str) else spec.harness
+    if bench.judge is not None and needs_judge(spec.task):
+        bench.judge.check([spec.model_id])
+        if not bench.judge.is_deferred:
+            await bench.judge.warm_up()
     if not spec.simulated:
         await _warm_up(spec, bench)
     started = await anyio.to_thread.run_sync(_started, spec, bench)
@@ -85,7 +94,7 @@ async def run_once(spec: RunSpec, bench: Bench) -> RunRecord:
     with anyio.CancelScope(shield=True):
         try:
             record = await run.record()
-            await bench.journal.finish_run(start, record, [("call", call) for call in run.calls])
+            await bench.journal.finish_run(start, record, run.call_records)
         finally:
             await run.clean_up()
     if passed_on is not None:
@@ -134,6 +143,8 @@ class _Run:
         self.spec, self.bench, self.agent, self.started = spec, bench, agent, started
         self.work: Path | None = None
         self.calls: Sequence[CallRecord] = ()
+        self.judge = self._judge()
+        self.given: Mapping[str, str] | None = None
         self.usage = Usage()
         self.trajectory: Trajectory | None = None
         self.visits: Sequence[Visit] | None = None
@@ -143,6 +154,18 @@ class _Run:
         self.score: float | None = None
         self.notes: list[str] = []
         self.duration_ms = 0.0
+
+    def _judge(self) -> RunJudge | None:
+        spec, judge = self.spec, self.bench.judge
+        if judge is None or not needs_judge(spec.task):
+            return None
+        return judge.for_run(CallScope(spec.task.id, spec.label, spec.repetition))
+
+    @property
+    def call_records(self) -> list[tuple[str, CallRecord]]:
+        """Every model call for the journal, the judge's under a kind of their own."""
+        judged = self.judge.calls if self.judge else []
+        return [*(("call", call) for call in self.calls), *(("judge_call", call) for call in judged)]
 
     def end(self, outcome: Outcome, detail: str | None) -> None:
         """Say how it ended; only a graded outcome keeps a score."""
@@ -167,6 +190,8 @@ class _Run:
         """Lay out, run, grade."""
         self.work = await anyio.to_thread.run_sync(self._make_work_dir)
         await self._lay_out(self.work)
+        if self.judge is not None:
+            self.given = await anyio.to_thread.run_sync(given_files, self.work)
         self.trajectory = await self._run_agent(self.work)
         self.end(self.trajectory.outcome, self.trajectory.detail)
         if self.outcome.is_graded:
@@ -281,7 +306,8 @@ class _Run:
 
     async def _grade(self, work: Path, trajectory: Trajectory) -> None:
         spec = self.spec
-        seal = Seal(self.bench.sandbox, self.bench.settings.tmp_dir, work, self.visits)
+        tmp_dir = self.bench.settings.tmp_dir
+        seal = Seal(self.bench.sandbox, tmp_dir, work, self.visits, self.judge, self.given)
         verdicts = await grade(spec.task, trajectory, seal, spec.oracle)
         self.criteria = verdicts.results
         self.notes += verdicts.notes
@@ -289,11 +315,11 @@ class _Run:
             self.end(Outcome.GRADER_FAILED, verdicts.fault)
             return
         self.score = combine(verdicts.results, spec.task.grading_weights)
-        scored = sum(result.score is not None for result in verdicts.results)
-        if verdicts.results and not scored:
+        is_graded = any(result.score is not None or result.is_pending for result in verdicts.results)
+        if verdicts.results and not is_graded:
             self.end(Outcome.GRADER_FAILED, "no criterion of this task can be graded here")
-        elif scored < len(verdicts.results):
-            self.notes.append(f"the score stands on {scored} of {len(verdicts.results)} criteria")
+        elif note := standing_note(verdicts.results):
+            self.notes.append(note)
 
     async def record(self) -> RunRecord:
         """The finished record; the trajectory goes into a blob first."""
@@ -315,6 +341,8 @@ class _Run:
             simulated=self.spec.simulated,
             notes=tuple(self.notes),
             work_dir=str(self.work) if self._is_kept else None,
+            judge_usage=self.judge.usage if self.judge else Usage(),
+            grading_weights=self.spec.task.grading_weights,
             finished_at=datetime.now(UTC),
         )
 

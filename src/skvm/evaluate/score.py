@@ -1,9 +1,10 @@
 """The score of a run from what its graders said.
 
-Two ways of having no score are told apart. A criterion that *nothing here can grade* (no grader of that
+Three ways of having no score are told apart. A criterion that *nothing here can grade* (no grader of that
 method, no judge configured) is so in every condition alike: it is listed as unscored, and the score stands
 on the others. A grader that *failed on this run* may have failed because of what was varied: then the run
-has no score at all (``grader_failed``), never a part of one.
+has no score at all (``grader_failed``), never a part of one. A criterion that *waits for its judge* is left
+out until the judge has spoken; then the score is combined anew.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from collections.abc import Mapping, Sequence
 
 from skvm.evidence.record import CriterionResult
 
-__all__ = ["combine"]
+__all__ = ["combine", "standing_note"]
 
 
 def combine(
@@ -41,3 +42,13 @@ def combine(
         weights, total = [1.0] * len(scored), float(len(scored))
     mean = math.fsum(weight * score for weight, (_, score) in zip(weights, scored, strict=True)) / total
     return min(1.0, max(0.0, mean))
+
+
+def standing_note(results: Sequence[CriterionResult]) -> str | None:
+    """One line on how many criteria a score stands on; ``None`` where it stands on all."""
+    scored = sum(result.score is not None for result in results)
+    if scored == len(results):
+        return None
+    waiting = sum(result.is_pending for result in results)
+    note = f"the score stands on {scored} of {len(results)} criteria"
+    return f"{note}; {waiting} of them wait for a judge" if waiting else note

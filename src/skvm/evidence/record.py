@@ -169,6 +169,8 @@ class RunRecord(Record):
         cell: Key of the bench cell it fills, a digest of all that was varied or held; ``None`` outside a bench.
         seed: Sampling seed, if one was given.
         judge_usage: What judging it took; no part of ``usage``.
+        grading_weights: The task's weights of ``automated`` and ``llmJudge``, if it has them: a later
+            judgement combines the score anew.
     """
 
     schema_: Literal[1] = Field(default=1, alias="schema")
@@ -199,6 +201,7 @@ class RunRecord(Record):
     cell: str | None = None
     seed: int | None = None
     judge_usage: Usage = Usage()
+    grading_weights: dict[str, float] | None = None
     started_at: datetime
     finished_at: datetime
 
