@@ -233,10 +233,11 @@ class Judged(Record):
         run_id: The run.
         criterion_index: Which criterion, from 0.
         criterion_id: Its id in the run's results.
-        result: What the judge said; always with a score.
+        result: What the judge said. One without a score settles nothing: the judge failed and is asked
+            again, but what it took counts.
         judge_model: Full model id.
         inputs_digest: Blob of the question.
-        usage: What it took, failed tries included.
+        usage: What it took.
         judged_at: When.
     """
 
@@ -256,8 +257,8 @@ class Judged(Record):
 def with_judgements(record: RunRecord, judgements: Sequence[Judged]) -> RunRecord:
     """A run with its later judgements, its score combined anew.
 
-    Only criteria that wait for a judge are filled in, each by the first judgement that has a score; those of
-    other runs are passed over.
+    Only criteria that wait for a judge are filled in, each by its first judgement with a score; those of
+    other runs, and what came after it, are passed over.
     """
     criteria = list(record.criteria)
     usage = record.judge_usage
@@ -265,13 +266,11 @@ def with_judgements(record: RunRecord, judgements: Sequence[Judged]) -> RunRecor
         index = judged.criterion_index
         if judged.run_id != record.run_id or index >= len(criteria) or not criteria[index].is_pending:
             continue
-        if judged.result.score is None:
-            continue
+        usage += judged.usage
         waiting = criteria[index]
         kept = {"id": waiting.id, "method": waiting.method, "weight": waiting.weight}
-        settled = {"is_pending": False, "inputs_digest": waiting.inputs_digest}
+        settled = {"is_pending": judged.result.score is None, "inputs_digest": waiting.inputs_digest}
         criteria[index] = judged.result.model_copy(update=kept | settled)
-        usage += judged.usage
     if criteria == list(record.criteria):
         return record
     stale = standing_note(record.criteria)

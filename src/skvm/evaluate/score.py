@@ -51,4 +51,4 @@ def standing_note(results: Sequence[CriterionResult]) -> str | None:
         return None
     waiting = sum(result.is_pending for result in results)
     note = f"the score stands on {scored} of {len(results)} criteria"
-    return f"{note}; {waiting} of them wait for a judge" if waiting else note
+    return f"{note}; waiting for a judge: {waiting}" if waiting else note
