@@ -26,4 +26,4 @@ def test_sign_test_is_the_exact_binomial_test(wins: int, losses: int) -> None:
 @pytest.mark.parametrize("value", [0.0, 0.5, 1.96, 12.7])
 def test_student_distribution(freedom: int, value: float) -> None:
     expected = reference.t.cdf(value, freedom)
-    assert stats._student_cdf(value / (1 + value), freedom) == pytest.approx(expected, abs=1e-6)
+    assert stats.intervals.student_cdf(value / (1 + value), freedom) == pytest.approx(expected, abs=1e-6)
