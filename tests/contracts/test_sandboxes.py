@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.server
 import os
 import resource
+import shutil
 import signal
 import stat
 import sys
@@ -125,11 +126,22 @@ async def test_nothing_is_inherited(
         names = {line.partition("=")[0] for line in shown.splitlines()}
         assert names == {
             "PATH", "HOME", "TMPDIR", "LANG", "TERM", "USER", "LOGNAME", "SHELL", "PYTHONDONTWRITEBYTECODE",
+            "GIT_CONFIG_NOSYSTEM",
         }  # fmt: skip
         dump = await cell.execute("cat /proc/$PPID/environ /proc/1/environ /proc/self/environ", timeout_s=20)
         # An unconfined command of the same user may read its parents; those were started without it too,
         # all but ourselves.
         assert "planted-value" not in dump.stdout
+
+
+async def test_git_works(sandbox: Sandbox, ground: Ground) -> None:
+    if shutil.which("git") is None:
+        pytest.skip("git is not installed")
+    script = "git init -q . && git config user.name a && git config user.email a@b && echo x > f && "
+    script += "git add f && git commit -q -m m && git log --format=%s"
+    async with sandbox.open(Policy(ground.work)) as cell:
+        ran = await cell.execute(script, timeout_s=20)
+        assert (ran.exit_code, ran.stdout) == (0, "m\n"), ran.stderr
 
 
 async def test_home_and_temporary_directory_are_its_own(sandbox: Sandbox, ground: Ground) -> None:

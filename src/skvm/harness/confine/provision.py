@@ -121,6 +121,8 @@ def cell_environment(policy: Policy, *, tmp: str, has_prefix: bool = True) -> di
         "LOGNAME": "agent",
         "SHELL": "/bin/sh",
         "PYTHONDONTWRITEBYTECODE": "1",
+        # Landlock forbids to look whether there is a system-wide one, and git gives up on that.
+        "GIT_CONFIG_NOSYSTEM": "1",
         **policy.env,
     }
 
