@@ -114,9 +114,20 @@ def find_task(name: str, data_dir: Path) -> Path:
 
 
 def skill_folders(task: Task) -> tuple[Path, ...]:
-    """Where the task's own skills lie, relative ones seen from the task's folder."""
+    """Where the task's own skills lie: paths seen from its folder, bare names also in the dataset."""
     named = (task.skill,) if isinstance(task.skill, str) else task.skill or ()
-    return tuple((task.root or Path()).joinpath(name) for name in named)
+    root = task.root or Path()
+    return tuple(_skill_folder(root, name) for name in named)
+
+
+def _skill_folder(root: Path, name: str) -> Path:
+    """A path, or the bare name of a skill of the dataset the task is in."""
+    path = root.joinpath(name)
+    is_bare = (
+        name.strip(".") and len(PurePosixPath(name).parts) == 1 and not PurePosixPath(name).is_absolute()
+    )
+    shared = root.parent.parent / "skills" / name
+    return shared if is_bare and not path.exists() and shared.is_dir() else path
 
 
 def _read_json(file: Path) -> tuple[dict[str, Any] | None, tuple[Diagnostic, ...]]:

@@ -61,8 +61,13 @@ class EvalTasks:
     ungraded: int = 0
 
 
-def eval_tasks(skill: Skill) -> EvalTasks:
+def eval_tasks(skill: Skill, *, judged: bool = False) -> EvalTasks:
     """The tasks a skill's own test cases make; none where it has no test cases.
+
+    Args:
+        skill: The skill.
+        judged: Whether what nothing mechanical can grade is put to a judge, the assertion as its rubric. A
+            test case without assertions is then judged by its expected output.
 
     Raises:
         UsageError: ``evals/evals.json`` is not readable as test cases.
@@ -80,24 +85,27 @@ def eval_tasks(skill: Skill) -> EvalTasks:
     skipped: list[str] = []
     ungraded = 0
     for number, case in enumerate(cases, 1):
-        made = _task(skill, number, case) if isinstance(case, dict) else "it is no object"
+        made = _task(skill, number, case, judged) if isinstance(case, dict) else "it is no object"
         if isinstance(made, str):
             skipped.append(f"test case {number}: {made}")
         else:
             tasks.append(made)
-            ungraded += len(case["assertions"]) - len(made.criteria)
+            ungraded += 0 if judged else len(case["assertions"]) - len(made.criteria)
     return EvalTasks(tuple(tasks), tuple(skipped), ungraded)
 
 
-def _task(skill: Skill, number: int, case: Mapping[str, Any]) -> Task | str:
+def _task(skill: Skill, number: int, case: Mapping[str, Any], judged: bool) -> Task | str:
     """The task of a test case, or why there is none."""
     prompt = case.get("prompt")
     assertions = case.get("assertions")
+    if judged and not assertions:
+        assertions = [case.get("expected_output")] if case.get("expected_output") else assertions
     if not isinstance(prompt, str) or not prompt.strip():
         return "it has no prompt"
     if not isinstance(assertions, list) or not assertions:
         return "it has no assertions"
-    criteria = [found for found in map(criterion_of, assertions) if found is not None]
+    made = [criterion_of(each) or (_judged(each) if judged else None) for each in assertions]
+    criteria = [found for found in made if found is not None]
     if not criteria:
         return "none of its assertions can be graded without a judge"
     try:
@@ -140,6 +148,16 @@ def criterion_of(assertion: Any) -> Criterion | None:
         return None
     said = " ".join(assertion.split())
     return next((made for form in _FORMS if (made := form(said)) is not None), None)
+
+
+def _judged(assertion: Any) -> Criterion | None:
+    """The same sentence for a judge to decide."""
+    said = assertion.get("text") if isinstance(assertion, dict) else assertion
+    if not isinstance(said, str) or not said.strip():
+        return None
+    return Criterion(
+        method="llm-judge", name=said.strip()[:120], options={"rubric": said.strip(), "maxScore": 1.0}
+    )
 
 
 def _exists(said: str) -> Criterion | None:

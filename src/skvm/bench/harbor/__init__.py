@@ -1,0 +1,1 @@
+"""Tasks in the Harbor format: their image, their paths, their tests."""

@@ -1,0 +1,1 @@
+"""One importer a file, named after the task set it reads."""
