@@ -62,8 +62,7 @@ def forecast(
             for key in (target, (*target, run.task_digest), (*target, run.task_digest, run.condition)):
                 runs_by.setdefault(key, []).append(run)
     means = {key: _mean(runs) for key, runs in runs_by.items()}
-    digests = _digests(missing)
-    found = [mean for cell in missing if (mean := _known(cell, digests[cell.spec.task.id], means))]
+    found = [mean for cell in missing if (mean := _known(cell, means))]
     if not found:
         return Forecast(len(missing), len(cells) - len(missing))
     scale = len(missing) / len(found)
@@ -78,17 +77,9 @@ def forecast(
     )
 
 
-def _digests(cells: Sequence[Cell]) -> dict[str, str]:
-    from skvm.task.digest import task_digest
-
-    return {
-        task.id: task_digest(task) for task in {cell.spec.task.id: cell.spec.task for cell in cells}.values()
-    }
-
-
-def _known(cell: Cell, digest: str, means: Mapping[tuple[str, ...], _Mean]) -> _Mean | None:
+def _known(cell: Cell, means: Mapping[tuple[str, ...], _Mean]) -> _Mean | None:
     target = (cell.spec.model_id, cell.spec.harness_name)
-    keys = ((*target, digest, cell.spec.condition), (*target, digest), target)
+    keys = ((*target, cell.task_digest, cell.spec.condition), (*target, cell.task_digest), target)
     return next((means[key] for key in keys if key in means), None)
 
 

@@ -45,6 +45,7 @@ class Cell:
         block: Where it belongs.
         target: The model and the harness.
         spec: What to run.
+        task_digest: Of its task.
         hooks: What acts in this run alone.
     """
 
@@ -52,6 +53,7 @@ class Cell:
     block: Block
     target: Target
     spec: RunSpec
+    task_digest: str
     hooks: Hooks
 
 
@@ -76,7 +78,16 @@ def matrix_of(
             if key in loadouts and block.repetition < (each.repetitions or plan.repetitions):
                 spec = _spec(plan, tasks[planned.id], each, block, loadouts[key])
                 name = _key(spec, plan, digests[planned.id], skills[key])
-                cells.append(Cell(name, block, block.target, replace(spec, cell=name), loadouts[key].hooks))
+                cells.append(
+                    Cell(
+                        name,
+                        block,
+                        block.target,
+                        replace(spec, cell=name),
+                        digests[planned.id],
+                        loadouts[key].hooks,
+                    )
+                )
     return tuple(cells)
 
 
