@@ -32,6 +32,7 @@ __all__ = [
     "lay_fixtures",
     "lay_inline",
     "make_private_folder",
+    "place_file",
     "remove_tree",
     "sealed_fixtures",
     "sweep",
@@ -98,7 +99,7 @@ def lay_inline(task: Task, work: Path) -> None:
     for name, text in task.fixtures.items():
         if PurePosixPath(name).as_posix() in sealed:
             continue
-        _place(work, name, text.encode("utf-8", "surrogatepass"))
+        place_file(work, name, text.encode("utf-8", "surrogatepass"))
 
 
 def lay_bundle(skill: Skill, task: Task, work: Path) -> list[str]:
@@ -116,7 +117,7 @@ def lay_bundle(skill: Skill, task: Task, work: Path) -> list[str]:
             continue
         try:
             data = resource_bytes(skill, resource.path)
-            _place(work, resource.path, data, mode=0o755 if resource.is_executable else 0o644)
+            place_file(work, resource.path, data, mode=0o755 if resource.is_executable else 0o644)
         except OSError as error:
             notes.append(f"the skill's {resource.path} was left out: {error.strerror or error}")
     return notes
@@ -260,7 +261,7 @@ def _copy_bytes(reader: BinaryIO, writer: BinaryIO) -> None:
     writer.truncate()
 
 
-def _place(root: Path, relative: str, data: bytes, *, mode: int = 0o644) -> None:
+def place_file(root: Path, relative: str, data: bytes, *, mode: int = 0o644) -> None:
     """Write one file below a root, making its parents and following no link on the way."""
     parts = PurePosixPath(relative).parts
     if not parts or PurePosixPath(relative).is_absolute() or ".." in parts:

@@ -27,6 +27,7 @@ __all__ = [
     "SYSTEM",
     "cell_environment",
     "count_own_tasks",
+    "find_program",
     "footing",
     "interpreter",
     "interpreter_prefix",
@@ -125,6 +126,19 @@ def cell_environment(policy: Policy, *, tmp: str, has_prefix: bool = True) -> di
         "GIT_CONFIG_NOSYSTEM": "1",
         **policy.env,
     }
+
+
+def find_program(name: str) -> str | None:
+    """Where a command of a cell finds a program, nothing of a policy counted; ``None`` if it does not."""
+    path = [_PATH]
+    if prefix := interpreter_prefix():
+        path.append(str(prefix / "bin"))
+    found = shutil.which(name, path=":".join(path))
+    # A cell shows system directories and that installation; a link may lead elsewhere.
+    shown = [*map(Path, SYSTEM), *([prefix] if prefix else [])]
+    return (
+        found if found and any(Path(os.path.realpath(found)).is_relative_to(each) for each in shown) else None
+    )
 
 
 def check_work_dir(work_dir: Path) -> None:
