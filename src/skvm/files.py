@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 
 __all__ = ["replace_file"]
 
 
-def replace_file(path: Path, data: bytes, *, mode: int = 0o600) -> None:
+def replace_file(path: Path, data: bytes | Iterable[bytes], *, mode: int = 0o600) -> None:
     """Write a file beside its name, sync it and rename it: a reader sees the old bytes or the new ones.
 
     Blocks for a write and an fsync. A process that is killed meanwhile leaves a ``.tmp-`` file and the
@@ -17,7 +18,7 @@ def replace_file(path: Path, data: bytes, *, mode: int = 0o600) -> None:
 
     Args:
         path: The file, in an existing folder.
-        data: All of its bytes.
+        data: All of its bytes, or the parts of it, which are then never in memory together.
         mode: Its permissions.
 
     Raises:
@@ -26,7 +27,7 @@ def replace_file(path: Path, data: bytes, *, mode: int = 0o600) -> None:
     descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=".tmp-")
     try:
         with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
+            file.writelines([data] if isinstance(data, bytes) else data)
             file.flush()
             os.fchmod(descriptor, mode)
             os.fsync(descriptor)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+from skvm.bench.judgements import judged_runs
 from skvm.bench.plan import BenchPlan, Preparation
 from skvm.errors import InfrastructureError, UsageError
 from skvm.evidence.record import Outcome, RunRecord
@@ -33,10 +34,11 @@ FINISHED = "bench_finished"
 
 
 def counts(run: RunRecord) -> bool:
-    """Whether an attempt fills its cell: it has a score, or the harness itself gave up."""
+    """Whether an attempt fills its cell: it has a score or waits for one, or the harness itself gave up."""
     if run.outcome is Outcome.HARNESS_FAILED:
         return True
-    return run.outcome.is_graded and (run.score is not None or not run.criteria)
+    is_waiting = any(criterion.is_pending for criterion in run.criteria)
+    return run.outcome.is_graded and (run.score is not None or is_waiting or not run.criteria)
 
 
 def counted(attempts: Iterable[RunRecord]) -> dict[str, RunRecord]:
@@ -55,9 +57,10 @@ def counted(attempts: Iterable[RunRecord]) -> dict[str, RunRecord]:
 
 
 async def attempts_of(journal: Journal, session_id: str) -> tuple[RunRecord, ...]:
-    """Every finished attempt of a session, oldest first."""
+    """Every finished attempt of a session with what judges said since, oldest first."""
     entries = await journal.query("run_finished", session=session_id)
-    return tuple(RunRecord.model_validate(entry.body) for entry in entries)
+    runs = [RunRecord.model_validate(entry.body) for entry in entries]
+    return await judged_runs(journal, runs, session_id=session_id)
 
 
 async def find_plan(journal: Journal, session_id: str) -> tuple[int, BenchPlan]:

@@ -231,6 +231,7 @@ class Judged(Record):
 
     Args:
         run_id: The run.
+        session_id: The session it belongs to.
         criterion_index: Which criterion, from 0.
         criterion_id: Its id in the run's results.
         result: What the judge said. One without a score settles nothing: the judge failed and is asked
@@ -243,6 +244,7 @@ class Judged(Record):
 
     schema_: Literal[1] = Field(default=1, alias="schema")
     run_id: str
+    session_id: str | None = None
     criterion_index: int = Field(ge=0)
     criterion_id: str
     result: CriterionResult

@@ -1,59 +1,24 @@
 """A judge asked over the real port: what it is shown, what its answers count for, and what they cost."""
 
 import json
-from contextlib import asynccontextmanager
 from dataclasses import replace
 
 import anyio
 import pytest
 from tests.unit.evaluate.conftest import Agent
+from tests.unit.evaluate.judges import HI, SECRET, judged_bench, prompt_of, rubric, says, task
 
 from skvm.errors import UsageError
-from skvm.evaluate.bench import open_bench
 from skvm.evaluate.grading import check_criteria, ungradable
-from skvm.evaluate.judging import check_judge, is_same_model, judge_of
+from skvm.evaluate.judging import check_judge, is_same_model
 from skvm.evaluate.run import RunSpec, run_once
 from skvm.evidence.record import Outcome, RunRecord
-from skvm.harness.fake import FakeHarness, FakeSandbox
+from skvm.harness.fake import FakeHarness
 from skvm.harness.trajectory import Observation, ToolCall, ToolKind, Turn
 from skvm.llm.contract import BudgetExceededError, SpendLimit
-from skvm.llm.fake import FakeAnswer, FakeServer, FakeToolCall
-from skvm.llm.port import ModelPort
-from skvm.llm.retry import RetryPolicy
+from skvm.llm.fake import FakeAnswer
 from skvm.settings import Route
-from skvm.task.model import Criterion, Task
-
-QUICK = RetryPolicy(base_s=0.001, jitter_s=0.0, max_s=0.01)
-SECRET = "sk-very-secret-0123456789"
-HI = Criterion(method="file-check", id="hi", options={"path": "a.txt", "mode": "contains", "expected": "hi"})
-
-
-def says(score, reasoning="it is so", **more):
-    return FakeAnswer(tool_calls=[FakeToolCall("answer", {"reasoning": reasoning, "score": score})], **more)
-
-
-def rubric(text="Is it good?", max_score=1.0, **more):
-    return Criterion(method="llm-judge", id="taste", options={"rubric": text, "maxScore": max_score}, **more)
-
-
-def task(*criteria, **more):
-    return Task(id="t", prompt="Do it", criteria=criteria, **more)
-
-
-def routed(settings, server):
-    route = Route("fake/*", "openai-compatible", base_url=server.base_url, api_key=SECRET)
-    return replace(settings, auto_probe=False, routes=(route,))
-
-
-@asynccontextmanager
-async def judged_bench(settings, answers, *, limit=None, **judge):
-    async with FakeServer(answers) as server:
-        routes = routed(settings, server)
-        async with (
-            ModelPort(routes, retry=QUICK, limit=limit) as port,
-            open_bench(routes, sandbox=FakeSandbox(), port=port) as bench,
-        ):
-            yield replace(bench, judge=judge_of(bench, "fake/judge", **judge)), server
+from skvm.task.model import Criterion
 
 
 def once(settings, answers, spec, **judge):
@@ -70,10 +35,6 @@ def once(settings, answers, spec, **judge):
 def spec(criteria=None, harness=None, **more):
     harness = harness or FakeHarness({"a.txt": "hi"}, final_text="done")
     return RunSpec(task(*(criteria or (rubric(),))), "fake/m", harness=harness, **more)
-
-
-def prompt_of(body):
-    return next(part["content"] for part in body["messages"] if part["role"] == "user")
 
 
 def test_a_score_is_counted_recorded_and_metered_apart(settings):
