@@ -10,7 +10,7 @@ from __future__ import annotations
 import ast
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from importlib import resources
 from pathlib import Path, PurePosixPath
@@ -18,6 +18,7 @@ from pathlib import Path, PurePosixPath
 from skvm.bench.harbor.needs import Needs
 from skvm.bench.harbor.paths import rewrite_python
 from skvm.bench.source_files import TaskFile, read_text, tree
+from skvm.compiler.dependencies.tables import distribution_of
 from skvm.compiler.reading.shell import read_shell
 from skvm.errors import UsageError
 from skvm.task.model import Criterion
@@ -76,12 +77,20 @@ def read_verifier(folder: Path, prefixes: tuple[str, ...], timeout_ms: int) -> V
         verifier.criteria = (_run_criterion((), timeout_ms),)
         return verifier
     verifier.files = tuple(_mapped(file, prefixes, verifier) for file in content.files)
-    verifier.reasons += _missing_modules(folder, names)
     if outputs is not None and (script is None or _only_runs_pytest(script)):
         verifier.criteria = (_pytest_criterion(outputs, timeout_ms),)
+        verifier.reasons += [
+            f"its tests import {name}, which sealed tests have not"
+            for name in _foreign(folder, names)
+            if distribution_of(name)[1]  # else it may be what the agent is to write
+        ]
         verifier.notes.append("graded by the share of tests that pass; Harbor gives 1 only if all do")
         return verifier
     verifier.reasons += _network(script or "")
+    needs = Needs()
+    for name in _foreign(folder, names):
+        needs.module(name)
+    verifier.reasons += [f"its tests: {reason}" for reason in needs.missing()]
     verifier.criteria = (_run_criterion(prefixes, timeout_ms),)
     runner = resources.files("skvm.bench.harbor").joinpath("run_tests.py").read_bytes()
     verifier.files += (TaskFile("graders/run_tests.py", runner),)
@@ -133,16 +142,12 @@ def _network(script: str) -> Iterator[str]:
             yield f"its tests fetch something from the network ({program})"
 
 
-def _missing_modules(folder: Path, names: dict[str, TaskFile]) -> list[str]:
-    """What tests import and is not here; pytest itself is brought by whoever runs it."""
-    needs = Needs()
-    own = {PurePosixPath(name).parts[0].removesuffix(".py") for name in names}
-    for name in names:
-        if name.endswith(".py"):
-            for module in _imports(read_text(folder / name)):
-                if module not in sys.stdlib_module_names and module not in own and module != "pytest":
-                    needs.module(module)
-    return [f"its tests: {reason}" for reason in needs.missing()]
+def _foreign(folder: Path, names: Mapping[str, TaskFile]) -> list[str]:
+    """Modules the tests import that neither they nor Python nor pytest bring, sorted."""
+    brought = {PurePosixPath(name).parts[0].removesuffix(".py") for name in names}
+    brought |= {*sys.stdlib_module_names, "pytest", "_pytest"}
+    texts = [read_text(folder / name) for name in names if name.endswith(".py")]
+    return sorted({module for text in texts for module in _imports(text)} - brought)
 
 
 def _imports(source: str) -> Iterator[str]:
