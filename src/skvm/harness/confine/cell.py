@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import Any
 
 import anyio
-import anyio.abc
 import anyio.to_thread
 
 from skvm.errors import InfrastructureError
 from skvm.harness.confine.inside import tree
 from skvm.harness.confine.inside.frames import Decoder, encode
+from skvm.harness.confine.workers import Running, fork_server, start_program
 from skvm.harness.sandbox import Entry, Execution, Fetched, Limits, Policy
 
 __all__ = ["Launch", "PathRules", "WorkerCell", "host_listener", "open_cell"]
@@ -29,7 +29,7 @@ _GRACE_S = 20.0
 """How long beyond its own deadline the worker may take to answer before the cell counts as dead."""
 _FILE_S = 60.0
 _LOOK_S = 1.0
-_CHUNK = 1 << 20
+_CHUNK = 1 << 18
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +53,7 @@ class Launch:
         env: Environment of commands.
         limits: Resource limits.
         errors: File that takes what the program says on standard error.
+        fork_server: Program that forks such a worker faster, in the place of ``argv`` where it can.
         uid: User to become, if started by root.
         landlock: Path rules to apply in the worker's children.
         families: Socket families left by the system-call filter; ``None`` for no filter.
@@ -69,6 +70,7 @@ class Launch:
     env: Mapping[str, str]
     limits: Limits
     errors: Path
+    fork_server: tuple[str, ...] = ()
     uid: int | None = None
     landlock: PathRules | None = None
     families: Sequence[int] | None = None
@@ -97,7 +99,7 @@ class WorkerCell:
     """A cell served by a worker process; made by ``open_cell``."""
 
     def __init__(
-        self, launch: Launch, process: anyio.abc.Process, door: tuple[socket.socket, int] | None = None
+        self, launch: Launch, process: Running, door: tuple[socket.socket, int] | None = None
     ) -> None:
         self._launch = launch
         self._process = process
@@ -252,13 +254,17 @@ class WorkerCell:
         raise self._dead(f"no answer within {patience_s:.0f} s")
 
     async def _send(self, frame: bytes) -> None:
-        assert self._process.stdin is not None  # noqa: S101 - open_cell asks for the pipe
         # Half a frame would spoil the stream for every later request, so it is sent whole.
         with anyio.CancelScope(shield=True):
             async with self._sending:
+                left = memoryview(frame)
                 try:
-                    await self._process.stdin.send(frame)
-                except (anyio.BrokenResourceError, anyio.ClosedResourceError, OSError) as error:
+                    while left:
+                        with suppress(BlockingIOError):
+                            left = left[self._process.connection.send(left) :]
+                            continue
+                        await anyio.wait_writable(self._process.connection)
+                except (anyio.ClosedResourceError, OSError) as error:
                     raise self._dead(self._reason()) from error
 
     async def _reply(self, number: int) -> tuple[dict[str, Any], bytes]:
@@ -271,7 +277,7 @@ class WorkerCell:
                     raise self._dead(self._death)
                 try:
                     frames = list(self._decoder.feed(await self._receive()))
-                except (anyio.EndOfStream, anyio.BrokenResourceError, anyio.ClosedResourceError, OSError):
+                except (anyio.EndOfStream, anyio.ClosedResourceError, OSError):
                     raise self._dead(self._reason()) from None
                 except ValueError as error:
                     raise self._dead(f"it does not speak the protocol: {error}") from error
@@ -281,12 +287,16 @@ class WorkerCell:
         return reply
 
     async def _receive(self) -> bytes:
-        assert self._process.stdout is not None  # noqa: S101 - open_cell asks for the pipe
         while True:
+            with suppress(BlockingIOError):
+                if data := self._process.connection.recv(_CHUNK):
+                    return data
+                raise anyio.EndOfStream
             with anyio.move_on_after(_LOOK_S):
-                return await self._process.stdout.receive(_CHUNK)
-            # Where the program we started stands between us and the worker, its end does not close the pipe.
-            if self._process.returncode is not None:
+                await anyio.wait_readable(self._process.connection)
+                continue
+            # Where the program we started stands between us and the worker, its end closes no connection.
+            if self._process.has_ended():
                 raise anyio.EndOfStream
 
     def _reason(self) -> str:
@@ -310,24 +320,23 @@ class WorkerCell:
             if self._listener is not None:
                 self._listener.close()
         with anyio.CancelScope(shield=True):
-            if self._process.stdin is not None:
-                with suppress(anyio.BrokenResourceError, OSError):
-                    await self._process.stdin.aclose()
+            with suppress(OSError):
+                self._process.connection.shutdown(socket.SHUT_WR)
             with anyio.move_on_after(_END_S):
                 await self._drain()
                 await self._process.wait()
-            if self._process.returncode is None:
+            if not self._process.has_ended():
                 self._process.kill()
-            await self._process.aclose()
+                await self._process.wait()
+            self._process.close()
             if self._launch.uid is not None:
                 # The user is the cell's own, so this finds whatever a dead worker left.
                 await anyio.to_thread.run_sync(partial(tree.kill_user, self._launch.uid))
 
     async def _drain(self) -> None:
-        assert self._process.stdout is not None  # noqa: S101 - open_cell asks for the pipe
-        with suppress(anyio.EndOfStream, anyio.BrokenResourceError, anyio.ClosedResourceError, OSError):
+        with suppress(anyio.EndOfStream, anyio.ClosedResourceError, OSError):
             while True:
-                await self._process.stdout.receive(_CHUNK)
+                await self._receive()
 
 
 @asynccontextmanager
@@ -340,15 +349,7 @@ async def open_cell(launch: Launch) -> AsyncIterator[WorkerCell]:
     ours, theirs = socket.socketpair() if launch.listen_port is not None else (None, None)
     door = None if ours is None or theirs is None else (ours, theirs.fileno())
     try:
-        with launch.errors.open("wb") as errors:
-            process = await anyio.open_process(
-                list(launch.argv),
-                stderr=errors,
-                env={},
-                cwd="/",
-                start_new_session=True,
-                pass_fds=() if theirs is None else (theirs.fileno(),),
-            )
+        process = await _start(launch, () if theirs is None else (theirs.fileno(),))
     except OSError as error:
         if ours is not None:
             ours.close()
@@ -362,6 +363,16 @@ async def open_cell(launch: Launch) -> AsyncIterator[WorkerCell]:
         yield cell
     finally:
         await cell.close()
+
+
+async def _start(launch: Launch, pass_fds: Sequence[int]) -> Running:
+    with launch.errors.open("wb") as errors:
+        if launch.fork_server:
+            # Where it cannot be done that way, the other way tells why, or works.
+            with suppress(OSError):
+                return await anyio.to_thread.run_sync(fork_server(launch.fork_server).start, errors)
+        # Not in another thread: bwrap dies with the thread that started it.
+        return start_program(launch.argv, errors, pass_fds)
 
 
 @contextmanager

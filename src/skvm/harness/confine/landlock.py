@@ -18,6 +18,7 @@ from skvm.errors import InfrastructureError
 from skvm.harness.confine import provision
 from skvm.harness.confine.cell import Launch, PathRules, WorkerCell, host_listener, open_cell
 from skvm.harness.confine.inside.landlock import abi_version
+from skvm.harness.confine.inside.operations import NEEDED_LATER
 from skvm.harness.sandbox import Policy
 
 __all__ = ["PACKAGE_ROOT", "LandlockSandbox"]
@@ -67,6 +68,8 @@ def _launch(policy: Policy, folder: Path, uid: int | None, listener: socket.sock
     return Launch(
         sandbox="landlock",
         argv=provision.worker_command(PACKAGE_ROOT),
+        # The standard library may be out of reach of the user the worker becomes.
+        fork_server=provision.fork_server_command(PACKAGE_ROOT, () if uid is None else NEEDED_LATER),
         work_dir=policy.work_dir,
         env=provision.cell_environment(policy, tmp=tmp, has_prefix=has_prefix),
         limits=limits,

@@ -29,6 +29,7 @@ __all__ = [
     "count_own_tasks",
     "find_program",
     "footing",
+    "fork_server_command",
     "interpreter",
     "interpreter_prefix",
     "is_reachable",
@@ -70,8 +71,12 @@ ETC = (
 _PREFIX = "skvm-cell-"
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _BOOT = (
+    "import os, sys; sys.path.append(sys.argv[1]); "
+    "from skvm.harness.confine.inside.worker import main; os._exit(main())"
+)
+_BOOT_SERVER = (
     "import sys; sys.path.append(sys.argv[1]); "
-    "from skvm.harness.confine.inside.worker import main; sys.exit(main())"
+    "from skvm.harness.confine.inside.forkserver import main; sys.exit(main(sys.argv[2:]))"
 )
 # Above what systemd and containers hand out, below the sign bit some file systems stumble over.
 _FIRST_UID, _LAST_UID = 0x7000_0000, 0x70FF_FFFF
@@ -92,8 +97,18 @@ def interpreter_prefix() -> Path | None:
 
 def worker_command(package_root: str) -> list[str]:
     """How the worker is started; ``package_root`` holds ``skvm/harness/confine/inside``."""
-    # Isolated, without site: neither variables nor the folders of the user can change what it runs.
-    return [interpreter(), "-I", "-S", "-B", "-X", "utf8", "-c", _BOOT, package_root]
+    return [*_isolated(), "-c", _BOOT, package_root]
+
+
+def fork_server_command(package_root: str, preload: Sequence[str] = ()) -> tuple[str, ...]:
+    """How the server that forks workers is started, ``preload`` being what they import before they do."""
+    return (*_isolated(), "-c", _BOOT_SERVER, package_root, *preload)
+
+
+@functools.cache
+def _isolated() -> tuple[str, ...]:
+    # Without site, too: neither variables nor the folders of the user can change what it runs.
+    return (interpreter(), "-I", "-S", "-B", "-X", "utf8")
 
 
 def is_reachable(path: Path) -> bool:

@@ -32,6 +32,7 @@ class UnconfinedSandbox:
                 launch = Launch(
                     sandbox=self.name,
                     argv=provision.worker_command(PACKAGE_ROOT),
+                    fork_server=provision.fork_server_command(PACKAGE_ROOT),
                     work_dir=policy.work_dir,
                     env=provision.cell_environment(policy, tmp=str(folder / "tmp")),
                     limits=replace(policy.limits, processes=processes),

@@ -7,10 +7,14 @@
 
 from __future__ import annotations
 
-import json
 import struct
-from collections.abc import Iterator
-from typing import Any
+
+from skvm.harness.confine.inside.lean import from_json, to_json
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Any
 
 __all__ = ["MAX_BODY", "MAX_HEADER", "Decoder", "decode_frame", "encode", "frame_length"]
 
@@ -25,7 +29,7 @@ def encode(header: dict[str, Any], body: bytes = b"") -> bytes:
     Raises:
         ValueError: Header or body is longer than a frame may hold.
     """
-    text = json.dumps(header).encode()
+    text = to_json(header).encode()
     if len(text) > MAX_HEADER or len(body) > MAX_BODY:
         raise ValueError(f"too much for one message: {len(text)} + {len(body)} bytes")
     return _LENGTHS.pack(len(text), len(body)) + text + body
@@ -53,7 +57,7 @@ def decode_frame(frame: bytes) -> tuple[dict[str, Any], bytes]:
     """
     header_length, _ = _LENGTHS.unpack_from(frame)
     start = _LENGTHS.size
-    header = json.loads(frame[start : start + header_length])
+    header = from_json(frame[start : start + header_length].decode())
     if not isinstance(header, dict):
         raise ValueError("a frame's header must be a JSON object")  # noqa: TRY004 - wrong data, not type
     return header, frame[start + header_length :]

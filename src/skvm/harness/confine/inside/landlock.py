@@ -6,9 +6,12 @@ import ctypes
 import os
 import stat
 import struct
-from collections.abc import Sequence
 
 from skvm.harness.confine.inside.lockdown import libc
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 __all__ = ["abi_version", "make_ruleset", "restrict"]
 

@@ -5,9 +5,13 @@ from __future__ import annotations
 import ctypes
 import os
 import resource
-import signal
 import struct
-from typing import Any
+
+from skvm.harness.confine.inside.lean import signal
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 __all__ = [
     "become",
@@ -34,7 +38,7 @@ def _prctl(option: int, value: int) -> None:
         raise OSError(number, f"prctl({option}): {os.strerror(number)}")
 
 
-def die_with_parent(number: signal.Signals = signal.SIGKILL) -> None:
+def die_with_parent(number: int = signal.SIGKILL) -> None:
     """Get this signal when the parent ends. A change of identity clears it: call this afterwards."""
     _prctl(_PR_SET_PDEATHSIG, number)
 

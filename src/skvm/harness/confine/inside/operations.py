@@ -5,16 +5,21 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from collections.abc import Callable
-from typing import Any
 
-__all__ = ["OPERATIONS", "fetch", "list_directory", "read_file", "write_file"]
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
 
+    Reply = tuple[dict[str, Any], bytes]
+
+__all__ = ["NEEDED_LATER", "OPERATIONS", "fetch", "list_directory", "read_file", "write_file"]
+
+NEEDED_LATER = ("http.client", "ssl", "urllib.request", "encodings.idna")
+"""What a fetch imports when it is asked for."""
 _MAX_ENTRIES = 10_000
 _MAX_FETCHED = 4 << 20
 _CHUNK = 1 << 20
-
-Reply = tuple[dict[str, Any], bytes]
 
 
 def _open_regular(path: str, flags: int) -> int:

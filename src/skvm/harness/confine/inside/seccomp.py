@@ -11,10 +11,12 @@ import ctypes
 import errno
 import os
 import struct
-from collections.abc import Sequence
-from typing import NamedTuple
 
 from skvm.harness.confine.inside.lockdown import libc
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 __all__ = ["can_filter", "filter_calls"]
 
@@ -31,13 +33,18 @@ _DENIED_EVERYWHERE = (425, 426, 427, 428, 429, 430, 431, 432, 433, 442)
 
 
 # No dataclass: importing them takes a tenth of the worker's start.
-class _Machine(NamedTuple):
-    architecture: int
-    socket: int
-    clone: int
-    unshare: int
-    denied: tuple[int, ...]
-    sends: tuple[tuple[int, int], ...]  # sendto sendmsg sendmmsg, and which argument holds the flags
+class _Machine:
+    def __init__(  # noqa: PLR0917 - a row of a table
+        self,
+        architecture: int,
+        socket: int,
+        clone: int,
+        unshare: int,
+        denied: tuple[int, ...],
+        sends: tuple[tuple[int, int], ...],  # sendto sendmsg sendmmsg, and which argument holds the flags
+    ) -> None:
+        self.architecture, self.socket, self.clone, self.unshare = architecture, socket, clone, unshare
+        self.denied, self.sends = denied, sends
 
 
 # denied: setns mount umount2 pivot_root bpf perf_event_open keyctl add_key request_key userfaultfd

@@ -7,14 +7,16 @@ daemon that forked twice and left the session is still found below it.
 from __future__ import annotations
 
 import os
-import selectors
-import signal
+import select
 import time
-from collections.abc import Callable
-from contextlib import suppress
-from typing import Any
 
 from skvm.harness.confine.inside import lockdown, tree
+from skvm.harness.confine.inside.lean import signal, suppress
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
 
 __all__ = ["Shepherd"]
 
@@ -42,7 +44,7 @@ class Shepherd:
         self._kept = {_STDOUT: bytearray(), _STDERR: bytearray()}
         self._is_truncated = False
         self._is_cancelled = False
-        self._selector = selectors.DefaultSelector()
+        self._poll = select.poll()
         self._open: dict[int, int] = {}  # descriptor -> which stream
         self._pid = 0
         self._exit_code: int | None = None
@@ -54,7 +56,7 @@ class Shepherd:
         signal.set_wakeup_fd(wake_write, warn_on_full_buffer=False)
         signal.signal(signal.SIGCHLD, lambda *_: None)
         signal.signal(signal.SIGTERM, self._cancel)
-        self._selector.register(wake_read, selectors.EVENT_READ)
+        self._poll.register(wake_read, select.POLLIN)
         started = time.monotonic()
         self._start()
         is_timed_out = not self._pump(started + self._request["timeout_s"])
@@ -93,8 +95,7 @@ class Shepherd:
         for descriptor, stream in ((stdin_write, _STDIN), (out_read, _STDOUT), (error_read, _STDERR)):
             os.set_blocking(descriptor, False)
             self._open[descriptor] = stream
-            events = selectors.EVENT_WRITE if stream == _STDIN else selectors.EVENT_READ
-            self._selector.register(descriptor, events)
+            self._poll.register(descriptor, select.POLLOUT if stream == _STDIN else select.POLLIN)
         if not self._stdin:
             self._close(stdin_write)
 
@@ -114,8 +115,7 @@ class Shepherd:
         return True
 
     def _turn(self, wait_s: float) -> None:
-        for key, _ in self._selector.select(min(max(0.0, wait_s), _LOOK_S)):
-            descriptor = key.fd
+        for descriptor, _ in self._poll.poll(min(max(0.0, wait_s), _LOOK_S) * 1000):
             stream = self._open.get(descriptor)
             if stream is None:
                 with suppress(BlockingIOError):
@@ -151,7 +151,7 @@ class Shepherd:
 
     def _close(self, descriptor: int) -> None:
         del self._open[descriptor]
-        self._selector.unregister(descriptor)
+        self._poll.unregister(descriptor)
         os.close(descriptor)
 
     def _reap(self) -> None:

@@ -3,18 +3,33 @@
 from __future__ import annotations
 
 import os
-import signal
 import time
-from collections.abc import Callable, Collection
-from contextlib import suppress
 
-__all__ = ["descendants", "kill_all", "kill_descendants", "kill_user", "pids"]
+from skvm.harness.confine.inside.lean import signal, suppress
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection
+
+__all__ = ["descendants", "is_childless", "kill_all", "kill_descendants", "kill_user", "pids"]
 
 
 def pids() -> list[int]:
     """Every process that ``/proc`` shows."""
     with os.scandir("/proc") as entries:
         return [int(entry.name) for entry in entries if entry.name.isdigit()]
+
+
+def is_childless() -> bool:
+    """Whether this process has no child, living or dead; a reaper of orphans then has no descendant either.
+
+    A child that has ended is collected by this.
+    """
+    try:
+        os.waitpid(-1, os.WNOHANG)
+    except ChildProcessError:
+        return True
+    return False
 
 
 def descendants(root: int, *, spare: Collection[int] = ()) -> list[int]:
@@ -93,7 +108,7 @@ def kill_all(
         time.sleep(0.002)
 
 
-def _send(pids: Collection[int], number: signal.Signals) -> None:
+def _send(pids: Collection[int], number: int) -> None:
     for pid in pids:
         with suppress(ProcessLookupError, PermissionError):
             os.kill(pid, number)

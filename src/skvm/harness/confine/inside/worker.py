@@ -9,16 +9,18 @@ from __future__ import annotations
 import errno
 import importlib
 import os
-import selectors
-import signal
+import select
 import sys
-from contextlib import suppress
-from typing import Any
 
-from skvm.harness.confine.inside import landlock, lockdown, seccomp, tree
+from skvm.harness.confine.inside import lockdown, seccomp, tree
 from skvm.harness.confine.inside.frames import Decoder, encode, frame_length
-from skvm.harness.confine.inside.operations import OPERATIONS
+from skvm.harness.confine.inside.lean import signal, suppress
+from skvm.harness.confine.inside.operations import NEEDED_LATER, OPERATIONS
 from skvm.harness.confine.inside.shepherd import Shepherd
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 __all__ = ["Worker", "main"]
 
@@ -45,7 +47,8 @@ class Worker:
         self._inbox: dict[int, bytearray] = {}  # reply pipe -> what came of it
         self._owner: dict[int, tuple[int, int]] = {}  # reply pipe -> (request id, pid)
         self._alive: set[int] = set()
-        self._selector = selectors.DefaultSelector()
+        self._poll = select.poll()
+        self._is_sending = False
 
     def enter(self) -> None:
         """Give up what the whole cell must not have."""
@@ -54,13 +57,15 @@ class Worker:
         os.chdir(config["work_dir"])
         if config["landlock"] is not None:
             # Opened now: the paths may lie below directories that only we of before can pass.
+            from skvm.harness.confine.inside import landlock
+
             rules = config["landlock"]
             self._ruleset = landlock.make_ruleset(
                 rules["readable"], rules["writable"], network=rules["network"], port=rules["port"]
             )
             if config["uid"] is not None:
                 # The standard library may be out of reach of the user we become.
-                for name in ("http.client", "ssl", "urllib.request", "encodings.idna"):
+                for name in NEEDED_LATER:
                     with suppress(ImportError):
                         importlib.import_module(name)
         if config["door"] is not None:
@@ -83,32 +88,38 @@ class Worker:
         signal.set_wakeup_fd(wake_write, warn_on_full_buffer=False)
         signal.signal(signal.SIGCHLD, lambda *_: None)
         os.set_blocking(self._replies, False)
-        self._selector.register(self._requests, selectors.EVENT_READ)
-        self._selector.register(wake_read, selectors.EVENT_READ)
+        self._poll.register(self._requests, select.POLLIN)
+        self._poll.register(wake_read, select.POLLIN)
         is_open = True
         while is_open:
-            for key, _ in self._selector.select():
-                if key.fd == self._requests:
+            for descriptor, _ in self._poll.poll():
+                if descriptor == self._requests:
                     is_open = self._receive()
-                elif key.fd == self._replies:
+                elif descriptor == self._replies:
                     self._flush()
-                elif key.fd == wake_read:
+                elif descriptor == wake_read:
                     os.read(wake_read, 4096)
                 else:
-                    self._collect(key.fd)
+                    self._collect(descriptor)
             self._reap()
-        tree.kill_descendants(os.getpid(), reap=self._reap)
+        if not tree.is_childless():
+            tree.kill_descendants(os.getpid(), reap=self._reap)
 
     def restrict(self) -> None:
         """What each child takes from itself before it touches anything."""
         lockdown.limit_resources(self._config["limits"])
         if self._ruleset is not None:
-            landlock.restrict(self._ruleset)
+            from skvm.harness.confine.inside.landlock import restrict
+
+            restrict(self._ruleset)
         if self._config["families"] is not None:
             seccomp.filter_calls(self._config["families"], is_tcp_only=self._config["is_tcp_only"])
 
     def _receive(self) -> bool:
-        data = os.read(self._requests, _CHUNK)
+        data = b""
+        # A client that goes while something is on its way to it resets the connection.
+        with suppress(ConnectionError):
+            data = os.read(self._requests, _CHUNK)
         for header, body in self._decoder.feed(data):
             if header["op"] == "cancel":
                 for number, pid in self._owner.values():
@@ -133,7 +144,7 @@ class Worker:
         self._alive.add(pid)
         self._inbox[read_end] = bytearray()
         self._owner[read_end] = (request["id"], pid)
-        self._selector.register(read_end, selectors.EVENT_READ)
+        self._poll.register(read_end, select.POLLIN)
 
     def _collect(self, pipe: int) -> None:
         data = os.read(pipe, _CHUNK)
@@ -144,7 +155,7 @@ class Worker:
         if data and not is_whole:
             return
         number, pid = self._owner.pop(pipe)
-        self._selector.unregister(pipe)
+        self._poll.unregister(pipe)
         os.close(pipe)
         del self._inbox[pipe]
         if is_whole:
@@ -160,14 +171,18 @@ class Worker:
         self._flush()
 
     def _flush(self) -> None:
-        with suppress(BlockingIOError):
+        try:
             while self._outbox:
                 del self._outbox[: os.write(self._replies, self._outbox[:_CHUNK])]
-        is_waiting = self._replies in self._selector.get_map()
-        if self._outbox and not is_waiting:
-            self._selector.register(self._replies, selectors.EVENT_WRITE)
-        elif not self._outbox and is_waiting:
-            self._selector.unregister(self._replies)
+        except BlockingIOError:
+            pass  # the rest follows when there is room
+        except ConnectionError:
+            self._outbox.clear()  # nobody is left to read it, which the requests tell too
+        if self._outbox and not self._is_sending:
+            self._poll.register(self._replies, select.POLLOUT)
+        elif not self._outbox and self._is_sending:
+            self._poll.unregister(self._replies)
+        self._is_sending = bool(self._outbox)
 
     def _reap(self) -> None:
         with suppress(ChildProcessError):

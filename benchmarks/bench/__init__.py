@@ -1,0 +1,1 @@
+"""What the bench itself costs, and whether its figures can be trusted."""
