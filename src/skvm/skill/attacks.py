@@ -24,6 +24,7 @@ from skvm.skill.dangers import (
     is_warned_of,
     quoted,
 )
+from skvm.skill.sieve import sieved
 
 __all__ = ["ATTACKS", "SKV180"]
 
@@ -78,7 +79,7 @@ def _check(
     also: tuple[str, ...] = (),
     flags: int = 0,
 ) -> Check:
-    return Check(found, hints, re.compile(pattern, flags), quoted, clears, also)
+    return Check(found, hints, sieved(pattern, flags), quoted, clears, also)
 
 
 _PASTE_SITES = (
@@ -294,7 +295,7 @@ ATTACKS: tuple[Check, ...] = (
     Check(
         SKV179,
         ("glot.", "paste", "rentry.", "hastebin.", "ghostbin.", "controlc.", "termbin.", "ix.io"),
-        re.compile(
+        sieved(
             rf"{_PASTE_SITES}/[^\n]{{0,160}}\b(?:execute|run|paste|terminal)\b[^\n]{{0,60}}"
             rf"|\b(?:execute|run|paste)\b[^\n]{{0,120}}\bhttps?://{_PASTE_SITES}/[^\n]{{0,60}}",
             re.IGNORECASE,
@@ -305,7 +306,7 @@ ATTACKS: tuple[Check, ...] = (
     Check(
         SKV179,
         (".zip", ".rar", ".7z", ".exe", ".dmg", ".scr", ".msi"),
-        re.compile(
+        sieved(
             r"\bdownload\b[^\n]{0,200}\.(?:zip|rar|7z)\b[^\n]{0,240}\b(?:pass(?:word|code)?|"
             r"pwd)\b\s*(?:is\b|:|=)[^\n]{0,120}"
             r"|\b(?:extract|unzip|unpack)\w*\b[^\n]{0,40}\b(?:with|using)\b[^\n]{0,20}\bpass(?:word|"
@@ -319,7 +320,7 @@ ATTACKS: tuple[Check, ...] = (
     Check(
         SKV178,
         ("\u200b", "\u200c", "\u200d", "\u2060", "\u00ad", "\ufeff"),
-        re.compile("(?<=[A-Za-z0-9])[\u200b\u200c\u200d\u2060\u00ad\ufeff](?=[A-Za-z0-9])"),
+        sieved("(?<=[A-Za-z0-9])[\u200b\u200c\u200d\u2060\u00ad\ufeff](?=[A-Za-z0-9])"),
         lambda match: f"invisible character U+{ord(match[0]):04X} in a word",
         lambda _text, _match: False,
     ),

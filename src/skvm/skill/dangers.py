@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from skvm.diagnostics import Rule, Severity, rule
+from skvm.skill.any_word import AnyWord
+from skvm.skill.sieve import Sieved, sieved
 
 __all__ = [
     "CHECKS",
@@ -122,15 +124,20 @@ class Check:
 
     rule: Rule
     hints: tuple[str, ...]
-    pattern: re.Pattern[str]
+    pattern: Sieved
     says: Callable[[re.Match[str]], str]
     clears: Callable[[str, re.Match[str]], bool]
     also: tuple[str, ...] = ()
+    _looks: tuple[AnyWord, ...] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(
+            self, "_looks", tuple(AnyWord(words) for words in (self.hints, self.also) if words)
+        )
 
     def may_match(self, text: str) -> bool:
         """The cheap test: one of the hints, and one of the others where there are any."""
-        hit = any(hint in text for hint in self.hints)
-        return hit and (not self.also or any(hint in text for hint in self.also))
+        return all(words.is_in(text) for words in self._looks)
 
 
 def _line(text: str, match: re.Match[str]) -> str:
@@ -257,7 +264,7 @@ _PRIVATE_HINTS = (
         "SSH key",
     ),
     *("rivate key", "assword", "ookies", "uth token", "ntication token", "ome dir", "ome folder", "eychain"),
-    *("~/.", ".env file"),
+    *("SSH key", "~/.", ".env file"),
 )
 
 _SECRET = re.compile(
@@ -281,7 +288,7 @@ CHECKS: tuple[Check, ...] = (
     Check(
         SKV171,
         ("curl", "wget", "iwr", "irm", "Invoke-WebRequest", "Invoke-RestMethod"),
-        re.compile(
+        sieved(
             rf"\b(?:curl|wget)\b[^\n|;]{{0,300}}(?:\\\n[^\n|;]{{0,200}})?\|\s*(?:{SHELL}|{INTERPRETER})"
             rf"|{SHELL}\s+(?:-\w+\s+)?(?:<\(|[\"']?\$\(|[\"']?`)\s*(?:curl|wget)\b[^\n]{{0,200}}"
             r"|\b(?:iwr|irm|Invoke-WebRequest|Invoke-RestMethod)\b[^\n|]{0,200}\|\s*(?:iex|"
@@ -311,14 +318,14 @@ CHECKS: tuple[Check, ...] = (
             "AGE-SECRET",
             "hf_",
         ),
-        _SECRET,
+        Sieved(_SECRET),
         lambda match: f"what looks like a secret: {_masked(match[0])}",
         _is_shown_key,
     ),
     Check(
         SKV173,
         ("curl", "wget", "nc ", "requests.post", "fetch("),
-        re.compile(
+        sieved(
             rf"(?:\b(?:env|printenv)\b|(?:cat|tar|zip|"
             rf"base64)\b[^\n|]{{0,80}}(?:{_PRIVATE_FILES}))[^\n]{{0,80}}\|[^\n]{{0,60}}\b(?:curl|wget|"
             rf"nc)\b[^\n]{{0,120}}"
@@ -333,7 +340,7 @@ CHECKS: tuple[Check, ...] = (
     Check(
         SKV173,
         ("http", "server", "endpoint", "webhook"),
-        re.compile(
+        sieved(
             rf"\b(?:send|upload|post|forward|transmit|"
             rf"exfiltrate)\b[^.\n]{{0,60}}\b{_PRIVATE}[^.\n]{{0,60}}\bto\b[^.\n]{{0,40}}(?:https?://|"
             rf"\b(?:our|my|this|the following) (?:server|endpoint|webhook))[^\n]{{0,80}}",
@@ -346,7 +353,7 @@ CHECKS: tuple[Check, ...] = (
     Check(
         SKV174,
         ("base64", "b64decode", "atob", "fromhex", "-enc", "-EncodedCommand", "xxd"),
-        re.compile(
+        sieved(
             rf"\bbase64\s+(?:-d|-D|--decode)\b[^\n|]{{0,80}}\|\s*(?:{SHELL}|{INTERPRETER})"
             r"|\b(?:eval|source)\b[^\n]{0,60}\bbase64\s+(?:-d|-D|--decode)\b[^\n]{0,60}"
             r"|\bxxd -r[^\n|]{0,40}\|\s*(?:ba|z)?sh\b"
@@ -360,7 +367,7 @@ CHECKS: tuple[Check, ...] = (
     Check(
         SKV175,
         ("rm -", "rmtree", "rd /s", "Remove-Item"),
-        re.compile(
+        sieved(
             r"(?:^|[`;&|]|\bsudo\b|\$ )[ \t]*(?:sudo )?rm\s+(?:-\w+\s+)*-(?:[a-zA-Z]*[rR][a-zA-Z]*f|"
             r"[a-zA-Z]*f[a-zA-Z]*[rR])\w*\s+(?:--no-preserve-root\s+)?[\"']?"
             r"(?:/\*?|~/?\*?|\$\{?HOME\}?/?\*?|\.{1,2}/?\*?|\*|/(?:usr|etc|var|home|opt|root|bin|lib|"
@@ -375,7 +382,7 @@ CHECKS: tuple[Check, ...] = (
     Check(
         SKV176,
         ("gnore ", "isregard ", "orget ", "verride "),
-        re.compile(
+        sieved(
             r"(?:[Ii]gnore|[Dd]isregard|[Ff]orget|[Oo]verride) (?:all |any )?(?:of )?(?:the |your )?"
             r"(?:previous|prior|above|earlier|system|safety|user['’]s) "
             r"(?:instructions?|prompts?|rules|guidelines|messages?|wishes)",
@@ -387,7 +394,7 @@ CHECKS: tuple[Check, ...] = (
     Check(
         SKV176,
         _TO_USERS,
-        re.compile(
+        sieved(
             r"(?:do not|don['’]t|never) (?:tell|inform|notify|alert) (?:the )?users?\b(?! to\b)[^.\n]{0,40}"
             r"|without (?:telling|informing|notifying|the knowledge of) (?:the )?users?\b"
             r"|(?:hide|conceal) (?:this|it|these|that)\b[^.\n]{0,30} from (?:the )?users?\b",

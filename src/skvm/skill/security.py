@@ -49,6 +49,9 @@ _OPEN_PIPE = re.compile(
     r"(?<![\s|])[ \t]*\|[ \t]*\n[ \t]*(?=[a-z])|(?<![\s|])[ \t]*\n[ \t]+\|[ \t]*(?=[a-z])"
 )
 """A pipe at the end of a line, or at the head of an indented one; no row of a table."""
+_BAR_AT_END = re.compile(r"\|[ \t]*\n[ \t]*[a-z]")
+_BAR_AT_HEAD = re.compile(r"\n[ \t]+\|[ \t]*[a-z]")
+"""What is in one and the other, found by its first character and so far faster."""
 _INSTRUCTS = re.compile(
     r"\b(?:you (?:must|should|are|will)|(?:the )?(?:agent|assistant|model|claude|gpt) (?:must|should|"
     r"will)|ignore (?:all|any|the|previous|prior)|"
@@ -96,7 +99,8 @@ def check_security(skill: Skill, findings: Findings, read: Callable[[Skill, str]
 def _joined(text: str) -> str:
     """A text of the same length in which a command that goes on in the next line is one line."""
     text = text.replace("\\\n", "  ").replace("\\\r\n", "   ")
-    if any(sign in text for sign in ("|\n", "| \n", "\n  |", "\n\t|")):
+    has_bar = any(sign in text for sign in ("|\n", "| \n", "\n  |", "\n\t|"))
+    if has_bar and (_BAR_AT_END.search(text) or _BAR_AT_HEAD.search(text)):
         return _OPEN_PIPE.sub(lambda found: "| ".rjust(len(found[0])), text)
     return text
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 
 from skvm.compiler.dependencies.claim import CALLED, NAMED, Claim, Place
 from skvm.compiler.dependencies.tables import services
+from skvm.skill.sieve import sieved
 
 __all__ = ["hosts_asked", "hosts_in_program", "key_service", "services_of_hosts"]
 
@@ -129,7 +130,7 @@ _STEMS_OF_NO_SERVICE = frozenset(
         "EXISTING",
     ]
 )
-_ASKS = re.compile(
+_ASKS = sieved(
     r"\brequests\.|\bhttpx\.|\burlopen\b|\burllib\b|\baiohttp\b|\bfetch\(|\baxios\b|\bsession\.(?:get|post)|\bhttp\.client|"
     r"\bgot\(|\bws://|\bwebsocket|\bhttps?\.(?:get|request)\(",
     re.IGNORECASE,
@@ -137,7 +138,7 @@ _ASKS = re.compile(
 _DOWNLOADS = re.compile(
     r"\.(?:sh|zip|tar\.gz|tgz|deb|dmg|whl|pdf|png|jpe?g|svg|css|html?|md|ttf|woff2?)\b|/releases/|/install\b"
 )
-_KEY_IN_CODE = re.compile(
+_KEY_IN_CODE = sieved(
     r"""(?:environ(?:\.get)?\s*[\[(]\s*|getenv\(\s*|process\.env(?:\.|\[\s*))["']?([A-Z][A-Z0-9_]*?)_(?:API_KEY|API_TOKEN|ACCESS_TOKEN|AUTH_TOKEN|BOT_TOKEN|TOKEN|KEY)\b"""
 )
 

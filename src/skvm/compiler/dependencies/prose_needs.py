@@ -21,29 +21,34 @@ from skvm.compiler.dependencies.tables import (
     service_names,
 )
 from skvm.compiler.reading.shell import read_shell
+from skvm.skill.any_word import AnyWord
+from skvm.skill.sieve import sieved
 
 __all__ = ["OPTIONAL", "prose_claims", "requirement_claims"]
 
-OPTIONAL = re.compile(
+OPTIONAL = sieved(
     r"\boptional(?:ly)?\b|\bif (?:available|installed|needed|you (?:want|prefer|need))\b|\balternativ|"
     r"\bfallback\b|\brecommended\b|\bor\s*$|\bnice to have\b|可选",
     re.IGNORECASE,
 )
-_NEEDS_HEADING = re.compile(
+_NEEDS_HEADING = sieved(
     r"^\W*(?:\d+[.)]?\s*)?(?:(?:system|python|required|external|runtime|technical|software|environment|node|additional|"
     r"core|tool|package|check|install(?:ing)?)\s+)*(?:requirements?|prerequisites?|prereqs?|dependenc(?:y|ies)|"
     r"what you need|required tools)\b|前置|依赖|先决条件|环境要求|前提",
     re.IGNORECASE,
 )
-_SAYS_NEED = re.compile(
+_SAYS_NEED = sieved(
     r"\b(?:requires?|requirements?|prerequisites?|prereqs?|dependenc(?:y|ies)|depends on|needs?|"
     r"must (?:have|be)|make sure|ensure|powered by|automated by)\b|需要|依赖",
     re.IGNORECASE,
 )
-_NEGATED = re.compile(
+_NEGATED = sieved(
     r"\b(?:no|not|never|without|don['’]?t|doesn['’]?t|isn['’]?t|instead of|rather than|avoid|unlike)\b|"
     r"不需要|无需|不要|不使用",
     re.IGNORECASE,
+)
+_BEGINS_NEED = re.compile(
+    r"\W*(?:requires?|requirements?|prereqs?|prerequisites?|dependenc\w+)\b", re.IGNORECASE
 )
 _INLINE = re.compile(r"`([^`\n]{1,300})`")
 _CALL = re.compile(
@@ -69,21 +74,23 @@ _SPECED = re.compile(
     r"^([A-Za-z@][\w./-]*)(?:\s*\(?\s*((?:>=|≥|==|~=|>)\s*v?\d[\w.]*|"
     r"(?<=[ (])v?\d[\w.]*\+?))?(?:\s|$|[,)(:—–-])"
 )
-_USES = re.compile(
+_USES = sieved(
     r"(?:\b(?:automat\w+|powered|driven) (?:by|with|via)|\busing|使用|基于|通过)\s+([A-Z][\w.-]*)", re.ASCII
 )
-_LOGIN = re.compile(
+_LOGIN = sieved(
     r"\b(?:log ?in|sign ?in|sign up|register|authenticated?|account|licen[sc]e|api key|token)\s+"
     r"(?:to|on|at|with|from|for)\s+((?:[A-Z][\w.]*\s?){1,2})",
     re.ASCII,
 )
-_REQUIRES = re.compile(r"\b[Rr]equires\s+(?:an?\s+)?([A-Z][\w.]*)(?:\s+([A-Z][\w.]*))?", re.ASCII)
+_REQUIRES = sieved(r"\b[Rr]equires\s+(?:an?\s+)?([A-Z][\w.]*)(?:\s+([A-Z][\w.]*))?", re.ASCII)
 _KEY_NAME = re.compile(
     r"([A-Z][A-Z0-9_]*?)_(?:API_KEY|API_TOKEN|ACCESS_TOKEN|AUTH_TOKEN|BOT_TOKEN|TOKEN)", re.ASCII
 )
-_TRIGGERS = (
-    *("`", "equire", "rereq", "epend", "MCP", "ython", "ode", "nsure", "nstall", "sing ", "icen", "oken"),
-    *("ccount", "og in", "ogin", "ign ", "utomat", "API key", "需", "依赖", "前置", "使用"),
+_TRIGGERS = AnyWord(
+    (
+        *("`", "equire", "rereq", "epend", "MCP", "ython", "ode", "nsure", "nstall", "sing ", "icen", "oken"),
+        *("ccount", "og in", "ogin", "ign ", "utomat", "API key", "需", "依赖", "前置", "使用"),
+    )
 )
 """A line without any of these says nothing of needs, outside a list of them."""
 
@@ -92,7 +99,7 @@ def prose_claims(lines: Sequence[Line], path: str, own: frozenset[str]) -> Itera
     """What prose needs, line by line."""
     for line in lines:
         in_list = _lists_needs(line.headings[-2:])
-        if not in_list and not _may_say_need(line.text):
+        if not in_list and not _TRIGGERS.is_in(line.text):
             continue
         place = Place(
             path, line.number, OPTIONAL.search(f"{line.text} {' '.join(line.headings[-1:])}") is not None
@@ -100,9 +107,7 @@ def prose_claims(lines: Sequence[Line], path: str, own: frozenset[str]) -> Itera
         yield from _inline_claims(line.text, place, own, in_list=in_list)
         yield from _used(line.text, place)
         item = _ITEM.match(line.text)
-        if (in_list and item) or re.match(
-            r"\W*(?:requires?|requirements?|prereqs?|prerequisites?|dependenc\w+)\b", line.text, re.IGNORECASE
-        ):
+        if (in_list and item) or _BEGINS_NEED.match(line.text):
             yield from requirement_claims(item[1] if item else line.text, place, own)
         elif in_list or _SAYS_NEED.search(line.text):
             yield from _runtime_claims(line.text, place)
@@ -111,14 +116,6 @@ def prose_claims(lines: Sequence[Line], path: str, own: frozenset[str]) -> Itera
 @lru_cache(maxsize=4096)
 def _lists_needs(titles: tuple[str, ...]) -> bool:
     return any(_NEEDS_HEADING.search(title) for title in titles)
-
-
-def _may_say_need(text: str) -> bool:
-    # Far cheaper than one expression with as many branches, which is tried at every character.
-    for word in _TRIGGERS:  # noqa: SIM110
-        if word in text:
-            return True
-    return False
 
 
 def _used(text: str, place: Place) -> Iterator[Claim]:

@@ -10,6 +10,7 @@ from functools import lru_cache
 
 from skvm.compiler.dependencies.tables import distribution_of, is_standard
 from skvm.compiler.reading.python_code import parse_python
+from skvm.skill.sieve import sieved
 
 __all__ = ["PythonNeeds", "read_python_needs"]
 
@@ -17,7 +18,7 @@ _IMPORT = re.compile(
     r"^[ \t]*(?:>>>[ \t]*)?(?:from[ \t]+([A-Za-z_][\w.]*)[ \t]+import\b|import[ \t]+([A-Za-z_][\w., \t]*))",
     re.MULTILINE,
 )
-_STARTS = re.compile(r"\b(?:subprocess|os\.system|os\.popen|which|create_subprocess_exec|Popen)\b")
+_STARTS = sieved(r"\b(?:subprocess|os\.system|os\.popen|which|create_subprocess_exec|Popen)\b")
 _MAX_CHARS = 200_000
 _CALLS = frozenset(
     [

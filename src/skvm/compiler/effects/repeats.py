@@ -20,6 +20,7 @@ from skvm.compiler.effects.shell_effects import Interpret, ShellLoop, shell_effe
 from skvm.compiler.effects.words import AT_ONCE, IN_TURN
 from skvm.compiler.reading.python_code import parse_python
 from skvm.diagnostics import Span
+from skvm.skill.sieve import sieved
 
 __all__ = ["python_repetitions", "said_repetition", "shell_repetitions"]
 
@@ -351,7 +352,7 @@ _DOES_EACH = re.compile(
     r"read|load|check|inspect|generate|write|create|render|convert|extract|use|issue|for each|batch)\b",
     re.IGNORECASE,
 )
-_ORDER_MATTERS = re.compile(
+_ORDER_MATTERS = sieved(
     r"\b(?:until|accumulat\w+|running total|previous (?:one|item|page)|next (?:one|item|page))\b",
     re.IGNORECASE,
 )

@@ -9,6 +9,7 @@ from functools import lru_cache
 
 from skvm.compiler.effects.resources import is_path, path_name
 from skvm.compiler.reading.names import CODE, FILE
+from skvm.skill.sieve import sieved
 
 __all__ = ["AT_ONCE", "IN_TURN", "Asked", "SentenceKind", "ask_of", "leans", "needs_steps", "refers_to"]
 
@@ -65,7 +66,7 @@ _VERBS = {
 }
 _KIND_OF = {verb: kind for kind, verbs in _VERBS.items() for verb in verbs.split()}
 _WORD = re.compile(r"[A-Za-z]+")
-_CONFIRMS = re.compile(
+_CONFIRMS = sieved(
     r"\b(?:wait(?:s|ing)? (?:for|until)|(?:user|founder|human|their|explicit|get|ask for|request|"
     r"before) (?:confirmation|approval)|"
     r"ask (?:the )?(?:user|them|for|what|which|whether|if)|confirm (?:with|to|that|the|before)|"
@@ -75,11 +76,11 @@ _CONFIRMS = re.compile(
     r"(?:after|upon|once) (?:\w+ )?(?:approval|approved|confirmed|confirmation))|用户确认|等待|询问用户",
     re.IGNORECASE,
 )
-_WHEN = re.compile(
+_WHEN = sieved(
     r"\b(?:if|when|unless|otherwise|in case|depending|as needed|where|optional(?:ly)?)\b|如果|若|当",
     re.IGNORECASE,
 )
-_LEANS = re.compile(
+_LEANS = sieved(
     r"\b(?:it|its|them|they|their|these|those|that|this|such|same|both|result(?:s|ing)?|output(?:s)?|"
     r"previous(?:ly)?|"
     r"prior|earlier|above|preceding|following|so far|findings?|found|based on|according to|accordingly|"
@@ -91,14 +92,14 @@ _LEANS = re.compile(
 _REFERENCE = re.compile(
     r"\b(?:steps?|phases?|stages?)\s*(\d{1,2})(?:\s*(?:-|–|to|and|&|,)\s*(\d{1,2}))?", re.IGNORECASE
 )
-AT_ONCE = re.compile(
+AT_ONCE = sieved(
     r"\b(?:in parallel|parallel(?:ly|ize|ise)|concurrently|simultaneously|at the same time|"
     r"independently of (?:each|one) (?:other|another)"
     r"|all at once|in (?:a|one) single (?:message|turn)|in one (?:message|turn))\b|并行|同时",
     re.IGNORECASE,
 )
 """Words that say things may go at once."""
-IN_TURN = re.compile(
+IN_TURN = sieved(
     r"\b(?:one (?:at a time|by one|after (?:the other|another))|sequential(?:ly)?|in (?:strict )?order|"
     r"in sequence|serially|"
     r"before (?:moving|going|proceeding|continuing)|not? (?:in parallel|concurrent|parallel|"

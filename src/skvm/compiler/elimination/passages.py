@@ -101,7 +101,7 @@ class Outline:
         return tuple(found)
 
     @cached_property
-    def _procedures(self) -> list[Procedure]:
+    def _procedures(self) -> tuple[Procedure, ...]:
         return procedures(self.layout.prose)
 
     @cached_property

@@ -11,6 +11,7 @@ from skvm.compiler.reading.javascript import is_javascript, read_javascript, wit
 from skvm.compiler.reading.mentions import sentences_with
 from skvm.compiler.reading.prose import BlockKind, Prose
 from skvm.compiler.reading.script_use import is_forbidden, script_changes
+from skvm.skill.sieve import sieved
 from skvm.target.contract import Level
 
 RULES = {
@@ -25,7 +26,7 @@ _MAKES = (
     r"gives|provide|provides|supply|"
     r"supplies|produce|produces|deliver|answer with)\b"
 )
-_WRITE = re.compile(
+_WRITE = sieved(
     rf"{_MAKES}[^.;:|]{{0,50}}\b{_NAME}\b[^.;:|]{{0,30}}\b{_THING}\b"
     r"|(?:编写|写|创建|生成|实现).{0,20}(?:JavaScript|TypeScript|Node|React).{0,12}(?:脚本|程序|代码|函数|"
     r"组件)",

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from skvm.compiler.need import DETECTORS, Detector, Need, Reading
 from skvm.compiler.reading.prose import Prose, Sentence
 from skvm.compiler.reading.spotting import TOLD, spotted, stems
+from skvm.skill.sieve import sieved
 from skvm.target.contract import Level
 
 RULES = {
@@ -27,7 +28,7 @@ _CODE = re.compile(
     r"|代码|函数|堆栈|源码|缺陷|崩溃|模块|测试",
     re.IGNORECASE,
 )
-_FOLLOW = re.compile(
+_FOLLOW = sieved(
     rf"{TOLD}(?:follow|trace|track|walk|chase)\s+(?:down\s+|back\s+)?(?:the|each|every|a|an|this|that|it"
     rf"|back|from)\b[^.;]{{0,120}}?"
     r"\b(?:crash\w*|errors?|exceptions?|failures?|stack ?traces?|traces?|call (?:chain|path|stack)s?"
@@ -47,7 +48,7 @@ _THROUGH = re.compile(
     r"|各个?文件|多个文件|堆栈|调用链",
     re.IGNORECASE,
 )
-_FAULT = re.compile(
+_FAULT = sieved(
     rf"{TOLD}(?:find|identify|locate|spot|detect|look for|catch|pinpoint|diagnose|flag|hunt for"
     rf"|check for)\s+(?:(?:the|any|all|every|each|a|its|potential|"
     r"possible|obvious|hidden|real|critical|which|where)\s+){0,3}(?:(?:line"
@@ -63,7 +64,7 @@ _FAULT = re.compile(
     r"|bug)|(?:审查|审阅|调试)[^。；;\n]{0,10}代码",
     re.IGNORECASE,
 )
-_PURPOSE = re.compile(
+_PURPOSE = sieved(
     rf"{TOLD}(?:analy[sz]e|map|explore|understand)\s+(?:a|an|the|this|your|their|each"
     rf"|existing)\s+(?:\w+\s+)?(?:codebase|source code)\b|"
     rf"{TOLD}(?:understand|explain|describe|summari[sz]e|analy[sz]e|figure out)\s+(?:\w+\s+){{0,3}}?"
@@ -86,7 +87,7 @@ _ABOUT = re.compile(
     r"|^\W*[\"“]|\"\s*$|\b(?:tried to|my job|help me)\b",
     re.IGNORECASE,
 )
-_NOT = re.compile(
+_NOT = sieved(
     r"\b(?:do not|don['’]t|never|without|no need to|instead of|rather than)\s+(?:\w+\s+){0,2}(?:read|review"
     r"|debug|find|trace|fix|understand|analy)|"
     r"不要|无需",

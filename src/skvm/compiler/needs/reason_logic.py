@@ -13,6 +13,7 @@ from skvm.compiler.reading.prose import Block, BlockKind, Prose, Sentence
 from skvm.compiler.reading.spotting import TOLD, spotted, stems
 from skvm.diagnostics import Span
 from skvm.skill.ir import CodeFence
+from skvm.skill.sieve import sieved
 from skvm.target.contract import Level
 
 RULES = {
@@ -28,7 +29,7 @@ _LIMITS = (
     r"(?:budget|limits?|capacity|deadline)|given the|under the|such that|constraints?|at most|no more than"
     r"|not more than|at least|up to|limit)"
 )
-_BEST = re.compile(
+_BEST = sieved(
     r"\b(?:optimal(?:ly)?|optimi[sz]e|minimi[sz]e|maximi[sz]e|cheapest|"
     r"best (?:combination|assignment|schedule|allocation|selection|subset))\b"
     r"[^.]{0,100}\b(?:subject to|while (?:staying|keeping|meeting|respecting)|without (?:exceeding|breaking"

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from skvm.compiler.need import DETECTORS, Detector, Need, Reading
 from skvm.compiler.reading.prose import BlockKind, Prose, Sentence
 from skvm.compiler.reading.spotting import TOLD, spotted, stems
+from skvm.skill.sieve import sieved
 from skvm.target.contract import Level
 
 RULES = {
@@ -23,7 +24,7 @@ _THINGS = (
     r"(?:steps?|tasks?|jobs?|activities|work ?items?|stor(?:y|ies)|tickets?|phases?|workstreams?|work"
     r"|issues|migrations?|changes|units|milestones?|items)"
 )
-_TOGETHER = re.compile(
+_TOGETHER = sieved(
     rf"\b(?:which|what|identify|see|find|mark|determine|decide)\b[^.;]{{0,30}}?\b{_THINGS}\b[^.;]{{0,40}}?\b"
     r"(?:at the same time|in parallel|simultaneously|concurrently|parallel)\b"
     rf"|{TOLD}(?:identify|find|mark|determine|calculate|work out|compute|map)\s+(?:the\s+|which\s+"
@@ -33,7 +34,7 @@ _TOGETHER = re.compile(
     r"|(?:哪些|找出|判断)[^。；;\n]{0,16}(?:同时|并行)|关键路径",
     re.IGNORECASE,
 )
-_ORDERED = re.compile(
+_ORDERED = sieved(
     rf"{TOLD}(?:order|sequence|sort|arrange|schedule|prioriti[sz]e|put|plan|topologically sort)\s+(?:the"
     rf"|all|them|these|each|every|those|its|your|any)?\s*"
     rf"(?:{_THINGS}\b)?[^.;]{{0,40}}?\b(?:by|in|into|according to|based on|respecting|around)\s+(?:their\s+"
@@ -49,7 +50,7 @@ _ORDERED = re.compile(
     r"|任务)[^。；;\n]{0,8}(?:顺序|依赖)",
     re.IGNORECASE,
 )
-_FAILS = re.compile(
+_FAILS = sieved(
     rf"\b(?:{_THINGS}|that|which|it|one)\b[^.;:]{{0,20}}\b(?:fails?|failed|goes wrong|breaks?"
     rf"|falls through)\b|步骤[^。]{{0,6}}失败|失败的步骤",
     re.IGNORECASE,

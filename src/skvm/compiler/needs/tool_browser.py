@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from skvm.compiler.need import DETECTORS, Detector, Need, Reading
 from skvm.compiler.reading.commands import has_command
-from skvm.compiler.reading.spotting import TOLD, spotted, stems
+from skvm.compiler.reading.spotting import TOLD, looked_for, spotted, stems
 from skvm.target.contract import Level
 
 RULES = {
@@ -66,7 +66,7 @@ _FOR_PEOPLE = re.compile(
 def find(reading: Reading) -> Iterator[Need]:
     """What the agent does on a page, in skills that speak of a browser it controls."""
     prose = reading.prose
-    if not any(stem in prose.lowered for stem in _TOOL_STEMS) or _TOOL.search(prose.skill.source) is None:
+    if not looked_for(_TOOL_STEMS).is_in_utf8(prose.lowered_text) or _TOOL.search(prose.skill.source) is None:
         return
     for sentence in spotted(prose, _STEMS):
         text = sentence.text

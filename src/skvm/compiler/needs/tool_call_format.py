@@ -9,6 +9,8 @@ from skvm.compiler.need import DETECTORS, Detector, Need, Reading
 from skvm.compiler.reading.names import CODE
 from skvm.compiler.reading.prose import BlockKind, Prose, Sentence
 from skvm.compiler.reading.spotting import TOLD, spotted, stems
+from skvm.skill.any_word import EDGE, AnyWord
+from skvm.skill.sieve import sieved
 from skvm.target.contract import Level
 
 RULES = {
@@ -20,12 +22,9 @@ _STEMS = stems(
     "call |calls |invoke|use `|using `|via `|tool|mcp|with all required|required fields|pass `|"
     "properties|arguments|调用|使用 `|传入|参数"
 )
-_SPEAKS = re.compile(
-    rb"\btools?\b|\bmcp\b|function call|" + "工具".encode(),
-    re.IGNORECASE,
-)
+_SPEAKS = AnyWord((*(f"{EDGE}{word}{EDGE}" for word in ("tool", "tools", "mcp")), "function call", "工具"))
 _NAME = r"`(?:mcp__)?[A-Za-z][\w-]*(?:[:_.-][A-Za-z][\w-]*)+`(?:\(\))?|`[A-Za-z]\w*`"
-_CALL = re.compile(
+_CALL = sieved(
     rf"{TOLD}(?:call|invoke)\s+(?:the\s+)?(?:tool\s+|function\s+|mcp tool\s+)?(?:{_NAME})(?!\s*(?:\(|before"
     rf"|after|if|when|on)\b)"
     rf"|{TOLD}(?:use|call|invoke)\s+(?:the\s+)?(?:{_NAME})\s+(?:mcp\s+)?tool\b"
@@ -35,7 +34,7 @@ _CALL = re.compile(
     r"|(?:调用|使用)\s*(?:工具\s*)?`[A-Za-z][\w:.-]*`",
     re.IGNORECASE,
 )
-_MANAGED = re.compile(
+_MANAGED = sieved(
     rf"{TOLD}(?:create|update)(?:(?:\s+or|/)\s?update)?\b[^.;]{{0,80}}\bwith (?:all )?(?:the )?(?:required"
     rf"|correct|necessary) "
     r"(?:fields|properties|parameters|arguments)\b",
@@ -66,7 +65,7 @@ _COMMAND = re.compile(r"(?:(?:^|\s)--?\w|/\w|\.(?:py|sh|js|ts|md|txt|json|yaml|y
 def find(reading: Reading) -> Iterator[Need]:
     """Calls of named tools; a fence of commands or of a program is no call of a tool."""
     prose = reading.prose
-    if _SPEAKS.search(prose.skill.source) is None:
+    if not _SPEAKS.is_in_utf8(prose.lowered_text):
         return
     for sentence in spotted(prose, _STEMS):
         level = _level(prose, sentence)

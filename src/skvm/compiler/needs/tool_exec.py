@@ -18,6 +18,7 @@ from skvm.compiler.reading.script_use import is_forbidden, script_runs
 from skvm.compiler.reading.shell_code import is_made
 from skvm.diagnostics import Span
 from skvm.skill.ir import CodeFence
+from skvm.skill.sieve import sieved
 from skvm.target.contract import Level
 
 RULES = {
@@ -25,9 +26,9 @@ RULES = {
     Level.L2: "a script to write and then run, or a command the text only describes",
     Level.L3: "a chain: commands that work on what the one before has left",
 }
-_RUN = re.compile(r"\b(?:run|execute|invoke|launch)\b|运行|执行", re.IGNORECASE)
+_RUN = sieved(r"\b(?:run|execute|invoke|launch)\b|运行|执行", re.IGNORECASE)
 _MENTIONS = (b"`", b"run", b"execute", b"invoke", b"launch", "运行".encode(), "执行".encode())
-_DESCRIBED = re.compile(
+_DESCRIBED = sieved(
     r"\b(?:run|execute)\b\s+(?:the|all|your|its|any)\s+(?:\w+\s+){0,2}"
     r"(?:tests|scripts?|commands?|suite|build|linter|migrations?|program)\b"
     r"|(?:运行|执行)(?:所有|全部|相关|该|这个)?(?:测试|脚本|命令|构建)",
@@ -38,7 +39,7 @@ _SPOKEN_OF = re.compile(
     re.IGNORECASE,
 )
 _POINTS = re.compile(r"\b(?:corresponding|following)\b", re.IGNORECASE)
-_WRITES_AND_RUNS = re.compile(
+_WRITES_AND_RUNS = sieved(
     r"\b(?:write|create)\b[^.]{0,60}\b(?:scripts?|programs?)\b[^.]{0,60}\b(?:run|"
     r"execute)\b",
     re.IGNORECASE,

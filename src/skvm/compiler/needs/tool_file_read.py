@@ -12,6 +12,7 @@ from skvm.compiler.reading.paths import PATH, paths_in
 from skvm.compiler.reading.prose import BlockKind, Prose, Sentence
 from skvm.compiler.reading.spotting import TOLD, spotted, stems
 from skvm.diagnostics import Span
+from skvm.skill.sieve import sieved
 from skvm.target.contract import Level
 
 RULES = {
@@ -36,7 +37,7 @@ _VERB = (
 _ANY_PATH = (
     rf"(?:`{PATH}`|\]\((?!https?:|#){PATH}\)|(?<![\w/.`-])(?:[\w.-]+/)*[\w-]+\.(?:md|txt|csv|json|ya?ml)\b)"
 )
-_READ = re.compile(
+_READ = sieved(
     rf"{TOLD}{_VERB}\b(?!\s+(?:if|whether|that)\b)(?P<between>[^.;\n]{{0,90}}?)(?P<path>{_ANY_PATH})"
     rf"|\b(?:using|use|per|from|against|with|following|according to)\s+(?:the\s+)?(?:`|\[[^\]\n]*\]\()"
     rf"(?:[\w./-]*/)?(?:references?|guides?|docs|examples|resources)/[\w.*/-]+\.(?:md|txt)\b"
@@ -44,7 +45,7 @@ _READ = re.compile(
     rf"|(?:读取?|阅读|查看|打开|参考|参见|参照|加载|详见|查阅)[^。；;\n]{{0,40}}?{_ANY_PATH}",
     re.IGNORECASE,
 )
-_READ_MANY = re.compile(
+_READ_MANY = sieved(
     rf"{TOLD}(?:read|load|open|parse|scan|review)\s+(?:through\s+|in\s+)?(?:the|these|those|all|each|every"
     rf"|both|any)\b"
     r"[^.;\n]{0,50}?\bfiles?\b(?! (?:path|name|size|type|format|server|system))|(?:读取|阅读|逐个读"

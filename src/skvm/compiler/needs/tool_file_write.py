@@ -13,6 +13,7 @@ from skvm.compiler.reading.named_files import files_made
 from skvm.compiler.reading.names import CODE, FILE
 from skvm.compiler.reading.prose import Prose, Sentence
 from skvm.compiler.reading.spotting import TOLD, spotted, stems
+from skvm.skill.sieve import sieved
 from skvm.target.contract import Level
 
 RULES = {
@@ -21,7 +22,7 @@ RULES = {
     Level.L2: "a file of several records, sections or pages; several files, each with its own command",
     Level.L3: "three files or more from one sentence",
 }
-_WRITE = re.compile(
+_WRITE = sieved(
     r"\b(?:write|save|create|store|export|dump|append|generate)\b(?!\s+access)|写入|保存到|生成文件",
     re.IGNORECASE,
 )
@@ -42,7 +43,7 @@ _LONG = re.compile(
     re.IGNORECASE,
 )
 
-_UNNAMED = re.compile(
+_UNNAMED = sieved(
     rf"{TOLD}(?:save|write|export|create|store)\b(?!\s+(?:the\s+|a\s+)?(?:code|batch"
     rf"|access)\b)(?:(?!\b(?:by|from|using|via)\b)[^.;`]){{0,50}}?\b(?:a|an|the|this|one|each|new|updated)\s+"
     r"(?:[\w-]+ ){0,3}?file\b(?!s? (?:id|ids|path|paths|name|names|size|type|format|system|structure|tree"

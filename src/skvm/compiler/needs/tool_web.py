@@ -9,6 +9,7 @@ from skvm.compiler.need import DETECTORS, Detector, Need, Reading
 from skvm.compiler.reading.commands import has_command, is_shell
 from skvm.compiler.reading.prose import Prose, Sentence
 from skvm.compiler.reading.spotting import TOLD, spotted, stems
+from skvm.skill.sieve import sieved
 from skvm.target.contract import Level
 
 RULES = {
@@ -21,7 +22,7 @@ _STEMS = stems(
     "download|scrape|请求|抓取|网页|搜索|接口"
 )
 _ADDRESS = r"(?:https?://[^\s)\"'`]+)"
-_WEB_SEARCH = re.compile(
+_WEB_SEARCH = sieved(
     rf"{TOLD}(?:research|find|gather|look up|fetch|check|verify|collect)\b[^.;]{{0,80}}\b(?:using|via"
     rf"|with) (?:the )?web[_ ]?search\b|"
     rf"{TOLD}(?:use|run|do|perform|conduct)\s+(?:\w+\s+){{0,2}}`?(?:web[_ -]?search(?:es)?|websearch"
@@ -35,7 +36,7 @@ _WEB_SEARCH = re.compile(
 _DATA_ADDRESS = (
     r"https?://[^\s)\"'`]*(?:\bapi\b|/v\d|\.json|\.xml|\.csv|\?\w+=|raw\.githubusercontent|rss|feed)"
 )
-_GET = re.compile(
+_GET = sieved(
     rf"{TOLD}(?:re-?)?(?:fetch|request|scrape|crawl|query)\b[^;\n]{{0,80}}?{_ADDRESS}"
     rf"|{TOLD}(?:get|download|retrieve|pull|load|read|hit|call|access)\b[^;\n]{{0,80}}?{_DATA_ADDRESS}"
     rf"|(?:^|[\s`(:])(?:GET|POST|PUT|PATCH|DELETE)\s+`?{_ADDRESS}"
@@ -60,7 +61,7 @@ _DOES = re.compile(
     re.IGNORECASE,
 )
 """A verb of every request; quicker to look for than the request."""
-_NOT_DONE = re.compile(
+_NOT_DONE = sieved(
     r"\b(?:do not|don['’]t|never|cannot|can['’]t|without|no|unless|instead of|falls? back to"
     r"|rather than)\b[^.;]{0,40}"
     r"\b(?:fetch|web|search|request|scrape|crawl)|^\W*(?:this|the) (?:\w+ )?(?:skill|script|tool|agent"
@@ -76,7 +77,7 @@ _FOR_PEOPLE = re.compile(
     r"|documentation|license|licence)\b",
     re.IGNORECASE,
 )
-_REQUEST = re.compile(
+_REQUEST = sieved(
     rf"{TOLD}(?:request|fetch|query|get|list|send|go through|page through|look up|retrieve)\b|请求|查询"
     rf"|获取|翻页|逐页",
     re.IGNORECASE,

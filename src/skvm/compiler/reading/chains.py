@@ -6,10 +6,11 @@ import itertools
 import re
 
 from skvm.compiler.reading.shell import Command, read_shell
+from skvm.skill.sieve import sieved
 
 __all__ = ["is_chain", "is_said_chain", "is_unbroken"]
 
-_SAID = re.compile(
+_SAID = sieved(
     r"\b(?:in (?:this|exactly this|the following|that) order|only work in (?:this )?order|"
     r"one after (?:the other|another)|"
     r"in sequence|sequentially|use this loop)\b|按(?:以下|照)?顺序|依次",

@@ -21,6 +21,7 @@ from skvm.compiler.reading.formulas import (
 )
 from skvm.compiler.reading.names import Names, column_of
 from skvm.compiler.reading.spotting import TOLD
+from skvm.skill.sieve import sieved
 from skvm.target.contract import Level
 
 __all__ = [
@@ -50,7 +51,7 @@ _FIGURE = (
     rf"|{_AGGREGATE}\s+(?:of|per|for|by|over|across|`|price|amount|cost|number|score)"
     r"|(?:ratio|difference|percentage) (?:of|between)\b|as (?:a )?percentages?\b"
 )
-_ASKS = re.compile(
+_ASKS = sieved(
     rf"{TOLD}{_WORK_OUT}\b[^.;]{{0,80}}?\b{_QUANTITY}\b"
     rf"|\bby (?:calculat|comput)ing\b[^.;]{{0,80}}?\b{_QUANTITY}\b"
     rf"|{TOLD}{_TELL}\s[^.;]{{0,60}}?(?<![\w-])(?:{_FIGURE})"
@@ -71,7 +72,7 @@ _WORTH = re.compile(
     re.IGNORECASE,
 )
 """What stands in every text that asks for a computation; quicker to look for than the asking."""
-_HARD = re.compile(
+_HARD = sieved(
     r"\b(?:compound(?:ed|ing)?|standard deviation|variance|amorti[sz]\w+|net present value|NPV|IRR|"
     r"regression|correlation|CAGR|effective (?:annual )?rate|z-scores?|exponential|"
     r"square root)\b|复利|标准差",

@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 
 from skvm.compiler.reading.names import Names, column_of
+from skvm.skill.sieve import sieved
 
 __all__ = ["Case", "cases_of", "constraints_of", "has_branch", "row_filter"]
 
@@ -18,7 +19,7 @@ class Case:
     action: str
 
 
-_BRANCH = re.compile(r"\b(?:if|unless|otherwise|in case|depending on)\b|(?:如果|否则|除非)", re.IGNORECASE)
+_BRANCH = sieved(r"\b(?:if|unless|otherwise|in case|depending on)\b|(?:如果|否则|除非)", re.IGNORECASE)
 _ELSE = r"(?:[;,]\s*|\.\s+|\s+)(?:otherwise|else|if not)\b[,:]?\s+(?:then\s+)?"
 _FRONT = re.compile(
     rf"^(?:if|when)\s+(?P<a>[^;]{{3,160}}?),\s+(?:then\s+)?(?P<b>.{{3,220}}?)(?:{_ELSE}(?P<c>.{{3,220}}?))?$",

@@ -9,6 +9,7 @@ from skvm.compiler.reading.commands import command_lines, is_shell
 from skvm.compiler.reading.prose import BlockKind, Prose, Sentence
 from skvm.compiler.reading.spotting import TOLD, spotted
 from skvm.diagnostics import Span
+from skvm.skill.sieve import sieved
 
 __all__ = [
     "delegating_sentences",
@@ -21,13 +22,13 @@ __all__ = [
 ]
 
 _SCRIPT_FILE = r"[^\s`'\"|;&<>()]*[\w-]\.(?:py|sh|bash|m?js|cjs|ts|rb|pl|R)"
-_COMMAND = re.compile(
+_COMMAND = sieved(
     rf"(?:^|[\s`(&;])(?:python3?|node|bash|sh|ruby|perl|Rscript|uv run(?: python3?)?|npx (?:ts-node|tsx)|"
     r"deno run|bun)"
     rf"\s+(?:-\w+\s+)*['\"]?({_SCRIPT_FILE})['\"]?(?=[\s`)]|$)|(?:^|"
     rf"[\s`(&;])(\.?/?scripts/{_SCRIPT_FILE})(?=[\s`)]|$)"
 )
-_HELPERS = re.compile(
+_HELPERS = sieved(
     TOLD + r"(?:use|run|call|invoke|execute|\w+ \w+ (?:with|using))\s+[^.;:]{0,40}?\b(?:helper|bundled|"
     r"provided|included|supplied|ready-made)\s+"
     r"(?:[\w-]+\s+)?(?:scripts?|programs?|tools?)\b"
@@ -35,14 +36,14 @@ _HELPERS = re.compile(
     r"use)s? the bundled script\b",
     re.IGNORECASE,
 )
-_RUNS_TOOL = re.compile(
+_RUNS_TOOL = sieved(
     TOLD + r"(?:run|execute|invoke)\s+the\s+(?:[\w-]+\s+)?(?:script|solver|analy[sz]er|generator|checker|"
     r"validator|calculator|"
     r"converter|simulator|scanner|parser|extractor|profiler|ranker|optimi[sz]er|linter|estimator)\b"
     r"|运行(?:该|此|上述)?脚本",
     re.IGNORECASE,
 )
-_RUNS_FILE = re.compile(
+_RUNS_FILE = sieved(
     rf"\b(?:run|runs|execute|call|calls|invoke|"
     rf"use)\b[^.;:\n]{{0,40}}?[`\"'(*\[\s]({_SCRIPT_FILE})(?![\w/])|(?:运行|执行|调用)\s*[`\"]?({_SCRIPT_FILE})",
     re.IGNORECASE,
@@ -86,7 +87,7 @@ _FIGURES = (
     r"counted|computed|calculated|results?|averages?)"
 )
 _BY_HEAD = r"(?:in|from|out of) (?:your|its|the) (?:own )?head|mentally|by hand|from memory|yourself"
-_RULE = re.compile(
+_RULE = sieved(
     rf"\b{_FIGURES}\b[^.;]{{0,120}}\b(?:comes?|taken|must come|has to come|"
     r"have to come)\s+(?:straight\s+)?(?:from|out of)\s+"
     r"(?:[\w-]+\s+){0,2}?(?:code|scripts?|programs?|calculator|python)\b"
@@ -138,7 +139,7 @@ def only_script(prose: Prose) -> str | None:
     return found.pop() if len(found) == 1 else None
 
 
-_STEP = re.compile(
+_STEP = sieved(
     TOLD + r"(?:answer|give|state|report|name|show|write|list|say|calculate|compute|count|add|quote|"
     r"work out|tell)\b"
     r"[^.;]{0,160}?\b(?:figures?|numbers?|totals?|sums?|amounts?|counts?|balances?|percentages?|"

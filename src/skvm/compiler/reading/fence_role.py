@@ -12,6 +12,7 @@ from skvm.compiler.reading.names import CODE
 from skvm.compiler.reading.prose import BlockKind, Prose, Sentence
 from skvm.diagnostics import Span
 from skvm.skill.ir import CodeFence
+from skvm.skill.sieve import sieved
 
 __all__ = ["FenceRole", "code_of", "copies", "fence_role", "lies_ready"]
 
@@ -143,7 +144,7 @@ def fence_role(prose: Prose, fence: CodeFence) -> FenceRole:
     )
 
 
-_READY = re.compile(r"`(?:cp|cat|(?:python3?|node|bash|sh|zsh))\s+([^\s`]+)[^`\n]*`")
+_READY = sieved(r"`(?:cp|cat|(?:python3?|node|bash|sh|zsh))\s+([^\s`]+)[^`\n]*`")
 
 
 def copies(prose: Prose, fence: CodeFence) -> str | None:

@@ -12,6 +12,8 @@ from skvm.compiler.need import Reading
 from skvm.compiler.reading.names import CODE, FILE
 from skvm.compiler.reading.prose import Block, BlockKind, Sentence
 from skvm.compiler.reading.spotting import TOLD
+from skvm.skill.any_word import AnyWord
+from skvm.skill.sieve import sieved
 
 __all__ = [
     "Field",
@@ -26,7 +28,7 @@ __all__ = [
     "type_of",
 ]
 
-_FORMAT_STEMS = ("json", "yaml", "yml", "csv", "comma-sep", "xml", "table")
+_FORMAT_WORDS = AnyWord(("json", "yaml", "yml", "csv", "comma-sep", "xml", "table"), ignore_case=True)
 _FORMATS = (
     ("json", re.compile(r"\bJSON\b|\.jsonl?\b", re.IGNORECASE)),
     ("yaml", re.compile(r"\bYAML\b|\.ya?ml\b", re.IGNORECASE)),
@@ -34,7 +36,7 @@ _FORMATS = (
     ("xml", re.compile(r"\bXML\b|\.xml\b", re.IGNORECASE)),
     ("table", re.compile(r"\b(?:markdown )?table with (?:the )?columns\b|\bmarkdown table\b", re.IGNORECASE)),
 )
-_PRODUCES = re.compile(
+_PRODUCES = sieved(
     r"\b(?:write|save|return|output(?=\s+(?:an?|the|as|in|only|valid|JSON|YAML|CSV|XML)\b)|produce|"
     r"generate|emit|respond|reply|answer|format|export|create|give|print|"
     r"render|deliver|present|store|put|provide)\b|(?:输出|返回|生成|写入|保存|写出|写成|给出|整理成|转换?成)",
@@ -44,7 +46,7 @@ _FIELD_WORD = re.compile(
     r"\b(?:keys?|fields?|propert(?:y|ies)|columns?|attributes?|entries|schema|structure)\b|字段",
     re.IGNORECASE,
 )
-_PROGRAM = re.compile(
+_PROGRAM = sieved(
     r"\b(?:commands?|tools?|CLI|API|server|endpoint|flags?|options?)\b|(?<!\w)--\w", re.IGNORECASE
 )
 _PAGE = re.compile(
@@ -118,8 +120,7 @@ def asks_for_it(text: str) -> bool:
 def output_format(reading: Reading, sentence: Sentence) -> OutputFormat | None:
     """The format a sentence asks the agent to produce, if it asks for one."""
     text = sentence.text
-    low = text.lower()
-    if not any(stem in low for stem in _FORMAT_STEMS) or _PROGRAM.search(text) or _PAGE.search(text):
+    if not _FORMAT_WORDS.is_in(text) or _PROGRAM.search(text) or _PAGE.search(text):
         return None
     produces = _PRODUCES.search(text)
     if (

@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 
 from skvm.compiler.reading.commands import PLACEHOLDER
+from skvm.skill.sieve import sieved
 
 __all__ = ["JavaScriptCode", "is_javascript", "read_javascript", "without_comments"]
 
@@ -22,12 +23,12 @@ _IMPORT = re.compile(
     re.MULTILINE,
 )
 _LINE_COMMENT = re.compile(r"(?<![:\"'`])//[^\n]*")
-_WAITS = re.compile(r"\bawait\b|\basync\b(?!\s*[:=,)])|\bPromise\b(?!\s*<)|\.then\s*\(")
+_WAITS = sieved(r"\bawait\b|\basync\b(?!\s*[:=,)])|\bPromise\b(?!\s*<)|\.then\s*\(")
 _BROUGHT = re.compile(
     r"\bnew\s+(?:URL|URLSearchParams|Date|TextDecoder|TextEncoder)\b|\bDate\.(?:now|parse|UTC)\b"
     r"|\bJSON\.(?:parse|stringify)\b|\bBuffer\.|\bcrypto\.\w|\bIntl\.|\bprocess\.(?:env|stdin)\b"
 )
-_LEFT_OUT = re.compile(r"^[ \t]*(?:\.\.\.|…)[ \t;]*$|//.*(?:\.\.\.|…)|/\*[^*]*(?:\.\.\.|…)", re.MULTILINE)
+_LEFT_OUT = sieved(r"^[ \t]*(?:\.\.\.|…)[ \t;]*$|//.*(?:\.\.\.|…)|/\*[^*]*(?:\.\.\.|…)", re.MULTILINE)
 _TO_FILL = re.compile(r"\b(?:your|todo)\b", re.IGNORECASE)
 _PAIRS = {")": "(", "]": "[", "}": "{"}
 _STRING = re.compile(r"\"(?:[^\"\\\n]|\\.)*\"|'(?:[^'\\\n]|\\.)*'|`(?:[^`\\]|\\.)*`")

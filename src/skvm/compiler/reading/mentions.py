@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from skvm.compiler.reading.prose import BlockKind, Prose, Sentence
+from skvm.compiler.reading.spotting import looked_for
 from skvm.diagnostics import Span
 
 __all__ = ["sentences_with"]
@@ -22,6 +23,8 @@ def sentences_with(prose: Prose, words: Sequence[bytes], *, headings: bool = Fal
     begin = prose.skill.body.start
     found: dict[Span, Sentence] = {}
     for word in words:
+        if not looked_for((word,)).is_in_utf8(prose.lowered_text):
+            continue
         at = lowered.find(word, begin)
         while at >= 0:
             after = at + len(word)

@@ -10,6 +10,7 @@ from skvm.compiler.reading.paths import PATH, paths_in
 from skvm.compiler.reading.prose import BlockKind, Prose, Sentence
 from skvm.compiler.reading.spotting import TOLD, spotted
 from skvm.diagnostics import Span
+from skvm.skill.sieve import sieved
 
 __all__ = ["files_given", "files_made", "made_in"]
 
@@ -73,7 +74,7 @@ _PROSE_FENCES = frozenset({"", "text", "txt", "plaintext"})
 _CODE = re.compile(r"`[^`\n]*`|\]\([^)\n]*\)")
 _ENDINGS = (b".md", b".txt", b".csv", b".tsv", b".json", b".y", b".toml")
 _STEMS_GIVEN = (*_ENDINGS, b".ini", b"`assets/", b"`reference", b"read", b"consult", b"go through")
-_QUICK = re.compile(
+_QUICK = sieved(
     r"\b(?:in|from|of|with|against|to|file,?|called|named)\s+(?:the\s+(?:file\s+)?)?[`\[]|[`)]\s+(?:has"
     r"|holds|lists|shows|says|tells|gives|names"
     r"|explains|contains)\s|以\s*[`\[]|\b(?:read|consult|load|open|through)\s+(?:these|the following|all"
@@ -152,7 +153,7 @@ _BECOMES_IT = re.compile(
     r"|that))?\s*:)\s+(?:the file )?`$",
     re.IGNORECASE,
 )
-_ADDED = re.compile(
+_ADDED = sieved(
     rf"{TOLD}(?:put|enter|record|collect|list|note|add|append)\s[^.;:\n`]{{1,60}}\s(?:in|into|to)\s+`$"
     r"|\bwe\s+(?:write|make|fill in|keep|produce|leave)\s[^.;:\n`]{0,50}`$"
     r"|^\W*(?:outputs?|results?|deliverables?)\W{1,4}`$",
@@ -173,7 +174,7 @@ def made_in(text: str) -> list[str]:
     return list(dict.fromkeys(found))
 
 
-_FILES_INTO = re.compile(
+_FILES_INTO = sieved(
     r"\b(?:we|you|and)\s+(?:then\s+)?(?:write|save|create"
     r"|put)\b[^.;`]{0,30}\bfiles?\s+(?:in)?to\s+(?:the\s+(?:folder|directory)\s+)?`[\w./-]+/`",
     re.IGNORECASE,

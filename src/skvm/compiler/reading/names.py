@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from skvm.compiler.reading.formulas import formula_in
 from skvm.compiler.reading.prose import BlockKind, Prose
 from skvm.skill.ir import CodeFence
+from skvm.skill.sieve import sieved
 
 __all__ = ["CODE", "FILE", "Names", "column_of", "read_names"]
 
@@ -21,7 +22,7 @@ FILE = re.compile(
 """A file name with a known ending."""
 
 _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
-_WRITES = re.compile(
+_WRITES = sieved(
     r"\b(?:write|writes|save|saves|create|creates|generate|produce|export|output|store|put|emit)\b"
     r"(?:[^.]|\.\w){0,80}$",
     re.IGNORECASE,

@@ -6,11 +6,13 @@ import itertools
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from skvm.compiler.reading.prose import Block, BlockKind, Prose, Sentence
 from skvm.compiler.reading.spotting import TOLD
 from skvm.diagnostics import Span
 from skvm.skill.ir import Heading
+from skvm.skill.sieve import sieved
 
 __all__ = [
     "CHECKPOINT",
@@ -49,7 +51,7 @@ class Procedure:
         return Span(self.steps[0].block.span.start, self.steps[-1].blocks[-1].span.end)
 
 
-LOOP = re.compile(
+LOOP = sieved(
     TOLD + r"(?:repeat(?=\s*[.,:;*]|\s*$|\s+(?:until|steps?|the|this|these|for|from|as|if|with|while|it|"
     r"each)\b)|(?:go|return|loop) back to (?:step|the (?:first|start|top))\b|return to step\b|"
     r"keep (?:going|trying)\b|(?:iterate|retry|re-?run|continue(?! to)|check|loop|test|fix|adjust|"
@@ -67,7 +69,7 @@ _BOUNDED = re.compile(
     r"|\b\d+\s+(?:times|rounds|attempts|iterations)\b|最多[^。；，]{0,4}[\d一二两三四五六七八九十]+\s*[次轮遍回]",
     re.IGNORECASE,
 )
-CHECKPOINT = re.compile(
+CHECKPOINT = sieved(
     r"\bbefore (?:going on|you go on|continuing|moving on|proceeding)\b|\bonly then\b|"
     r"先做完[^。\n]{1,40}再",
     re.IGNORECASE,
@@ -185,7 +187,7 @@ _STEP_TITLE = re.compile(
     r"^\W{0,4}(?:(?:Step|Phase|Stage)\s+(\d{1,2})\b|(\d{1,2})(?:[.):：]|\s*[—–-])\s*\S|第([一二三四五六七八九十])步)",
     re.IGNORECASE,
 )
-_FLOW_TITLE = re.compile(
+_FLOW_TITLE = sieved(
     r"\b(?:workflow|process|steps?|procedure|instructions|phases?|loop|protocol|flow|pipeline|"
     r"how (?:it works|to)|"
     r"quick ?start|getting started|setup|walkthrough|method|cycle|playbook)\b|流程|步骤|方法|工作流|用法",
@@ -287,7 +289,8 @@ def _does_below(prose: Prose, head: Block, blocks: Sequence[Block]) -> bool:
     )
 
 
-def procedures(prose: Prose) -> list[Procedure]:
+@lru_cache(maxsize=16)
+def procedures(prose: Prose) -> tuple[Procedure, ...]:
     """Every numbered list of steps, in order; a heading or a new number one ends a list.
 
     Lists that number things and not actions (fewer than half of the items begin with a verb) are left out.
@@ -317,4 +320,4 @@ def procedures(prose: Prose) -> list[Procedure]:
         elif steps and block.indent >= steps[-1][0].indent:
             steps[-1][1].append(block)
     close()
-    return found
+    return tuple(found)

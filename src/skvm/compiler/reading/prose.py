@@ -75,9 +75,12 @@ _ABBREVIATION = re.compile(
 )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Prose:
-    """The blocks and sentences of one skill, computed when first asked for."""
+    """The blocks and sentences of one skill, computed when first asked for.
+
+    One equals itself only, so that what else is read off it can be remembered.
+    """
 
     skill: Skill
 
@@ -89,6 +92,11 @@ class Prose:
     def lowered(self) -> bytes:
         """Every byte of ``SKILL.md`` with ASCII letters in lower case, for quick looks at the whole."""
         return self.skill.source.lower()
+
+    @cached_property
+    def lowered_text(self) -> str:
+        """The same, decoded; bytes that are not UTF-8 become U+FFFD."""
+        return self.lowered.decode("utf-8", "replace")
 
     @cached_property
     def blocks(self) -> tuple[Block, ...]:
@@ -111,37 +119,18 @@ class Prose:
         return tuple(found for found in self.sentences[first:last] if found.span.overlaps(span))
 
     @cached_property
-    def _held(self) -> dict[bytes, tuple[int, ...]]:
-        return {}
-
-    def holding(self, word: bytes) -> tuple[int, ...]:
-        """Indices of the sentences in which a word begins, in order; remembered, for many ask the same.
-
-        Args:
-            word: A word or the beginning of one, ASCII letters in lower case.
-        """
-        held = self._held.get(word)
-        if held is None:
-            text, ends = self._joined
-            found: list[int] = []
-            at = text.find(word)
-            while at >= 0:
-                index = bisect.bisect_right(ends, at)
-                found.append(index)
-                at = text.find(word, ends[index])
-            held = self._held[word] = tuple(found)
-        return held
-
-    @cached_property
-    def _joined(self) -> tuple[bytes, list[int]]:
-        """All sentences in lower case, a byte no text holds between them, and where each ends."""
-        parts = [self.lowered[found.span.start : found.span.end] for found in self.sentences]
-        ends: list[int] = []
-        at = 0
-        for part in parts:
-            at += len(part) + 1
-            ends.append(at)
-        return b"\xff".join(parts), ends
+    def spoken(self) -> tuple[tuple[Sentence, str, bool], ...]:
+        """Every sentence but headings, its text with ASCII letters in lower case, and whether it is a row."""
+        kinds = [block.kind for block in self.blocks]
+        return tuple(
+            (
+                found,
+                self.lowered[found.span.start : found.span.end].decode("utf-8", "replace"),
+                kinds[found.block] is BlockKind.ROW,
+            )
+            for found in self.sentences
+            if kinds[found.block] is not BlockKind.HEADING
+        )
 
     @cached_property
     def _fence_starts(self) -> list[int]:

@@ -10,6 +10,7 @@ from skvm.compiler.reading.bundle import Bundle, BundleScript
 from skvm.compiler.reading.mentions import sentences_with
 from skvm.compiler.reading.names import CODE
 from skvm.compiler.reading.prose import Prose, Sentence
+from skvm.skill.sieve import sieved
 
 __all__ = ["ScriptRun", "is_forbidden", "script_changes", "script_runs", "shown_commands"]
 
@@ -28,7 +29,7 @@ _CHANGES = re.compile(
     r"|(?:修改|编辑|补全|完善)[^。；]{0,20}$",
     re.IGNORECASE,
 )
-_FORBIDDEN = re.compile(
+_FORBIDDEN = sieved(
     r"\b(?:do not|don['’]t|never|must not|should not|shouldn['’]t|avoid|instead of|"
     r"rather than|no need to|without)\b"
     r"|不要|禁止|避免|无需",

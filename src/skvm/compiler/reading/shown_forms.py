@@ -9,6 +9,7 @@ from skvm.compiler.reading.names import CODE
 from skvm.compiler.reading.prose import BlockKind, Prose
 from skvm.compiler.reading.spotting import spotted
 from skvm.diagnostics import Span
+from skvm.skill.sieve import sieved
 
 __all__ = ["shown_forms"]
 
@@ -23,7 +24,7 @@ _LEAD = re.compile(
     r"如下)[^。\n]{0,20}[：:]\W*$",
     re.IGNORECASE,
 )
-_TITLE = re.compile(
+_TITLE = sieved(
     r"\b(?:output|report|response|answer|summary|plan|entry|message|result|status|deliverable)s?\b[\w ]{0,20}"
     r"\b(?:formats?|templates?|structure|example)\b|^\W*(?:output|format|template|output format|"
     r"report)s?\W*$|\btemplate\b|\b(?:page|document|article|email|letter) (?:structure|layout)\b"
@@ -44,7 +45,7 @@ _PROGRAM = re.compile(
     r"|[├└]──|[─│┌┐]{3}",
     re.MULTILINE,
 )
-_TELLS = re.compile(
+_TELLS = sieved(
     r"\b(?:output|respond|reply|answer|present|display|show|report|print|format|use|list|write|"
     r"return)\b[^.;\n]{0,60}\b(?:as follows|"
     r"like this|in this (?:exact )?(?:format|form|structure)|this (?:exact )?(?:format|structure|"

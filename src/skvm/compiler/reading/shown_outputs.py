@@ -11,6 +11,7 @@ from skvm.compiler.reading.prose import BlockKind, Prose, Sentence
 from skvm.compiler.reading.spotting import TOLD, spotted
 from skvm.diagnostics import Span
 from skvm.skill.ir import CodeFence
+from skvm.skill.sieve import sieved
 
 __all__ = ["STRUCTURED", "ShownOutput", "shown_lines", "shown_outputs", "strict_lines"]
 
@@ -29,7 +30,7 @@ _OBJECT = re.compile(
     rf"|five|six|\d+)\s+{_FIELDS}\b",
     re.IGNORECASE,
 )
-_WRITTEN = re.compile(
+_WRITTEN = sieved(
     rf"(?:{TOLD}|\bwe )(?:write|save|create)\s[^.;:\n]{{0,40}}?`(?:[\w.~$-]+/)*[\w.-]+{_ENDING}`\W*$"
     rf"|{TOLD}add\s+(?:a|one)\s+(?:line|row|entry|record)\s+to\s+`[^`\n]+`",
     re.IGNORECASE,

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from functools import cache
 
-from skvm.compiler.reading.prose import BlockKind, Prose, Sentence
+from skvm.compiler.reading.prose import Prose, Sentence
+from skvm.skill.any_word import AnyWord
 
-__all__ = ["TOLD", "is_chinese", "number_in", "spotted", "stems"]
+__all__ = ["TOLD", "is_chinese", "looked_for", "number_in", "spotted", "stems"]
 
 TOLD = (
     r"(?:^|[.:;!?,\u2014\u2013\u2192()]\s*|\*\*\s*"
@@ -39,11 +41,17 @@ def spotted(prose: Prose, words: Sequence[bytes], *, rows: bool = False) -> Iter
         words: Words or beginnings of words, in lower case.
         rows: Whether table rows count.
     """
-    for index in sorted({index for stem in words for index in prose.holding(stem)}):
-        sentence = prose.sentences[index]
-        kind = prose.blocks[sentence.block].kind
-        if kind is not BlockKind.HEADING and (rows or kind is not BlockKind.ROW):
-            yield sentence
+    is_in = looked_for(tuple(words)).is_in_utf8
+    if is_in(prose.lowered_text):
+        for sentence, lowered, is_row in prose.spoken:
+            if (rows or not is_row) and is_in(lowered):
+                yield sentence
+
+
+@cache
+def looked_for(words: tuple[bytes, ...]) -> AnyWord:
+    """Words given in UTF-8, ready to be looked for."""
+    return AnyWord(word.decode() for word in words)
 
 
 def is_chinese(text: str) -> bool:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from skvm.compiler.reading.prose import BlockKind, Prose, Sentence
 from skvm.compiler.reading.spotting import spotted
+from skvm.skill.sieve import sieved
 
 __all__ = [
     "Voice",
@@ -30,7 +31,7 @@ _MANNER = (
     r"sarcastic|dry"
 )
 _TONE_WORD = r"(?:tone|voice|register|manner|style|mood)"
-_TONE = re.compile(
+_TONE = sieved(
     rf"\b(?:in|use|keep|maintain|adopt|with|strike|write in|speak in|match)\s+(?:an?\s+|the\s+|your\s+)?"
     rf"(?:[\w-]+,?\s+(?:and\s+|but\s+|yet\s+)?){{0,3}}?(?:{_MANNER})\b[^.;:|]{{0,30}}?\b{_TONE_WORD}\b"
     rf"|\b(?:the |your |overall )?{_TONE_WORD}\b(?:\s+(?:should be|must be|is|stays|"

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 
 from skvm.compiler.reading.spotting import number_in
+from skvm.skill.sieve import sieved
 
 __all__ = ["Check", "is_terse_rule", "rules_found"]
 
@@ -75,7 +76,7 @@ _NONE = re.compile(
     rf"(?P<form>(?:(?:meta|bold|nested|technical|corporate|marketing|introductory)\s+)?(?:{_FORMS}))\b",
     re.IGNORECASE,
 )
-_CASE = re.compile(
+_CASE = sieved(
     r"\b(?:in |all )?(?:lower ?case|upper ?case|title case|sentence case|all caps|capitals)\b|"
     r"\bimperative(?: mood| form)?\b|"
     r"\b(?:present|past) tense\b|\b(?:active voice|verb-first)\b|"
@@ -83,12 +84,12 @@ _CASE = re.compile(
     r"\b(?:starts?|begins?)(?: \w+){0,3} with (?:a|an)(?: \w+)? verb\b",
     re.IGNORECASE,
 )
-_ONLY = re.compile(
+_ONLY = sieved(
     rf"^\W*(?:{_FORMS})(?:\s+and\s+(?:{_FORMS}))?\s+only\b|\b(?:output|reply with|respond with|"
     r"answer with|return)\s+only\b(?!\s+(?:if|when|after|the results? of)\b)",
     re.IGNORECASE,
 )
-_COUNTED = re.compile(
+_COUNTED = sieved(
     r"\b(?:at least one\s+item|(?:at least one|at most \w+|max(?:imum)? \d+)\s+(?:bullet|example|point|"
     r"number|question|"
     r"heading)s?)\b"
@@ -171,8 +172,8 @@ def rules_found(text: str) -> Iterator[tuple[int, int, Check | None]]:
             hit.end(),
             {"kind": "none", "form": form} if form and "nested" not in first else None,
         )
-    for pattern in (_CASE, _ONLY, _COUNTED):
-        if once := pattern.search(text):
+    for rare in (_CASE, _ONLY, _COUNTED):
+        if once := rare.search(text):
             yield once.start(), once.end(), None
     for hit in _CHINESE.finditer(text):
         yield hit.start(), hit.end(), _chinese(hit)

@@ -11,6 +11,7 @@ from skvm.compiler.reading.prose import Block, BlockKind, Prose, Sentence
 from skvm.compiler.reading.spotting import spotted
 from skvm.compiler.reading.wording_finds import Check, is_terse_rule, rules_found
 from skvm.diagnostics import Span
+from skvm.skill.sieve import sieved
 
 __all__ = ["RuleGroup", "WordingRule", "rule_groups"]
 
@@ -130,13 +131,13 @@ _STEMS = (
     ),
     *("控制在".encode(), "少于".encode(), "收尾".encode(), "结束".encode(), "之内".encode(), "不用".encode()),
 )
-_HEADING = re.compile(
+_HEADING = sieved(
     r"\b(?:output|format|style|tone|wording|writing|response|answer|communication|copy|message|voice|"
     r"language)\b"
     r"|输出|格式|风格|语言|文案",
     re.IGNORECASE,
 )
-_OTHER_MATTER = re.compile(
+_OTHER_MATTER = sieved(
     r"\b(?:variables?|identifiers?|functions?|classes|class names?|file ?names?|slugs?|usernames?|"
     r"passwords?|fields?|"
     r"parameters?|URLs?|branch(?:es)?|columns?|directories|folders?|keys?|IDs?|constants?|packages?|modules?|"

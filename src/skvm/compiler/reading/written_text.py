@@ -10,6 +10,7 @@ from skvm.compiler.reading.prose import Block, BlockKind, Prose, Sentence
 from skvm.compiler.reading.spotting import TOLD, is_chinese, spotted
 from skvm.compiler.reading.text_size import stated_bytes
 from skvm.diagnostics import Span
+from skvm.skill.sieve import sieved
 
 __all__ = ["LARGE_BYTES", "SMALL_BYTES", "Piece", "WrittenText", "piece_of", "written_texts"]
 
@@ -69,7 +70,7 @@ _BEFORE = (
     r"into|via|using|"
     r"by|for|to|before|in|with|on|about|how|or|user)\b)[^\s.;:(]+\s+){0,9}?"
 )
-_TELLS = re.compile(
+_TELLS = sieved(
     TOLD + r"(?<!how to )(?:write|draft|compose|produce|prepare|create|generate|deliver|author)(?:\s+(?:up|"
     r"out))?\s+"
     + _BEFORE
@@ -87,7 +88,7 @@ _STEMS = (
     *(b"write", b"draft", b"compose", b"produce", b"prepare", b"creat", b"generat", b"deliver", b"author"),
     *("撰写".encode(), "写".encode(), "起草".encode(), "生成".encode(), "输出".encode()),
 )
-_IS_INPUT = re.compile(
+_IS_INPUT = sieved(
     r"\b(?:existing|users?['’]s?|provides?|given|pastes?)\s+(?:an?\s+|the\s+|"
     r"their\s+)?[*_]*(?:existing\s+)?[*_]*drafts?\b",
     re.IGNORECASE,
@@ -124,7 +125,7 @@ _OUTPUT_TITLE = re.compile(
     r"|(?:报告|输出|文档|文章)(?:格式|结构|模板)",
     re.IGNORECASE,
 )
-_SECTION_NAME = re.compile(
+_SECTION_NAME = sieved(
     r"\b(?:summary|overview|introduction|background|recommendations?|conclusions?|appendix|findings|"
     r"methodology|scope|"
     r"analysis|assessment|principles|results|discussion|next steps|references|context|risks|timeline)\b"

@@ -14,6 +14,7 @@ from skvm.compiler.reading.procedure import procedures
 from skvm.compiler.reading.prose import Prose
 from skvm.diagnostics import Span
 from skvm.skill.ir import Skill
+from skvm.skill.sieve import sieved
 
 __all__ = ["Kind", "kind_of", "procedural_share"]
 
@@ -26,7 +27,7 @@ class Kind(enum.StrEnum):
     GENERATIVE = "generative"
 
 
-_STEP = re.compile(
+_STEP = sieved(
     r"(?:step|phase|stage)\s*\d|(?:步骤|阶段)\s*[\d一二三四五六七八九十]|第[\d一二三四五六七八九十]+[步阶]",
     re.IGNORECASE,
 )
