@@ -19,6 +19,7 @@ __all__ = [
     "PlannedCondition",
     "PlannedSkill",
     "PlannedTask",
+    "PlannedTrigger",
     "Preparation",
     "Skip",
     "Target",
@@ -87,6 +88,26 @@ class PlannedTask(_Part):
     path: str
     digest: str
     skills: tuple[PlannedSkill, ...] = ()
+
+
+class PlannedTrigger(_Part):
+    """A prompt that should have a harness load a skill, or should not.
+
+    Args:
+        id: Unique among those of its skill.
+        skill: The skill that is listed.
+        prompt: What the agent is asked.
+        should_trigger: Whether the skill is for it.
+        fixtures: Inline files, by path relative to the work directory.
+        source: Where it comes from: ``file``, ``evals``, ``description``, ``neighbour`` or ``model``.
+    """
+
+    id: str
+    skill: PlannedSkill
+    prompt: str
+    should_trigger: bool
+    fixtures: dict[str, str] = Field(default_factory=dict)
+    source: str = "file"
 
 
 class PlannedCondition(_Part):
@@ -174,6 +195,7 @@ class BenchPlan(_Part):
         keep_work_dirs: Whether work directories stay.
         max_usd: Spend ceiling in dollars.
         max_tokens: Spend ceiling in tokens.
+        triggers: Prompts by which loading of skills is tested, beside the matrix.
     """
 
     schema_: Literal[1] = Field(default=1, alias="schema")
@@ -204,11 +226,12 @@ class BenchPlan(_Part):
     keep_work_dirs: bool = False
     max_usd: float | None = None
     max_tokens: int | None = None
+    triggers: tuple[PlannedTrigger, ...] = ()
 
     @property
     def condition_names(self) -> tuple[str, ...]:
-        """The names, in order."""
-        return tuple(condition.name for condition in self.conditions)
+        """The names, in order, each once."""
+        return tuple(dict.fromkeys(condition.name for condition in self.conditions))
 
     @property
     def baseline(self) -> str:

@@ -219,8 +219,7 @@ def test_all_errors_are_told_at_once_by_the_strict_reader(place: Path):
     "text",
     [
         "groups: &g [{label: x, groups: *g}, {label: y, groups: *g}]\n",
-        "a: &a [x, x]\n"
-        + "".join(f"{chr(98 + i)}: &{chr(98 + i)} [*{chr(97 + i)}, *{chr(97 + i)}]\n" for i in range(20)),
+        "a: &a [x, x]\n" + "".join(f"{b}: &{b} [*{a}, *{a}]\n" for a, b in pairwise("abcdefghijklmnopqrst")),
         "groups:\n- &a {label: x, groups: [*a, *a, *a]}\n",
         "groups:\n- label: x\n  tasks: &t [a/b, a/b]\n  groups: &g [{tasks: *t, groups: *g}, {groups: *g}]\n",
     ],
