@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
+import errno
 import os
 import re
 import shutil
 import tempfile
+import time
 from collections.abc import Iterable
 from contextlib import ExitStack
 from pathlib import Path
@@ -22,6 +25,8 @@ from skvm.task.loader import escapes, read_task
 __all__ = ["Writer"]
 
 _ID = re.compile(r"[A-Za-z0-9][\w.+-]{0,127}", re.ASCII)
+_OF_THE_NAME = (errno.ENAMETOOLONG, errno.EILSEQ, errno.EINVAL)
+_STALE_S = 24 * 3600.0
 _AT_FDCWD, _RENAME_EXCHANGE = -100, 2
 
 
@@ -44,6 +49,7 @@ class Writer:
         try:
             if not self._dry_run:
                 self._target.mkdir(parents=True, exist_ok=True)
+                _sweep(self._target)
             place = None if self._dry_run else self._target
             # A leading dot: whoever lists the tasks meanwhile, or after a kill, does not see it.
             self._scratch = Path(
@@ -78,6 +84,8 @@ class Writer:
         except UsageError as error:
             return Imported(task.id, "refused", error.message)
         except (OSError, shutil.Error) as error:
+            if getattr(error, "errno", None) in _OF_THE_NAME:
+                return Imported(task.id, "refused", "one of its files has a name no file can have here")
             raise InfrastructureError(f"{self._target / task.id}: cannot be written: {error}") from error
         notes = (*draft.notes, *(note for note in skills if note))
         return Imported(task.id, status, reason or why_not_here(loaded), loaded.host_ready, notes)
@@ -88,7 +96,7 @@ class Writer:
             raise UsageError(f"{name[:80]!r} cannot name a skill folder")
         made = self._scratch / "skills" / name
         if not made.exists():
-            _lay(made, tree(folder).files)
+            _lay(made, tree(folder, root=folder).files)
         beside = self._target.parent / "skills"
         if not self._dry_run:
             beside.mkdir(exist_ok=True)
@@ -110,6 +118,14 @@ class Writer:
             _exchange(made, final)
             _sync(final.parent)
         return "replaced", ""
+
+
+def _sweep(target: Path) -> None:
+    """Remove what imports that were killed left behind, once it is a day old."""
+    for path in target.glob(".import-*"):
+        with contextlib.suppress(OSError):
+            if not path.is_symlink() and path.stat().st_mtime < time.time() - _STALE_S:
+                shutil.rmtree(path)
 
 
 def _lay(folder: Path, files: Iterable[TaskFile]) -> None:

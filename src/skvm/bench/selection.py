@@ -6,8 +6,8 @@ Nothing disappears: a task of the dataset is either selected or skipped with a r
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from skvm.bench.importing import why_not_here
@@ -29,10 +29,12 @@ class Selection:
     Args:
         tasks: In order of id.
         skipped: Tasks that are not run, in order of id.
+        ungraded: By id of a task that is run, which of its criteria nothing here can grade, and why.
     """
 
     tasks: tuple[Task, ...] = ()
     skipped: tuple[Skip, ...] = ()
+    ungraded: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def share(self) -> str:
@@ -86,9 +88,9 @@ def tasks_of(
             skipped.append(Skip(task_id=task.id, reason=reason))
         else:
             tasks.append(task)
-    return Selection(
-        tuple(sorted(tasks, key=lambda task: task.id)), tuple(sorted(skipped, key=lambda skip: skip.task_id))
-    )
+    tasks.sort(key=lambda task: task.id)
+    skipped.sort(key=lambda skip: skip.task_id)
+    return Selection(tuple(tasks), tuple(skipped), _ungraded(tasks, has_judge=has_judge))
 
 
 def missing_skills(task: Task) -> list[str]:
@@ -142,6 +144,16 @@ def _check_ids(tasks: Sequence[Task]) -> None:
             raise UsageError(
                 f"two tasks are called {task.id!r}: {other.root} and {task.root}", help="name each task once"
             )
+
+
+def _ungraded(tasks: Sequence[Task], *, has_judge: bool) -> dict[str, str]:
+    from skvm.evaluate.grading import ungradable
+
+    found = {}
+    for task in tasks:
+        if lacking := ungradable(task, has_judge=has_judge):
+            found[task.id] = "; ".join(f"{name} is not graded: {why}" for name, why in lacking.items())
+    return found
 
 
 def _why_not(task: Task, *, has_judge: bool, needs_skill: bool) -> str:

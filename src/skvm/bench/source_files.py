@@ -15,7 +15,7 @@ from pathlib import Path, PurePosixPath
 from skvm.errors import UsageError
 from skvm.task.loader import escapes
 
-__all__ = ["MAX_TASK_BYTES", "Files", "TaskFile", "inside", "read_text", "tree"]
+__all__ = ["MAX_TASK_BYTES", "Files", "TaskFile", "inside", "is_within", "read_text", "tree"]
 
 MAX_TEXT_BYTES = 16 << 20
 MAX_TASK_BYTES = 512 << 20
@@ -64,13 +64,28 @@ class Files:
         return tuple(TaskFile(f"{prefix}/{file.path}", file.data, file.is_executable) for file in self.files)
 
 
-def read_text(path: Path, *, max_bytes: int = MAX_TEXT_BYTES) -> str:
+def is_within(path: Path, root: Path) -> bool:
+    """Whether a path, every link followed, is a folder or lies in it."""
+    try:
+        return path.resolve().is_relative_to(root.resolve())
+    except (OSError, RuntimeError, ValueError):  # a loop of links, a name too long, a NUL
+        return False
+
+
+def read_text(path: Path, *, root: Path, max_bytes: int = MAX_TEXT_BYTES) -> str:
     """A text file without its byte-order mark; line ends are as they were.
 
+    Args:
+        path: The file.
+        root: The folder no link may lead out of: a prompt must not be a file of this machine.
+        max_bytes: Longer ones are not read.
+
     Raises:
-        UsageError: It is absent, no regular file, too large or not UTF-8.
+        UsageError: It is absent, no regular file, outside, too large or not UTF-8.
     """
     try:
+        if not is_within(path, root):
+            raise UsageError(f"{path.name} is a link that leads out of its folder")
         if not path.is_file():
             raise UsageError(f"{path.name} is {'not a regular file' if os.path.lexists(path) else 'absent'}")
         if (size := path.stat().st_size) > max_bytes:
@@ -94,34 +109,32 @@ def inside(root: Path, name: str) -> Path:
     if escapes(name):
         raise UsageError(f"{name!r} leads out of its folder")
     path = root.joinpath(name)
-    try:
-        is_inside = path.resolve().is_relative_to(root.resolve())
-    except (OSError, RuntimeError, ValueError) as error:  # a loop of links, a name too long
-        raise UsageError(f"{name[:120]!r} cannot be followed: {error}") from error
-    if not is_inside:
-        raise UsageError(f"{name!r} is a link that leads out of its folder")
+    if not is_within(path, root):
+        raise UsageError(f"{name[:120]!r} is a link that leads out of its folder")
     return path
 
 
-def tree(folder: Path, *, leave_out: Sequence[str] = (), root: Path | None = None) -> Files:
+def tree(folder: Path, *, root: Path, leave_out: Sequence[str] = ()) -> Files:
     """All regular files below a folder, and its empty folders.
 
     A link to a regular file within ``root`` counts as that file; other links, and special files, are left
     out with a note. Folders of version control are left out silently.
 
     Args:
-        folder: Where to look; need not exist.
-        leave_out: POSIX paths relative to it.
-        root: Where links may lead; the folder itself if not given.
+        folder: Where to look; need not exist. One that lies outside ``root`` is left out whole.
+        root: Where links may lead.
+        leave_out: POSIX paths relative to the folder.
 
     Raises:
         UsageError: There are more files, bytes or levels than a task may have.
     """
-    boundary = (root or folder).resolve()
+    boundary = root.resolve()
     files: list[TaskFile] = []
     notes: list[str] = []
     total = 0
-    waiting = [("", folder)] if folder.is_dir() and folder.resolve().is_relative_to(boundary) else []
+    if not is_within(folder, root):
+        return Files(notes=(f"{folder.name} was left out: a link out of the folder",))
+    waiting = [("", folder)] if folder.is_dir() else []
     while waiting:
         prefix, place = waiting.pop()
         if prefix.count("/") > MAX_DEPTH:

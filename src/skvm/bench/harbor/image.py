@@ -64,11 +64,12 @@ class Image:
     notes: list[str] = field(default_factory=list)
 
 
-def read_image(folder: Path, text: str | None) -> Image:
+def read_image(folder: Path, text: str | None, *, root: Path) -> Image:
     """Read ``environment/``.
 
     Args:
         folder: The folder.
+        root: The task's folder, which no link may leave.
         text: Its Dockerfile; without one, files keep their places.
 
     Raises:
@@ -76,12 +77,13 @@ def read_image(folder: Path, text: str | None) -> Image:
     """
     image = Image()
     if text is None:
-        content = tree(folder, leave_out=(*_KEPT_OUT, "docker-compose.yaml", "docker-compose.yml"))
+        left_out = (*_KEPT_OUT, "docker-compose.yaml", "docker-compose.yml")
+        content = tree(folder, root=root, leave_out=left_out)
         _add(image, content.under("fixtures"))
         image.notes += content.notes
         image.reasons.append("its image is not described (no environment/Dockerfile)")
         return image
-    _Reader(folder, image).read(text)
+    _Reader(folder, root, image).read(text)
     image.reasons = list(dict.fromkeys(image.reasons))
     return image
 
@@ -93,10 +95,11 @@ def _add(image: Image, files: tuple[TaskFile, ...]) -> None:
 class _Reader:
     """Walks over the instructions of one Dockerfile."""
 
-    def __init__(self, folder: Path, image: Image) -> None:
+    def __init__(self, folder: Path, root: Path, image: Image) -> None:
         self._folder = folder
+        self._root = root
         self._image = image
-        self._needs = Needs()
+        self._needs = Needs(root)
         self._work = "/"
 
     def read(self, text: str) -> None:
@@ -164,21 +167,22 @@ class _Reader:
             return
         if inner != "." and _SKILL_DIRS.search(inner):
             return
+        named = inside(self._folder, name)
         found = sorted(self._folder.glob(name)) if any(mark in name for mark in "*?[") else None
-        for path in [inside(self._folder, name)] if found is None else found:
+        for path in [named] if found is None else found:
             is_into = dest.endswith(("/", "/.")) or dest == "." or many or found is not None
             self._lay(path, inner, is_into=is_into)
 
     def _lay(self, path: Path, inner: str, *, is_into: bool) -> None:
         if path.is_dir():
             top = path.resolve() == self._folder.resolve()
-            content = tree(path, leave_out=_KEPT_OUT if top else (), root=self._folder)
+            content = tree(path, root=self._root, leave_out=_KEPT_OUT if top else ())
             self._image.notes += content.notes
             _add(self._image, content.under(_below(inner)))
             return
         single = {
             file.path: file
-            for file in tree(path.parent, root=self._folder).files
+            for file in tree(path.parent, root=self._root).files
             if path.parent.is_dir() and file.path == path.name
         }
         if path.name not in single:

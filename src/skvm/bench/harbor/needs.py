@@ -39,9 +39,14 @@ _REQUIREMENT = re.compile(r"(?P<name>[A-Za-z0-9][\w.-]*)(?:\[[^\]]*\])?(?P<spec>
 
 
 class Needs:
-    """Collects what is needed; ``missing`` looks it up."""
+    """Collects what is needed; ``missing`` looks it up.
 
-    def __init__(self) -> None:
+    Args:
+        root: The task's folder.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
         self._programs: set[str] = set()
         self._packages: set[str] = set()
         self._python: set[str] = set()
@@ -117,7 +122,7 @@ class Needs:
 
     def _requirements(self, folder: Path, name: str) -> None:
         try:
-            text = read_text(folder / PurePosixPath(name).name)
+            text = read_text(folder / PurePosixPath(name).name, root=self._root)
         except UsageError:
             self._other.append(f"needs packages listed in {PurePosixPath(name).name}, which is not here")
             return

@@ -77,11 +77,10 @@ def rewrite_python(source: str, prefixes: tuple[str, ...] = WORK_PREFIXES) -> st
         return source
     for start, end in sorted(spans, reverse=True):
         data = data[:start] + b"_skvm_mapped(" + data[start:end] + b")" + data[end:]
-    lines = data.decode().splitlines(keepends=True)
-    at = _after_future(module)
-    head = _HEAD.replace("%PREFIXES%", _any_of(prefixes))
-    before = "".join(lines[:at])
-    return before + ("" if not before or before.endswith("\n") else "\n") + head + "".join(lines[at:])
+    # What stays first holds no mapped string, so its end has not moved.
+    at = starts[_after_future(module)]
+    head = _HEAD.replace("%PREFIXES%", _any_of(prefixes)).encode()
+    return (data[:at] + head + data[at:]).decode()
 
 
 def _holds(node: ast.expr, inner: re.Pattern[str]) -> bool:

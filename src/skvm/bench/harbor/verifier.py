@@ -10,7 +10,7 @@ from __future__ import annotations
 import ast
 import re
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from importlib import resources
 from pathlib import Path, PurePosixPath
@@ -56,39 +56,40 @@ class Verifier:
     notes: list[str] = field(default_factory=list)
 
 
-def read_verifier(folder: Path, prefixes: tuple[str, ...], timeout_ms: int) -> Verifier:
+def read_verifier(root: Path, prefixes: tuple[str, ...], timeout_ms: int) -> Verifier:
     """Read ``tests/``.
 
     Args:
-        folder: The folder; need not exist.
+        root: The task's folder.
         prefixes: Container folders that stand for the work directory.
         timeout_ms: Wall clock of the tests.
 
     Raises:
         UsageError: Files cannot be read, or are too many.
     """
-    content = tree(folder)
+    folder = root / "tests"
+    content = tree(folder, root=root)
     names = {file.path: file for file in content.files}
     verifier = Verifier(notes=list(content.notes))
-    script = read_text(folder / "test.sh") if "test.sh" in names else None
-    outputs = read_text(folder / _OUTPUTS) if _OUTPUTS in names else None
+    script = read_text(folder / "test.sh", root=root) if "test.sh" in names else None
+    outputs = read_text(folder / _OUTPUTS, root=root) if _OUTPUTS in names else None
     if script is None and outputs is None:
         verifier.reasons.append("its tests are not here")
         verifier.criteria = (_run_criterion((), timeout_ms),)
         return verifier
-    verifier.files = tuple(_mapped(file, prefixes, verifier) for file in content.files)
+    verifier.files = tuple(_mapped(file, root, prefixes, verifier) for file in content.files)
     if outputs is not None and (script is None or _only_runs_pytest(script)):
         verifier.criteria = (_pytest_criterion(outputs, timeout_ms),)
         verifier.reasons += [
             f"its tests import {name}, which sealed tests have not"
-            for name in _foreign(folder, names)
+            for name in _foreign(root, content.files)
             if distribution_of(name)[1]  # else it may be what the agent is to write
         ]
         verifier.notes.append("graded by the share of tests that pass; Harbor gives 1 only if all do")
         return verifier
     verifier.reasons += _network(script or "")
-    needs = Needs()
-    for name in _foreign(folder, names):
+    needs = Needs(root)
+    for name in _foreign(root, content.files):
         needs.module(name)
     verifier.reasons += [f"its tests: {reason}" for reason in needs.missing()]
     verifier.criteria = (_run_criterion(prefixes, timeout_ms),)
@@ -97,13 +98,13 @@ def read_verifier(folder: Path, prefixes: tuple[str, ...], timeout_ms: int) -> V
     return verifier
 
 
-def _mapped(file: TaskFile, prefixes: tuple[str, ...], verifier: Verifier) -> TaskFile:
+def _mapped(file: TaskFile, root: Path, prefixes: tuple[str, ...], verifier: Verifier) -> TaskFile:
     """A grader file; Python with its container paths mapped."""
     path = f"graders/tests/{file.path}"
     if not isinstance(file.data, Path) or not file.path.endswith(".py"):
         return TaskFile(path, file.data, file.is_executable)
     try:
-        text = rewrite_python(read_text(file.data), prefixes)
+        text = rewrite_python(read_text(file.data, root=root), prefixes)
     except SyntaxError as error:
         verifier.reasons.append(f"tests/{file.path} is no Python of this version (line {error.lineno})")
         return TaskFile(path, file.data, file.is_executable)
@@ -142,11 +143,12 @@ def _network(script: str) -> Iterator[str]:
             yield f"its tests fetch something from the network ({program})"
 
 
-def _foreign(folder: Path, names: Mapping[str, TaskFile]) -> list[str]:
+def _foreign(root: Path, files: Sequence[TaskFile]) -> list[str]:
     """Modules the tests import that neither they nor Python nor pytest bring, sorted."""
-    brought = {PurePosixPath(name).parts[0].removesuffix(".py") for name in names}
+    brought = {PurePosixPath(file.path).parts[0].removesuffix(".py") for file in files}
     brought |= {*sys.stdlib_module_names, "pytest", "_pytest"}
-    texts = [read_text(folder / name) for name in names if name.endswith(".py")]
+    python = [file.data for file in files if file.path.endswith(".py") and isinstance(file.data, Path)]
+    texts = [read_text(path, root=root) for path in python]
     return sorted({module for text in texts for module in _imports(text)} - brought)
 
 

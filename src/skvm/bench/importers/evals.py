@@ -37,9 +37,12 @@ class Evals:
             try:
                 skill = load_skill(folder)
                 made = eval_tasks(skill, judged=True)
-                content = tree(folder, leave_out=("evals",))
+                content = tree(folder, root=folder, leave_out=("evals",))
             except SkvmError as error:
                 yield Refused(folder.name, error.message)
+                continue
+            except ValueError as error:  # a criterion written out in full that is none
+                yield Refused(folder.name, f"{EVALS_PATH}: {str(error).splitlines()[0]}")
                 continue
             yield from (Refused(folder.name, reason) for reason in made.skipped)
             yield from (_draft(task, skill.id, content.files, content.notes) for task in made.tasks)
@@ -50,6 +53,9 @@ def _skill_folders(path: Path) -> list[Path]:
         path = path.parent.parent if path.as_posix().endswith(EVALS_PATH) else path
     if (path / EVALS_PATH).is_file():
         return [path] if (path / "SKILL.md").is_file() else []
+    # Where tasks are written out, the skills beside them are theirs.
+    if (path / "tasks").is_dir():
+        return []
     inner = path / "skills" if (path / "skills").is_dir() else path
     if not inner.is_dir():
         return []

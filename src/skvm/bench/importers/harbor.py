@@ -18,7 +18,7 @@ from skvm.bench.harbor.image import read_image
 from skvm.bench.harbor.paths import relative_text
 from skvm.bench.harbor.verifier import read_verifier
 from skvm.bench.importing import Draft, Refused, importer, marked
-from skvm.bench.source_files import TaskFile, read_text, tree
+from skvm.bench.source_files import TaskFile, is_within, read_text, tree
 from skvm.errors import UsageError
 from skvm.task.model import Task, TaskOrigin
 
@@ -47,6 +47,8 @@ class Harbor:
         """One draft a folder."""
         for folder in _folders(source):
             try:
+                if not is_within(folder, source):
+                    raise UsageError("it is a link that leads out of the source")  # noqa: TRY301
                 yield _draft(folder)
             except UsageError as error:
                 yield Refused(folder.name, error.message)
@@ -67,13 +69,15 @@ def _draft(folder: Path) -> Draft:
     config = _config(folder)
     environment = folder / "environment"
     docker = environment / "Dockerfile"
-    image = read_image(environment, read_text(docker) if docker.is_file() else None)
-    verifier = read_verifier(folder / "tests", image.prefixes, _timeout_ms(config, "verifier"))
-    prompt = relative_text(read_text(folder / "instruction.md").replace("\r\n", "\n"), image.prefixes).strip()
+    recipe = read_text(docker, root=folder) if docker.is_file() else None
+    image = read_image(environment, recipe, root=folder)
+    verifier = read_verifier(folder, image.prefixes, _timeout_ms(config, "verifier"))
+    said = read_text(folder / "instruction.md", root=folder).replace("\r\n", "\n")
+    prompt = relative_text(said, image.prefixes).strip()
     if not prompt:
         raise UsageError("instruction.md is empty")
-    skills, skill_files, notes = _skills(environment / "skills")
-    solution = tree(folder / "solution").under("REFERENCE")
+    skills, skill_files, notes = _skills(folder)
+    solution = tree(folder / "solution", root=folder).under("REFERENCE")
     about = _table(config, "metadata")
     level = about.get("difficulty")
     task = Task(
@@ -99,7 +103,7 @@ def _draft(folder: Path) -> Draft:
 
 def _config(folder: Path) -> Mapping[str, Any]:
     try:
-        return tomllib.loads(read_text(folder / "task.toml").replace("\r\n", "\n"))
+        return tomllib.loads(read_text(folder / "task.toml", root=folder).replace("\r\n", "\n"))
     except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise UsageError(f"task.toml is not TOML: {error}") from error
 
@@ -143,7 +147,7 @@ def _config_reasons(config: Mapping[str, Any]) -> list[str]:
 
 def _skills(folder: Path) -> tuple[tuple[str, ...], tuple[TaskFile, ...], list[str]]:
     """The task's own skills: their paths, files, and what was left out."""
-    content = tree(folder, root=folder.parent)
+    content = tree(folder / "environment" / "skills", root=folder)
     roots = sorted(
         PurePosixPath(file.path).parent.as_posix()
         for file in content.files

@@ -71,7 +71,7 @@ def _task_files(path: Path) -> list[Path]:
 
 
 def _draft(file: Path, root: Path) -> Draft:
-    text = read_text(file)
+    text = read_text(file, root=root)
     found = _FRONT.match(text)
     if found is None:
         raise UsageError("it has no YAML block between two lines of three hyphens")

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from skvm.bench.importing import Draft, Refused, importer
-from skvm.bench.source_files import tree
+from skvm.bench.source_files import is_within, tree
 from skvm.diagnostics import Severity
 from skvm.errors import UsageError
 from skvm.task.dataset import task_folders
@@ -34,6 +34,8 @@ class SkvmData:
         top = source.resolve()
         for folder in folders:
             try:
+                if not is_within(folder, source):
+                    raise UsageError("it is a link that leads out of the source")  # noqa: TRY301
                 yield _draft(folder, top)
             except UsageError as error:
                 yield Refused(folder.name, error.message)
@@ -51,7 +53,7 @@ def _draft(folder: Path, top: Path) -> Draft:
     if task is None:
         errors = [each for each in found if each.severity is Severity.ERROR]
         raise UsageError("; ".join(f"{each.code} {each.message}" for each in errors))
-    content = tree(folder, leave_out=("task.json",))
+    content = tree(folder, root=folder, leave_out=("task.json",))
     notes = list(content.notes)
     skills = {}
     for skill in skill_folders(task):
@@ -64,6 +66,8 @@ def _draft(folder: Path, top: Path) -> Draft:
             notes.append(f"its skill {skill.name} lies outside the source and was left there")
         else:
             skills[real.name] = real
+    if not is_within(folder / "task.json", folder):
+        raise UsageError("task.json is a link that leads out of its folder")
     raw = (folder / "task.json").read_bytes()
     return Draft(task, content.files, skills, raw, tuple(notes))
 
