@@ -150,3 +150,15 @@ def test_intervals_cover_about_as_often_as_they_say(tasks, repetitions):
         hits += interval.low <= effect <= interval.high
     # 95 % nominal; the bound is what a true 95 % would miss once in some thousand times.
     assert hits / trials >= 0.87
+
+
+def test_many_tasks_are_resampled_as_few_are():
+    source = random.Random(4)
+    ours, theirs = (
+        {str(task): [source.gauss(mean, 0.2) for _ in range(4)] for task in range(60)} for mean in (0.6, 0.5)
+    )
+    interval = compare_scores(ours, theirs).interval
+    # Each task's difference has a variance of 2 × 0.2² / 4, seen about twice: between tasks and within.
+    half = 1.96 * (2 * 2 * 0.2**2 / 4 / 60) ** 0.5
+    assert interval.high - interval.low == pytest.approx(2 * half, rel=0.25)
+    assert interval.low < 0.1 < interval.high

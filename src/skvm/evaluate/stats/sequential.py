@@ -25,16 +25,16 @@ import math
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from skvm.evaluate.stats.intervals import Interval, mean_of, root_of
+from skvm.evaluate.stats.intervals import Interval, mean_of
 from skvm.evaluate.stats.signflip import EQUAL
 
 __all__ = ["MARGIN", "Sequential", "StopRule"]
 
 MARGIN = 0.05
 """Differences up to this may be overlooked when a session ends for want of one."""
-STAKES = (0.25, 0.6, 1.2)
+STAKES = (0.3, 0.8)
 """Stakes of the gamblers, in root mean squares of the differences so far; each plays both signs."""
-RATES = (0.02, 0.05, 0.1, 0.2, 0.35, 0.55, 0.8)
+RATES = (0.03, 0.07, 0.15, 0.3, 0.55, 0.9)
 """Rates of the mixture behind ``bound``, in (0, 1)."""
 HALVINGS = 30
 
@@ -142,7 +142,11 @@ class Sequential:
     @property
     def is_futile(self) -> bool:
         """Whether no difference larger than the margin is there, at the family's level."""
-        if self.margin is None:
+        count = len(self.differences)
+        # What no rate can undercut comes first: it is asked after every block.
+        if self.margin is None or abs(self._total) > self.margin * count:
+            return False
+        if 2 * math.log(2 * self.family / (1 - self.level)) > self.margin * count * max(RATES):
             return False
         low, high = self.bound
         return -self.margin <= low and high <= self.margin
@@ -220,15 +224,12 @@ def _deviation(spread: float, limit: float, count: int) -> float:
     """
     least = min((limit + spread * (-math.log1p(-rate) - rate)) / rate for rate in RATES)
     terms = [(rate, spread * (-math.log1p(-rate) - rate)) for rate in RATES]
-
-    def gained(share: float) -> float:
-        return (
-            _log_mean_exp([rate * share * least - cost for rate, cost in terms])
-            + math.log(len(RATES))
-            - limit
-        )
-
-    return min(2.0, 2 * root_of(gained) * least / count) if least > 0 else 2.0
+    low, high = 0.0, least
+    for _ in range(HALVINGS):
+        middle = (low + high) / 2
+        gained = _log_mean_exp([rate * middle - cost for rate, cost in terms]) + math.log(len(RATES))
+        low, high = (middle, high) if gained < limit else (low, middle)
+    return min(2.0, 2 * high / count)
 
 
 class StopRule:
