@@ -35,6 +35,8 @@ def test_no_option_makes_a_check_crash(name, odd):
         "expectedOutput",
         "timeoutMs",
         "payload",
+        "rubric",
+        "maxScore",
     )
     for mode in (odd, "exact", "contains", "regex", "json-schema"):
         options = {**dict.fromkeys(keys, odd), "mode": mode}

@@ -43,7 +43,11 @@ MAX_ANSWER_CHARS = 20_000
 MAX_TASK_CHARS = 20_000
 MAX_FILE_CHARS = 10_000
 MAX_FILES_CHARS = 30_000
+MAX_SHOWN_FILES = 100
 _MAX_NAMES = 20
+_MAX_NAME_CHARS = 300
+# Room a line of ours takes: many empty steps are not for nothing.
+_LINE_CHARS = 80
 _READ_BYTES = 1 << 20
 # Longer than any shape of secret: what a read that stopped early may have cut in two.
 _SLACK_CHARS = 20_000
@@ -218,14 +222,18 @@ class _Shown:
         for name in sorted(found, key=lambda name: (found[name] == "given", name)):
             if left_chars <= 0:
                 left_out.setdefault(f"beyond {MAX_FILES_CHARS:,} characters", []).append(name)
+            elif len(shown) == MAX_SHOWN_FILES:
+                left_out.setdefault(f"beyond {MAX_SHOWN_FILES} files", []).append(name)
             elif (file := self._file(root, name, found[name], min(MAX_FILE_CHARS, left_chars))) is None:
                 left_out.setdefault("not text", []).append(name)
             else:
                 shown.append(file)
                 left_chars -= len(file.text)
-        gone = sorted(set(given or ()) - set(found) - {name for names in left_out.values() for name in names})
+        seen = {*found, *(name for names in left_out.values() for name in names)}
+        # Of a tree that was not looked at to its end nobody knows what is gone.
+        gone = sorted(set(given or ()) - seen) if listing.is_whole else []
         lines = tuple(f"{reason}: {self._names(names)}" for reason, names in sorted(left_out.items()))
-        return tuple(shown), tuple(map(self._redacted, gone[:_MAX_NAMES])), lines
+        return tuple(shown), tuple(map(self._name, gone[:_MAX_NAMES])), lines
 
     def _file(self, root: Path, name: str, origin: Origin, max_chars: int) -> ShownFile | None:
         if _BINARY.fullmatch(Path(name).suffix):
@@ -241,17 +249,18 @@ class _Shown:
             return None
         clean = self._redacted(text, is_whole=is_whole)
         return ShownFile(
-            path=self._redacted(name),
+            path=self._name(name),
             origin=origin,
             text=clean[:max_chars],
             size_bytes=size_bytes,
             is_cut=not is_whole or len(clean) > max_chars,
         )
 
+    def _name(self, name: str) -> str:
+        return self._redacted(name)[:_MAX_NAME_CHARS]
+
     def _names(self, names: Sequence[str]) -> str:
-        listed = ", ".join(
-            json.dumps(self._redacted(name), ensure_ascii=False) for name in names[:_MAX_NAMES]
-        )
+        listed = ", ".join(json.dumps(self._name(name), ensure_ascii=False) for name in names[:_MAX_NAMES])
         return listed + (f" and {len(names) - _MAX_NAMES:,} more" if len(names) > _MAX_NAMES else "")
 
 
@@ -264,7 +273,7 @@ def _call_text(call: ToolCall) -> str:
 
 def _within(steps: tuple[Step, ...], max_chars: int) -> tuple[Step, ...]:
     """The steps if they fit, else the first third and the last two thirds of what fits."""
-    if sum(len(step.said.text) for step in steps) <= max_chars:
+    if _fitting(steps, max_chars) == len(steps):
         return steps
     head = _fitting(steps, max_chars // 3)
     rest = steps[head:]
@@ -278,7 +287,7 @@ def _within(steps: tuple[Step, ...], max_chars: int) -> tuple[Step, ...]:
 def _fitting(steps: Sequence[Step], max_chars: int) -> int:
     """How many of the first steps fit."""
     for count, step in enumerate(steps):
-        max_chars -= len(step.said.text)
+        max_chars -= len(step.said.text) + _LINE_CHARS
         if max_chars < 0:
             return count
     return len(steps)

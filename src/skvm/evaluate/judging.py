@@ -39,6 +39,8 @@ TIMEOUT_S = 180.0
 """Wall clock of one judgement, all attempts together."""
 _MAX_REASON_CHARS = 4_000
 _DATED = re.compile(r"[-@](?:20\d{6}|20\d\d-\d\d-\d\d|latest)$")
+# How a router serves a model; other suffixes (``:7b``) name another one.
+_SERVED = re.compile(r":(?:beta|exacto|extended|floor|free|nitro|online|thinking)$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,8 +208,8 @@ def _server(endpoint: Endpoint) -> tuple[str, int | None, str]:
 
 def _plain_name(model_id: str) -> str:
     """A model's own name, without who serves it, how, and since when."""
-    name = model_id.rpartition("/")[2].lower().partition(":")[0].replace(".", "-").replace("_", "-")
-    return _DATED.sub("", name)
+    name = _SERVED.sub("", model_id.rpartition("/")[2].lower())
+    return _DATED.sub("", name.replace(".", "-").replace("_", "-"))
 
 
 def _unscored(why: str) -> CriterionResult:
@@ -260,18 +262,25 @@ def with_judgements(record: RunRecord, judgements: Sequence[Judged]) -> RunRecor
     """A run with its later judgements, its score combined anew.
 
     Only criteria that wait for a judge are filled in, each by its first judgement with a score; those of
-    other runs, and what came after it, are passed over.
+    other runs, and what came after it, are passed over. What failed tries took is counted when the criterion
+    is settled, so that it is the same to do this once or twice.
     """
     criteria = list(record.criteria)
     usage = record.judge_usage
+    tried = [Usage()] * len(criteria)
     for judged in judgements:
         index = judged.criterion_index
         if judged.run_id != record.run_id or index >= len(criteria) or not criteria[index].is_pending:
             continue
-        usage += judged.usage
         waiting = criteria[index]
+        tried[index] += judged.usage
+        if judged.result.score is None:
+            details = f"waits for its judge; {judged.result.infra_error}"
+            criteria[index] = waiting.model_copy(update={"details": details})
+            continue
+        usage += tried[index]
         kept = {"id": waiting.id, "method": waiting.method, "weight": waiting.weight}
-        settled = {"is_pending": judged.result.score is None, "inputs_digest": waiting.inputs_digest}
+        settled = {"is_pending": False, "inputs_digest": waiting.inputs_digest}
         criteria[index] = judged.result.model_copy(update=kept | settled)
     if criteria == list(record.criteria):
         return record

@@ -34,10 +34,12 @@ class Listing:
     Args:
         files: POSIX paths relative to its root, sorted.
         left_out: What was passed over, by reason, sorted.
+        is_whole: Whether all of the tree was looked at.
     """
 
     files: tuple[str, ...]
     left_out: Mapping[str, tuple[str, ...]]
+    is_whole: bool = True
 
 
 def list_files(root: Path) -> Listing:
@@ -59,7 +61,7 @@ def list_files(root: Path) -> Listing:
     if excess := files[MAX_FILES:]:
         left_out[f"more than {MAX_FILES:,} files"] = excess
     sorted_out = {reason: tuple(sorted(left_out[reason])) for reason in sorted(left_out)}
-    return Listing(tuple(files[:MAX_FILES]), sorted_out)
+    return Listing(tuple(files[:MAX_FILES]), sorted_out, is_whole=len(files) <= MAX_FILES)
 
 
 def given_files(root: Path) -> dict[str, str]:

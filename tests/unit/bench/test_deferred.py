@@ -209,12 +209,15 @@ def test_a_late_judge_is_asked_in_the_same_words(settings, manifest):
 
 
 @pytest.mark.parametrize("is_by_files", [False, True])
-def test_what_the_judge_failed_on_is_asked_again(settings, manifest, is_by_files):
+@pytest.mark.parametrize(
+    ("broken", "calls"), [(FakeAnswer("oops", status=500), 2), (FakeAnswer("I like it"), 2 * 4 + 2)]
+)
+def test_what_the_judge_failed_on_is_asked_again(settings, manifest, is_by_files, broken, calls):
     way = (lambda bench: by_files(bench, manifest)) if is_by_files else settle
     is_up = False
 
     def answer(body):
-        return says(1) if is_up else FakeAnswer("oops", status=500)
+        return says(1) if is_up else broken
 
     async def work(bench):
         nonlocal is_up
@@ -222,15 +225,19 @@ def test_what_the_judge_failed_on_is_asked_again(settings, manifest, is_by_files
         assert (down.judged, len(down.failed)) == (0, 2)
         assert all("the judge failed" in why for why in down.failed.values())
         assert await scores(bench) == [None, None]
-        assert all(counts(run) for run in await attempts_of(bench.journal, SESSION))
+        left = await attempts_of(bench.journal, SESSION)
+        assert all(counts(run) for run in left)
+        assert await judged_runs(bench.journal, left) == left, "twice is the same as once"
+        if not is_by_files:
+            assert "waits for its judge; the judge failed" in left[0].criteria[0].details
         is_up = True
         assert (await way(bench)).judged == 2
         assert await scores(bench) == [1.0, 1.0]
         return await attempts_of(bench.journal, SESSION)
 
     runs, requests = deferring(settings, work, answer, specs(2))
-    assert sum(run.judge_usage.calls for run in runs) >= 2
-    assert len(requests) > 2
+    assert sum(run.judge_usage.calls for run in runs) == calls, "answers of no use were paid for, too"
+    assert len(requests) > 4
 
 
 @pytest.mark.parametrize("is_by_files", [False, True])

@@ -9,6 +9,7 @@ from tests.unit.evaluate.conftest import Agent
 from tests.unit.evaluate.judges import HI, SECRET, judged_bench, prompt_of, rubric, says, task
 
 from skvm.errors import UsageError
+from skvm.evaluate import work_files
 from skvm.evaluate.grading import check_criteria, ungradable
 from skvm.evaluate.judging import check_judge, is_same_model
 from skvm.evaluate.run import RunSpec, run_once
@@ -165,10 +166,16 @@ def test_the_same_model_is_known_by_where_it_is_served(settings):
         ("one/m", "two/m"),
         ("anthropic/claude-sonnet-4-6", "openrouter/anthropic/claude-sonnet-4.6"),
         ("one/qwen3-4b:free", "far/qwen3-4b"),
+        ("anthropic/claude-haiku-4-5-20251001", "openrouter/anthropic/claude-haiku-4.5"),
         ("simulated/x", "simulated/x"),
     ]
     assert all(is_same_model(routed, *pair) and is_same_model(routed, *pair[::-1]) for pair in same)
-    others = [("one/m", "one/n"), ("one/qwen3-4b", "two/qwen3-8b"), ("simulated/x", "one/m")]
+    others = [
+        ("one/m", "one/n"),
+        ("one/qwen3-4b", "two/qwen3-8b"),
+        ("one/q:7b", "far/q:14b"),
+        ("simulated/x", "one/m"),
+    ]
     assert not any(is_same_model(routed, *pair) for pair in others)
     check_judge(routed, "one/m", ["one/n", "far/k"])
     with pytest.raises(UsageError, match=r"one/m would judge itself \(two/m\)"):
@@ -301,7 +308,7 @@ def test_what_is_shown_is_capped_and_says_so(settings):
     assert "step 1, turn 1: the agent calls a tool (the first 500 of 9,019 characters)" in sections
     assert "step 2, turn 1: the tool's output (the first 1,000 of 9,000 characters)" in sections
     assert any("turn 100: the tool's output" in title for title in sections), "the end is shown"
-    assert [text for title, text in sections.items() if "left out here" in title] == ["120 steps"]
+    assert [text for title, text in sections.items() if "left out here" in title] == ["128 steps"]
     files = [text.split("\n", 1) for title, text in sections.items() if title.startswith("file ")]
     assert [(name, len(text)) for name, text in files] == [(f'"big{i}.md"', 10_000) for i in range(3)]
     assert any("its first 10,000 characters, the rest is not shown" in title for title in sections)
@@ -349,6 +356,28 @@ def test_given_files_are_told_from_the_agents_own(settings):
         'skills and packages: "skills", "sub/node_modules"',
     ]
     assert "not for the judge" not in prompt_of(body)
+
+
+async def flood(context):
+    for index in range(work_files.MAX_FILES + 3):
+        (context.work_dir / f"n{index:05}").write_text("")
+    (context.work_dir / "a-given.md").unlink()
+    call = ToolCall(id="1", name="x" * 9_000, kind=ToolKind.RUN)
+    return {"turns": tuple(Turn(index=index, tool_calls=(call,)) for index in range(3_000))}
+
+
+def test_too_many_files_are_not_searched(settings, monkeypatch):
+    monkeypatch.setattr(work_files, "MAX_FILES", 150)
+    run = RunSpec(task(rubric(), fixtures={"a-given.md": "x"}), "fake/m", harness=Agent(flood))
+    _, (body,), _ = once(settings, [says(0)], run)
+    _, _, sections, _ = split(prompt_of(body))
+    left_out = sections["files that are there and not shown"]
+    assert 'beyond 100 files: "n00100", "n00101"' in left_out
+    assert '"n00119" and 30 more\n' in left_out
+    assert 'more than 150 files: "n00150"' in left_out
+    assert len([title for title in sections if title.startswith("file ")]) == 100
+    assert "files given to the agent that are gone" not in sections
+    assert len(prompt_of(body)) < 110_000
 
 
 def test_an_empty_work_is_said_to_be_empty(settings):
