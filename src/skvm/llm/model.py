@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import AsyncGenerator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING, Any, cast
 
 import anyio.lowlevel
@@ -18,6 +18,7 @@ from skvm.errors import SkvmError
 from skvm.llm.capabilities import LimitField, assumed
 from skvm.llm.contract import DeadlineExceededError, ProviderError
 from skvm.llm.faults import scrub
+from skvm.llm.transport import CallContext, PortTransport, calling
 from skvm.llm.unicode import mended_response
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
     from skvm.llm.route import Endpoint
 
-__all__ = ["PortModel", "provider_model"]
+__all__ = ["PortModel", "ProviderModels", "provider_model"]
 
 READ_TIMEOUT_S = 600.0
 """The longest silence of an endpoint within one attempt, deadline or not."""
@@ -43,21 +44,24 @@ class PortModel(WrapperModel):
 
     Args:
         endpoint: Where it is served.
-        transport: What every byte passes.
+        context: Whose calls these are.
+        models: The provider's models, shared with others.
         limit_field: The field that bounds the output; by kind if ``None``.
     """
 
     def __init__(
         self,
         endpoint: Endpoint,
-        transport: httpx2.AsyncBaseTransport,
+        context: CallContext,
+        models: ProviderModels,
         *,
         limit_field: LimitField | None = None,
     ) -> None:
-        super().__init__(provider_model(endpoint, transport, limit_field))
+        super().__init__(models.get(endpoint, limit_field))
         self.endpoint = endpoint
         self.limit_field = limit_field
-        self._transport = transport
+        self._context = context
+        self._models = models
 
     async def request(
         self,
@@ -80,14 +84,14 @@ class PortModel(WrapperModel):
             if other is None or self.endpoint.kind == "anthropic" or self.limit_field == other:
                 raise
             self.limit_field = other
-            self.wrapped = provider_model(self.endpoint, self._transport, other)
+            self.wrapped = self._models.get(self.endpoint, other)
         return await self._ask(messages, settings, model_request_parameters)
 
     async def _ask(
         self, messages: list[ModelMessage], settings: ModelSettings, parameters: ModelRequestParameters
     ) -> ModelResponse:
         """One request. The embedded server stops for a client that left only while it streams."""
-        with self._own_errors():
+        with self._own_errors(), calling(self._context):
             if self.endpoint.kind != "local":
                 return mended_response(await self.wrapped.request(messages, settings, parameters))
             async with self.wrapped.request_stream(messages, settings, parameters) as stream:
@@ -105,9 +109,13 @@ class PortModel(WrapperModel):
     ) -> AsyncGenerator[StreamedResponse]:
         """Ask the model and read its answer as it comes; raises as ``request`` does."""
         with self._own_errors():
-            async with self.wrapped.request_stream(
-                messages, self._bounded(model_settings), model_request_parameters, run_context
-            ) as response:
+            async with AsyncExitStack() as stack:
+                opening = self.wrapped.request_stream(
+                    messages, self._bounded(model_settings), model_request_parameters, run_context
+                )
+                # Only while the request is sent: what is yielded may be left in another task.
+                with calling(self._context):
+                    response = await stack.enter_async_context(opening)
                 yield response
 
     def _bounded(self, settings: ModelSettings | None) -> ModelSettings:
@@ -167,6 +175,20 @@ def _own_error_in(error: BaseException) -> BaseException | None:
         seen.add(id(link))
         link = link.__cause__ or link.__context__
     return None
+
+
+class ProviderModels:
+    """The provider's models of a port: one for an endpoint, whatever the number of sessions."""
+
+    def __init__(self) -> None:
+        self._made: dict[tuple[Endpoint, LimitField | None], Model] = {}
+
+    def get(self, endpoint: Endpoint, limit_field: LimitField | None = None) -> Model:
+        """The model of an endpoint; making a client takes longer than a call does."""
+        key = (endpoint, limit_field)
+        if key not in self._made:
+            self._made[key] = provider_model(endpoint, PortTransport(endpoint), limit_field)
+        return self._made[key]
 
 
 def provider_model(

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from pydantic_ai.models import Model
 
     from skvm.llm.local import LocalModels
+    from skvm.llm.model import ProviderModels
 
 __all__ = ["ModelPort", "OpenSession"]
 
@@ -70,6 +71,7 @@ class ModelPort:
         self._usage = Usage()
         self._client: httpx2.AsyncClient | None = None
         self._local: LocalModels | None = None
+        self._provider_models: ProviderModels | None = None
         self._probe_lock = anyio.Lock()
         self._cassette_memory = (
             ProbeMemory(self.cassette.directory / "probes.json") if self.cassette else None
@@ -145,6 +147,14 @@ class ModelPort:
             self._local = LocalModels(self.settings)
         served = await self._local.endpoint(endpoint.backend_id)
         return Address(served.base_url, served.api_key)
+
+    def provider_models(self) -> ProviderModels:
+        """The provider clients that all sessions share."""
+        if self._provider_models is None:
+            from skvm.llm.model import ProviderModels
+
+            self._provider_models = ProviderModels()
+        return self._provider_models
 
     def remembered(self, endpoint: Endpoint) -> Capabilities | None:
         """What is known of an endpoint without asking it; a cassette remembers for itself."""
@@ -250,11 +260,13 @@ class OpenSession:
                 # No cassette can answer for it, so a model that does not start should fail here.
                 await self.address(endpoint)
             from skvm.llm.model import PortModel
-            from skvm.llm.transport import PortTransport
 
             known = self.port.remembered(endpoint)
             self._models[model_id] = PortModel(
-                endpoint, PortTransport(self, endpoint), limit_field=known.limit_field if known else None
+                endpoint,
+                self,
+                self.port.provider_models(),
+                limit_field=known.limit_field if known else None,
             )
         return self._models[model_id]
 

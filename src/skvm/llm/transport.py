@@ -1,6 +1,7 @@
 """The one transport every model call passes.
 
-It sits under the provider clients of one session and one endpoint. In order: the cassette answers if it
+It sits under the provider client of one endpoint, which all sessions share; whose call it is, the caller
+says with ``calling``. In order: the cassette answers if it
 can; the worst case is reserved; the request is sent, tried again where that helps, and cancelled at the
 deadline; the answer is read, whatever its status says; usage is settled and the call is recorded.
 """
@@ -11,6 +12,7 @@ import json
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Protocol
 
 import anyio
@@ -37,7 +39,7 @@ if TYPE_CHECKING:
     from skvm.llm.replay import Cassette, Slot
     from skvm.llm.route import Address, Endpoint
 
-__all__ = ["CallContext", "PortTransport", "PutBlob"]
+__all__ = ["CallContext", "PortTransport", "PutBlob", "calling"]
 
 DEFAULT_OUTPUT_TOKENS = 16384
 """The worst case assumed of a request that sets no bound itself."""
@@ -78,11 +80,23 @@ class CallContext(Protocol):
         """Where to send to; starts the embedded model where the endpoint is that."""
 
 
-class PortTransport(httpx2.AsyncBaseTransport):
-    """The transport of one session to one endpoint."""
+_caller: ContextVar[CallContext] = ContextVar("caller")
 
-    def __init__(self, context: CallContext, endpoint: Endpoint) -> None:
-        self._context = context
+
+@contextmanager
+def calling(context: CallContext) -> Iterator[None]:
+    """Within it, in this task, requests are calls of this session."""
+    token = _caller.set(context)
+    try:
+        yield
+    finally:
+        _caller.reset(token)
+
+
+class PortTransport(httpx2.AsyncBaseTransport):
+    """The transport to one endpoint; used within ``calling``."""
+
+    def __init__(self, endpoint: Endpoint) -> None:
         self._endpoint = endpoint
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
@@ -94,7 +108,7 @@ class PortTransport(httpx2.AsyncBaseTransport):
             DeadlineExceededError: The session's deadline passed.
             ReplayMissError: The cassette must answer and cannot.
         """
-        call = _Call(self._context, self._endpoint, request, await request.aread())
+        call = _Call(_caller.get(), self._endpoint, request, await request.aread())
         try:
             answer = await call.run()
         except BaseException as error:

@@ -83,8 +83,8 @@ def start_program(argv: Sequence[str], errors: IO[bytes], pass_fds: Sequence[int
     try:
         child = subprocess.Popen(
             list(argv),
-            stdin=theirs,
-            stdout=theirs,
+            stdin=theirs.fileno(),
+            stdout=theirs.fileno(),
             stderr=errors,
             env={},
             cwd="/",
@@ -164,7 +164,7 @@ class ForkServer:
             with theirs:
                 self._server = subprocess.Popen(
                     self.command,
-                    stdin=theirs,
+                    stdin=theirs.fileno(),
                     stdout=subprocess.DEVNULL,
                     stderr=subprocess.DEVNULL,
                     env={},

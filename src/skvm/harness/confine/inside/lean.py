@@ -43,13 +43,17 @@ def _refuse(value: object) -> None:
     raise TypeError(f"{type(value).__name__} is no JSON")
 
 
+_scan: Any = None
+_encode: Any = None
 try:
-    from _json import encode_basestring_ascii, make_encoder, make_scanner
+    import _json as inner
 
-    _scan = make_scanner(_Scanning)
-    _encode = make_encoder(None, _refuse, encode_basestring_ascii, None, ": ", ", ", False, False, True)
-except (ImportError, TypeError, AttributeError):  # another Python, or one whose C modules changed
-    _scan = _encode = None
+    _scan = inner.make_scanner(_Scanning)  # type: ignore[arg-type]
+    _encode = inner.make_encoder(
+        None, _refuse, inner.encode_basestring_ascii, None, ": ", ", ", False, False, True
+    )
+except (ImportError, TypeError, AttributeError):
+    _scan = _encode = None  # another Python, or one whose C modules changed
 
 
 def to_json(value: dict[str, Any]) -> str:
