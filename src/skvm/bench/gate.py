@@ -12,10 +12,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from skvm.bench.plan import BenchPlan
 from skvm.errors import UsageError
-from skvm.evaluate.stats import Decision, holm
+from skvm.evaluate.stats import Decision, View, decide, decide_early, holm
+from skvm.evidence.record import RunRecord
 
-__all__ = ["Gate", "GateResult", "evaluate_gate", "parse_gate"]
+__all__ = ["Gate", "GateResult", "evaluate_gate", "gate_decisions", "parse_gate"]
 
 BASELINES = ("no-skill", "original")
 VARIANT = "variant"
@@ -143,6 +145,27 @@ def evaluate_gate(gate: Gate, decisions: Mapping[str, Decision]) -> GateResult:
         "fail" if "fail" in states else "undecided" if "undecided" in states else "pass"
     )
     return GateResult(gate, status, sentences)
+
+
+def gate_decisions(
+    gate: Gate, runs: Sequence[RunRecord], plan: BenchPlan, *, view: View = "as-completed"
+) -> dict[str, Decision]:
+    """What ``evaluate_gate`` needs of a session: the gate's two conditions compared on each target.
+
+    Args:
+        gate: The gate.
+        runs: The runs of the session that count, judgements applied.
+        plan: What was run. Of a session that was watched every comparison stands on the anytime-valid test:
+            when it ended depends on all of its conditions.
+        view: How a time-out counts.
+    """
+    found = {}
+    for target in plan.targets:
+        here = [run for run in runs if (run.model, run.harness) == (target.model, target.harness)]
+        sides = [[run for run in here if run.condition == name] for name in (gate.treatment, gate.control)]
+        test = decide if plan.stop_when is None else decide_early
+        found[target.label] = test(sides[0], sides[1], view=view)
+    return found
 
 
 def _p_and_gap(gate: Gate, decision: Decision) -> tuple[float, float]:

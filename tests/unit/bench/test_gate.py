@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-import pytest
+from typing import Literal
 
-from skvm.bench.gate import Gate, evaluate_gate, parse_gate
+import pytest
+from tests.unit.evaluate.test_stats import record
+
+from skvm.bench.gate import Gate, evaluate_gate, gate_decisions, parse_gate
+from skvm.bench.plan import BenchPlan, PlannedCondition, Target
 from skvm.errors import UsageError
 from skvm.evaluate.stats import Decision, decide_scores
 
@@ -114,3 +118,31 @@ def test_a_regression_on_one_of_many_targets_is_corrected_for_them() -> None:
     better = Gate("a", ">", "b")
     assert evaluate_gate(better, {"one": decision(*[0.2] * 6), "two": decision(*[0.2] * 6)}).status == "pass"
     assert evaluate_gate(better, {"one": decision(*[0.2] * 6), "two": decision(*[0.0] * 6)}).status == "fail"
+
+
+@pytest.mark.parametrize("stop_when", [None, "sure"])
+def test_a_session_is_compared_on_each_target(stop_when: Literal["sure"] | None) -> None:
+    targets = (Target(model="m", harness="h"), Target(model="other", harness="h"))
+    plan = BenchPlan(
+        session_id="s",
+        created_at="",
+        tasks=(),
+        targets=targets,
+        conditions=(PlannedCondition(name="original"), PlannedCondition(name="mine")),
+        stop_when=stop_when,
+    )
+    runs = [
+        record(f"t{place}", score).model_copy(update={"condition": condition, "model": model})
+        for place in range(7)
+        for condition, model, score in (("original", "m", 0.9), ("mine", "m", 0.1), ("mine", "other", 1.0))
+    ]
+    gate = parse_gate("variant >= original", plan.condition_names)
+    found = gate_decisions(gate, runs, plan)
+    assert list(found) == ["m in h", "other in h"]
+    assert found["m in h"].difference == pytest.approx(-0.8)
+    assert found["m in h"].test == ("sign-flip" if stop_when is None else "anytime")
+    assert found["other in h"].difference is None
+    assert evaluate_gate(gate, found).status == "fail"
+    # Seven blocks are enough for one look and not for seven.
+    alone = evaluate_gate(gate, {"m in h": found["m in h"]})
+    assert alone.status == ("fail" if stop_when is None else "undecided")

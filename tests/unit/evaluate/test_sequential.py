@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import itertools
 import random
-from datetime import timedelta
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.unit.evaluate.test_stats import NOW, record
+from tests.unit.evaluate.test_stats import record
 
 from skvm.evaluate.stats import Sequential, StopRule, Verdict, blocks_in_order, corrected, decide_early
-from skvm.evidence.record import Outcome, RunRecord
+from skvm.evidence.record import Outcome
 
 DIFFERENCES = st.lists(st.floats(-1, 1), max_size=40)
 
@@ -135,15 +134,18 @@ def test_the_rule_waits_for_every_pair_and_keeps_the_family() -> None:
         rule.add("c", 0.0)
 
 
-def at(run: RunRecord, minute: int) -> RunRecord:
-    return run.model_copy(update={"finished_at": NOW + timedelta(minutes=minute)})
-
-
-def test_blocks_come_in_the_order_they_were_completed() -> None:
-    ours = [at(record("a", 1.0), 9), at(record("b", 0.8), 2), at(record("c", None, Outcome.INFRA_FAILED), 1)]
-    theirs = [at(record("a", 0.5), 1), at(record("b", 0.3), 3), at(record("c", 0.2), 4)]
+def test_blocks_come_by_repetition_then_by_task() -> None:
+    ours = [
+        record("b", 0.8),
+        record("a", 1.0, repetition=1),
+        record("a", 0.9),
+        record("b", 0.7, repetition=1),
+    ]
+    theirs = [record("a", 0.5), record("a", 0.4, repetition=1), record("b", 0.3)]
+    theirs.append(record("b", None, Outcome.INFRA_FAILED, repetition=1))
     found = blocks_in_order(ours, theirs)
-    assert [(block.task_id, block.difference) for block in found] == [("b", 0.5), ("a", 0.5)]
+    assert [(block.repetition, block.task_id) for block in found] == [(0, "a"), (0, "b"), (1, "a")]
+    assert [block.difference for block in found] == pytest.approx([0.4, 0.5, 0.6])
     assert found == blocks_in_order(ours[::-1], theirs[::-1])
 
 

@@ -75,24 +75,21 @@ def paired_runs(treatment: Mapping[int, float], control: Mapping[int, float]) ->
 def blocks_in_order(
     treatment: Sequence[RunRecord], control: Sequence[RunRecord], view: View = "as-completed"
 ) -> list[Block]:
-    """The blocks both conditions have finished, in the order in which they were completed.
+    """The blocks both conditions have a score for, in the order of a bench: by repetition, then by task.
 
-    The order is that of the later of the two ends, so it is the same read from the journal as it was live.
-    It may depend on how long runs take, but not on which label a run has.
+    A watched session is shown its blocks in this order, and no time enters it: read again from the journal
+    the same blocks give the same test.
     """
-    sides = [_scored(runs, view) for runs in (treatment, control)]
-    common = sides[0].keys() & sides[1].keys()
-    ordered = sorted(common, key=lambda key: (max(side[key][0].finished_at for side in sides), key))
-    return [Block(*key, sides[0][key][1], sides[1][key][1]) for key in ordered]
-
-
-def _scored(runs: Sequence[RunRecord], view: View) -> dict[tuple[str, int], tuple[RunRecord, float]]:
-    scores = repetitions_of(runs, view)
-    return {
-        (run.task_id, run.repetition): (run, scores[run.task_id][run.repetition])
-        for run in sorted(runs, key=lambda run: run.run_id)
-        if run.outcome.is_graded and run.score is not None
-    }
+    ours, theirs = repetitions_of(treatment, view), repetitions_of(control, view)
+    common = [
+        (repetition, task)
+        for task in ours.keys() & theirs.keys()
+        for repetition in ours[task].keys() & theirs[task].keys()
+    ]
+    return [
+        Block(task, repetition, ours[task][repetition], theirs[task][repetition])
+        for repetition, task in sorted(common)
+    ]
 
 
 def exclusions(

@@ -15,7 +15,7 @@ from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal, TypeVar
 
-from skvm.evaluate.stats.blocks import paired_runs
+from skvm.evaluate.stats.blocks import blocks_in_order, paired_runs
 from skvm.evaluate.stats.detectable import smallest_detectable
 from skvm.evaluate.stats.intervals import Interval, Over, mean_of, sign_test
 from skvm.evaluate.stats.scores import Repetitions, View, repetitions_of
@@ -108,7 +108,9 @@ class Decision:
 
     @property
     def is_too_small(self) -> bool:
-        """Whether no outcome of so few blocks could have been significant."""
+        """Whether no outcome of so few blocks could have been significant, not even all of them alike."""
+        if self.test == "anytime":
+            return Sequential.of([1.0] * min(len(self.blocks), 2 * MIN_BLOCKS)).p > 1 - self.level
         return 2.0 ** (1 - len(self.blocks)) > 1 - self.level
 
     @property
@@ -122,7 +124,7 @@ class Decision:
             many = f"{pairs} on {many}; it speaks of these tasks only"
         said = f"{self.verdict}: {self.difference:+.3f} ({_p(self.holm_p)}) over {many}"
         if self.is_too_small:
-            return f"{said}; {MIN_BLOCKS} blocks at least are needed to find anything"
+            return f"{said}; so few could not show a difference, however large"
         if self.family > 1:
             said += f"; corrected for {self.family} comparisons"
         return said + ("; the session was watched and ended early" if self.test == "anytime" else "")
@@ -241,7 +243,7 @@ def _mcnemar(pairs: Mapping[str, Sequence[tuple[float, float]]]) -> float | None
 def decide_early(
     treatment: Sequence[RunRecord],
     control: Sequence[RunRecord],
-    watched: Sequential,
+    watched: Sequential | None = None,
     *,
     view: View = "as-completed",
 ) -> Decision:
@@ -253,9 +255,12 @@ def decide_early(
     Args:
         treatment: Runs of one side.
         control: Runs of the other.
-        watched: What was fed with their blocks.
+        watched: What was fed with their blocks; ``None`` feeds one with ``blocks_in_order``.
         view: The view those blocks were taken in.
     """
+    watched = watched or Sequential.of(
+        block.difference for block in blocks_in_order(treatment, control, view)
+    )
     level = watched.level
     found = decide(treatment, control, view=view, level=level)
     if not watched.differences:

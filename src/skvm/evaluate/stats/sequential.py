@@ -43,8 +43,8 @@ HALVINGS = 30
 class Sequential:
     """Two conditions, watched block by block.
 
-    Feed it with ``add``, each block once, in the order in which they were completed; the same blocks in the
-    same order give the same state.
+    Feed it with ``add``, each block once, in an order that does not depend on the scores (see
+    ``blocks_in_order``); the same blocks in the same order give the same state.
 
     Args:
         family: Pairs of conditions that are watched together, ≥ 1: errors are kept over all of them.
