@@ -1,0 +1,1 @@
+"""Reports of a bench session: one record, three forms of it, and exports."""
