@@ -8,16 +8,27 @@ grader sees, and runs commands only in the cell of the evidence.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from skvm.evaluate.contract import Evidence
 from skvm.evidence.record import CriterionResult
 from skvm.registry import Registry
 from skvm.task.model import Criterion, Task
 
-__all__ = ["EVALUATORS", "METHOD", "Evaluator", "evaluator", "score_of", "unscored"]
+__all__ = [
+    "EVALUATORS",
+    "LIMIT_SAID",
+    "METHOD",
+    "Evaluator",
+    "evaluator",
+    "is_limit_ms",
+    "score_of",
+    "unscored",
+]
 
 METHOD = "custom"
+_DAY_MS = 24 * 3600 * 1000
+LIMIT_SAID = f"must be an integer in [1, {_DAY_MS}]"
 
 
 class Evaluator(Protocol):
@@ -48,6 +59,11 @@ def evaluator(evaluator_id: str) -> Callable[[F], F]:
         return factory
 
     return decorate
+
+
+def is_limit_ms(value: Any) -> bool:
+    """Whether a value can be a time limit in milliseconds."""
+    return isinstance(value, int) and not isinstance(value, bool) and 0 < value <= _DAY_MS
 
 
 def score_of(score: float, details: str) -> CriterionResult:

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from skvm.evaluate.contract import Evidence
-from skvm.evaluate.custom import evaluator, score_of, unscored
+from skvm.evaluate.custom import LIMIT_SAID, evaluator, is_limit_ms, score_of, unscored
 from skvm.evaluate.isolated import ask
 from skvm.evaluate.transcript import transcript_of
 from skvm.evidence.record import Checkpoint, CriterionResult
@@ -61,9 +61,8 @@ class PythonGrade:
     def check(self, criterion: Criterion, task: Task) -> list[str]:
         """Find what is wrong with a criterion: no source, or none that compiles."""
         found = []
-        limit = criterion.options.get("timeoutMs", 1)
-        if not isinstance(limit, int) or isinstance(limit, bool) or limit <= 0:
-            found.append("`timeoutMs` must be an integer greater than 0")
+        if not is_limit_ms(criterion.options.get("timeoutMs", 1)):
+            found.append(f"`timeoutMs` {LIMIT_SAID}")
         try:
             source = _source(criterion, task)
         except (OSError, ValueError) as error:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from skvm.evaluate.custom import LIMIT_SAID, is_limit_ms
 from skvm.task.loader import escapes
 from skvm.task.model import Criterion, Task
 
@@ -16,6 +17,8 @@ __all__ = ["RUNNERS", "Part", "Payload", "TestFile", "alternatives", "find_test_
 RUNNERS = ("bun", "pytest")
 TIMEOUT_MS = 120_000
 _MAX_BYTES = 4 << 20
+_SLACK = 1e-3
+"""How far weights may miss the sum 1."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +87,8 @@ def read_payload(criterion: Criterion) -> tuple[Payload | None, list[str]]:
     runner = raw.get("runner", "pytest" if test_file.endswith(".py") else "bun")
     if runner not in RUNNERS:
         found.append(f"`runner` must be one of {', '.join(RUNNERS)}")
-    if not isinstance(limit, int) or isinstance(limit, bool) or limit <= 0:
-        found.append("`timeoutMs` must be an integer greater than 0")
+    if not is_limit_ms(limit):
+        found.append(f"`timeoutMs` {LIMIT_SAID}")
     parts, more = _read_parts(raw.get("criteria"))
     if found := [*found, *more]:
         return None, found
@@ -107,7 +110,7 @@ def _read_parts(raw: Any) -> tuple[tuple[Part, ...], list[str]]:
         f"`criteria`: the id {each!r} is used twice" for each in sorted({i for i in ids if ids.count(i) > 1})
     ]
     total = math.fsum(part.weight for part in parts)
-    if abs(total - 1) > 1e-3:
+    if abs(total - 1) > _SLACK:
         found.append(f"`criteria`: the weights have the sum {total:g}, not 1")
     return tuple(parts), found
 
@@ -119,8 +122,8 @@ def _read_part(item: Any) -> tuple[Part | None, list[str]]:
     named, weight, pattern = item.get("id"), item.get("weight"), item.get("testPattern")
     if not isinstance(named, str) or not named.strip():
         found.append("`id` must be a name")
-    if isinstance(weight, bool) or not isinstance(weight, int | float) or not 0 <= weight < math.inf:
-        found.append("`weight` must be a number, at least 0")
+    if isinstance(weight, bool) or not isinstance(weight, int | float) or not 0 <= weight <= 1 + _SLACK:
+        found.append("`weight` must be a number in [0, 1]")
     patterns: tuple[str, ...] = ()
     try:
         patterns = alternatives(pattern if isinstance(pattern, str) else "")
