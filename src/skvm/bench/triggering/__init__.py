@@ -1,0 +1,1 @@
+"""Whether a harness loads a skill when it should, and only then."""
