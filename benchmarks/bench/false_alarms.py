@@ -50,11 +50,17 @@ class Drawn:
 
 
 def draw(
-    rng: random.Random, conditions: int, *, effect: float = 0.0, design: tuple[int, int] | None = None
+    rng: random.Random,
+    conditions: int,
+    *,
+    effect: float = 0.0,
+    design: tuple[int, int] | None = None,
+    kinds: Sequence[str] = KINDS,
+    time_outs: float = TIME_OUTS,
 ) -> Drawn:
     """A bench whose first condition is better by ``effect`` in the mean over tasks."""
     tasks, repetitions = design or (rng.randint(3, 30), rng.randint(1, 5))
-    kind = rng.choice(KINDS)
+    kind = rng.choice(kinds)
     drawn = Drawn([{} for _ in range(conditions)], [{} for _ in range(conditions)], [])
     scorers = {f"task{number}": scorer(rng, kind, effect) for number in range(tasks)}
     for repetition in range(repetitions):
@@ -63,7 +69,7 @@ def draw(
             for condition in range(conditions):
                 if rng.random() < FAULTS:
                     continue
-                score, late = score_of(condition == 0), rng.random() < TIME_OUTS
+                score, late = score_of(condition == 0), rng.random() < time_outs
                 # What a run that was cut off leaves behind is worth less than what it would have been.
                 left = score * rng.random() if late and kind != "binary" else 0.0 if late else score
                 drawn.completed[condition].setdefault(task, {})[repetition] = left
@@ -178,6 +184,23 @@ def power(benches: int) -> None:
             )
 
 
+def coverage(benches: int) -> None:
+    """How often an interval holds the effect over all tasks there could be."""
+    print("\n| true effect | tasks × repetitions | pass or fail | graded | tied |")
+    print("|--:|---|--:|--:|--:|")
+    for effect in (0.15, 0.3):
+        for design in DESIGNS:
+            cells = []
+            for kind in KINDS:
+                rng, held = random.Random(f"{effect}{design}{kind}"), 0
+                for _ in range(benches):
+                    sides = draw(rng, 2, effect=effect, design=design, kinds=[kind], time_outs=0.0).completed
+                    interval = decide_scores(*sides).interval
+                    held += interval is not None and interval.low <= effect <= interval.high
+                cells.append(f"{held / benches:.0%}")
+            print(f"| +{effect} | {design[0]} × {design[1]} | {' | '.join(cells)} |", flush=True)
+
+
 def _share(hits: int, trials: int) -> str:
     held = exact_binomial(hits, trials)
     return f"{hits / trials:.0%} ({held.low:.0%} – {held.high:.0%})"
@@ -251,6 +274,7 @@ def main() -> None:
     false_alarms(benches)
     power(max(1, benches // 8))
     detectable(benches)
+    coverage(max(1, benches // 5))
     cost()
 
 
