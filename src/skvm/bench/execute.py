@@ -40,6 +40,10 @@ class Watcher(Protocol):
 class StopRule(Protocol):
     """When enough is known."""
 
+    @property
+    def sentence(self) -> str:
+        """What is known, in words."""
+
     def see(self, block: Block, runs: Mapping[str, RunRecord]) -> bool:
         """Look at one finished block, by condition; blocks come in the order of the plan, each once.
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
+
+from pydantic import ConfigDict, Field
+from pydantic.alias_generators import to_camel
 
 from skvm.bench.judgements import judged_runs
 from skvm.bench.plan import BenchPlan, Preparation
 from skvm.errors import InfrastructureError, UsageError
-from skvm.evidence.record import Outcome, RunRecord
+from skvm.evidence.record import Outcome, Record, RunRecord
 
 if TYPE_CHECKING:
     from skvm.evidence.journal import Entry, Journal
@@ -17,9 +20,11 @@ __all__ = [
     "FINISHED",
     "PREPARED",
     "STARTED",
+    "Ended",
     "attempts_of",
     "counted",
     "counts",
+    "ending_of",
     "find_plan",
     "newest_unfinished",
     "preparations_of",
@@ -31,6 +36,23 @@ PREPARED = "bench_prepared"
 """Kind of its children that say what a condition took."""
 FINISHED = "bench_finished"
 """Kind of its child that says every cell was done."""
+
+
+class Ended(Record):
+    """That a session needs no more runs.
+
+    Args:
+        session_id: Which.
+        stopped: What the stop rule knew when it ended the session; ``None`` where every cell was filled.
+        planned: Cells of the session.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="ignore", alias_generator=to_camel, populate_by_name=True)
+
+    schema_: Literal[1] = Field(default=1, alias="schema")
+    session_id: str
+    stopped: str | None = None
+    planned: int
 
 
 def counts(run: RunRecord) -> bool:
@@ -106,6 +128,12 @@ async def preparations_of(journal: Journal, plan_record: int) -> tuple[Preparati
         if key not in found or found[key].problem is not None or found[key].is_reused:
             found[key] = made
     return tuple(found.values())
+
+
+async def ending_of(journal: Journal, plan_record: int) -> Ended | None:
+    """How a session ended; ``None`` while it has not."""
+    entries = await journal.query(FINISHED, parent=plan_record, newest_first=True, limit=1)
+    return Ended.model_validate(entries[0].body) if entries else None
 
 
 def _plan(entry: Entry) -> BenchPlan:

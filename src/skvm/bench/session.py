@@ -10,22 +10,25 @@ from pathlib import Path
 from typing import Protocol
 
 from skvm.bench.execute import StopRule, Watcher, run_cells
-from skvm.bench.history import FINISHED, STARTED, attempts_of, counted, counts, preparations_of
+from skvm.bench.history import FINISHED, STARTED, Ended, attempts_of, counted, counts
 from skvm.bench.limits import Limits
-from skvm.bench.matrix import Cell, matrix_of
-from skvm.bench.plan import BenchPlan, Preparation
+from skvm.bench.matrix import Block, Cell, matrix_of
+from skvm.bench.plan import BenchPlan, Preparation, Target
 from skvm.bench.planning import planned_tasks
 from skvm.bench.prepare import prepare
+from skvm.bench.triggering.running import trigger_specs
 from skvm.errors import InfrastructureError
 from skvm.evaluate.bench import Bench
 from skvm.evidence.record import RunRecord
 from skvm.files import replace_file
+from skvm.harness.hooks import Hooks
+from skvm.skill.frontend import load_skill
+from skvm.task.digest import task_digest
 
 __all__ = [
     "METADATA",
     "Opened",
     "SessionWatcher",
-    "accounts_of",
     "hold",
     "lay_out",
     "open_session",
@@ -101,9 +104,18 @@ async def open_session(
         record = await bench.journal.append(STARTED, plan)
         lay_out(plan, folder)
     prepared = await prepare(plan, bench, record, watcher.prepared)
-    cells = matrix_of(plan, tasks, prepared.loadouts)
+    cells = (*matrix_of(plan, tasks, prepared.loadouts), *_trigger_cells(plan))
     known = counted(await attempts_of(bench.journal, plan.session_id))
     return Opened(plan, record, cells, known)
+
+
+def _trigger_cells(plan: BenchPlan) -> Iterator[Cell]:
+    """The runs that test whether a skill is loaded; they stand after the matrix."""
+    skills = {each.skill.path: load_skill(Path(each.skill.path)) for each in plan.triggers}
+    for spec in trigger_specs(plan, skills):
+        target = Target(model=spec.model_id, harness=spec.harness_name)
+        block = Block(spec.repetition, target, spec.task.id)
+        yield Cell(spec.cell or "", block, target, spec, task_digest(spec.task), Hooks())
 
 
 async def run_session(
@@ -117,14 +129,10 @@ async def run_session(
         opened.cells, bench, limits=limits, known=opened.known, watcher=watcher, stop=stop
     )
     if is_stopped or all(cell.key in done and counts(done[cell.key]) for cell in opened.cells):
-        ended = {"schema": 1, "sessionId": opened.plan.session_id, "isStopped": is_stopped}
+        said = stop.sentence if stop is not None and is_stopped else None
+        ended = Ended(session_id=opened.plan.session_id, stopped=said, planned=len(opened.cells))
         await bench.journal.append(FINISHED, ended, opened.record)
     return done, is_stopped
-
-
-async def accounts_of(opened: Opened, bench: Bench) -> tuple[Preparation, ...]:
-    """What preparing the session took, over all its starts."""
-    return await preparations_of(bench.journal, opened.record)
 
 
 def lay_out(plan: BenchPlan, folder: Path) -> None:

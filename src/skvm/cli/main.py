@@ -34,6 +34,7 @@ COMMANDS: dict[str, str] = {
     "pipeline": "Profile if needed, then compile.",
     "env": "Check what a skill needs of this machine, and bind what is missing.",
     "run": "Run one task once, grade it, record it.",
+    "bench": "Say whether a skill helps, in what form, and how sure that is.",
     "data": "Fetch, check and import the tasks a bench runs.",
     "logs": "List and export recorded runs.",
     "config": "Ask an endpoint what it can do; show what is remembered.",

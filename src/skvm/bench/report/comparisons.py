@@ -12,9 +12,7 @@ from skvm.bench.report.pairing import METRICS, by_task, paired_difference
 from skvm.evaluate.stats import (
     Decision,
     Quantity,
-    Sequential,
     View,
-    blocks_in_order,
     compare_quantity,
     corrected,
     decide,
@@ -22,7 +20,7 @@ from skvm.evaluate.stats import (
 )
 from skvm.evidence.record import RunRecord
 
-__all__ = ["comparisons_of"]
+__all__ = ["comparisons_of", "decision_between"]
 
 _RATIOS: tuple[Quantity, ...] = ("tokens", "seconds")
 Runs = Mapping[str, Sequence[RunRecord]]
@@ -38,11 +36,11 @@ def comparisons_of(gathered: Gathered, baseline: str | None) -> tuple[Comparison
     if baseline is None or not others:
         return ()
     runs = {name: gathered.of(name) for name in gathered.conditions}
-    margin = gathered.plan.margin if gathered.plan.stop_when is not None else None
+    is_watched = gathered.plan.stop_when is not None
     decided = corrected(
-        {name: _decide(runs[name], runs[baseline], "as-completed", margin) for name in others}
+        {name: _decide(runs[name], runs[baseline], "as-completed", is_watched=is_watched) for name in others}
     )
-    strict = _strictly(runs, baseline, decided, margin)
+    strict = _strictly(runs, baseline, decided, is_watched=is_watched)
     values = {
         name: {key: by_task(each, metric) for key, metric in METRICS.items()} for name, each in runs.items()
     }
@@ -59,26 +57,28 @@ def comparisons_of(gathered: Gathered, baseline: str | None) -> tuple[Comparison
     )
 
 
+def decision_between(gathered: Gathered, treatment: str, control: str) -> Decision:
+    """What the runs say of two conditions, for whoever asks of these two alone."""
+    is_watched = gathered.plan.stop_when is not None
+    return _decide(gathered.of(treatment), gathered.of(control), "as-completed", is_watched=is_watched)
+
+
 def _decide(
-    treatment: Sequence[RunRecord], control: Sequence[RunRecord], view: View, margin: float | None
+    treatment: Sequence[RunRecord], control: Sequence[RunRecord], view: View, *, is_watched: bool
 ) -> Decision:
-    if margin is None:
-        return decide(treatment, control, view=view)
-    watched = Sequential(margin=margin)
-    for block in blocks_in_order(treatment, control, view):
-        watched.add(block.difference)
-    return decide_early(treatment, control, watched, view=view)
+    test = decide_early if is_watched else decide
+    return test(treatment, control, view=view)
 
 
 def _strictly(
-    runs: Runs, baseline: str, decided: Mapping[str, Decision], margin: float | None
+    runs: Runs, baseline: str, decided: Mapping[str, Decision], *, is_watched: bool
 ) -> dict[str, Decision]:
     """The decisions with every time-out as 0; where nothing timed out they are those there are."""
     view: View = "intention-to-treat"
     timed_out = {name for name, each in runs.items() if has_timeouts(each)}
     return corrected(
         {
-            name: _decide(runs[name], runs[baseline], view, margin)
+            name: _decide(runs[name], runs[baseline], view, is_watched=is_watched)
             if {name, baseline} & timed_out
             else replace(each, view=view)
             for name, each in decided.items()

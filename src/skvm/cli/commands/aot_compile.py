@@ -120,7 +120,7 @@ def command(
     profile = _given_profile(options["profile_path"], models, adapters)
     loaded = _told_apart([load(path) for path in skills])
     jobs = _jobs(settings, loaded, models, adapters, profile)
-    about = {"models": models, "harness": adapters, "skill": skills}
+    about: dict[str, Any] = {"models": models, "harness": adapters, "skill": skills}
     # A dry run writes nothing at all.
     is_dry = options["dry_run"]
     with nullcontext() if is_dry else recorded_session(settings.logs_dir, "aot-compile", **about):

@@ -1,0 +1,204 @@
+"""What a bench session leaves: its reports on disk, its table on the terminal, the verdict of a gate."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from skvm.bench.gate import Gate, GateResult
+    from skvm.bench.history import Ended
+    from skvm.bench.plan import BenchPlan, Preparation
+    from skvm.bench.report.model import Report
+    from skvm.bench.report.session import SessionReport, Sub
+    from skvm.cli.bench_run import Ending
+    from skvm.evidence.record import RunRecord
+    from skvm.settings import Settings
+
+__all__ = ["EXPORTS", "gate_of", "report_again", "report_ending"]
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """What a session left.
+
+    Args:
+        plan: What was asked for.
+        folder: Where its reports go.
+        attempts: Every finished attempt, judgements applied.
+        accounts: What preparing it took.
+        ended: How it ended; ``None`` where cells are open.
+    """
+
+    plan: BenchPlan
+    folder: Path
+    attempts: Sequence[RunRecord]
+    accounts: Sequence[Preparation]
+    ended: Ended | None
+
+
+def report_ending(settings: Settings, ending: Ending, gate: Gate | None, options: dict[str, Any]) -> int:
+    """Write and print what a session came to.
+
+    Returns:
+        The exit code: 1 where the gate does not hold or a run has no score, else 0.
+    """
+    from skvm.cli.bench_run import forecast_json
+    from skvm.cli.console import print_json
+
+    plan = ending.plan
+    if options["dry_run"]:
+        if options["as_json"]:
+            print_json({"plan": _plain(plan), "forecast": forecast_json(ending.forecast)})
+        return 0
+    left = Left(plan, ending.folder, ending.attempts, ending.accounts, ending.ended)
+    return _report(settings, left, gate, options)
+
+
+def report_again(settings: Settings, folder: Path, options: dict[str, Any]) -> int:
+    """Make the reports of a past session anew from the journal.
+
+    Raises:
+        UsageError: The folder is no session's.
+    """
+    import anyio
+
+    from skvm.bench.history import attempts_of, ending_of, find_plan, preparations_of
+    from skvm.evidence.journal import Journal
+
+    async def read() -> Left:
+        async with Journal(settings.journal_path, read_only=True) as journal:
+            record, plan = await find_plan(journal, folder.name)
+            attempts = await attempts_of(journal, plan.session_id)
+            accounts = await preparations_of(journal, record)
+            return Left(plan, folder, attempts, accounts, await ending_of(journal, record))
+
+    left = anyio.run(read)
+    return _report(settings, left, gate_of(left.plan, options), options)
+
+
+def gate_of(plan: BenchPlan, options: dict[str, Any]) -> Gate | None:
+    """The gate asked for, its names looked up before anything is run.
+
+    Raises:
+        UsageError: It is none, or names what is no condition of the plan.
+    """
+    from skvm.bench.gate import parse_gate
+
+    return parse_gate(options["gate"], plan.condition_names) if options["gate"] else None
+
+
+def _report(settings: Settings, left: Left, gate: Gate | None, options: dict[str, Any]) -> int:
+    from skvm.bench.history import counted, counts
+    from skvm.bench.report.model import Stopped
+    from skvm.bench.report.session import build_session
+    from skvm.bench.report.write import write_session
+    from skvm.bench.triggers import CONDITION, report_triggers, trigger_report
+    from skvm.evaluate.bench import load_trajectory
+    from skvm.evidence.blobs import BlobStore
+
+    plan, ended = left.plan, left.ended
+    runs = [run for run in left.attempts if run.condition != CONDITION]
+    fired = [run for run in left.attempts if run.condition == CONDITION]
+    blobs = BlobStore(settings.blobs_dir)
+    parent, subs = build_session(
+        plan,
+        runs,
+        preparations=left.accounts,
+        triggers=report_triggers(trigger_report(fired, plan.triggers)) if plan.triggers else (),
+        stopped=Stopped(rule="sure", sentence=ended.stopped, runs=len(runs), planned=ended.planned)
+        if ended is not None and ended.stopped is not None
+        else None,
+    )
+    written = write_session(
+        left.folder, parent, subs, left.attempts, load=lambda run: load_trajectory(blobs, run)
+    )
+    exported = [EXPORTS[name](left.folder, runs, subs, blobs) for name in options["exports"]]
+    result = _gated(plan, runs, gate)
+    _show(parent, subs, [*written, *exported], result, options)
+    is_whole = all(map(counts, counted(left.attempts).values()))
+    # What was asked for by name and could not be made ready is a finding; what stood in a default is not.
+    is_served = not options["conditions"] or all(each.problem is None for each in left.accounts)
+    return 0 if is_whole and is_served and (result is None or result.is_passed) else 1
+
+
+def _gated(plan: BenchPlan, runs: Sequence[RunRecord], gate: Gate | None) -> GateResult | None:
+    from skvm.bench.gate import evaluate_gate
+    from skvm.bench.report.comparisons import decision_between
+    from skvm.bench.report.gathering import gather
+
+    if gate is None:
+        return None
+    gathered = {target.label: gather(plan, target, runs) for target in plan.targets}
+    return evaluate_gate(
+        gate,
+        {
+            label: decision_between(each, gate.treatment, gate.control)
+            for label, each in gathered.items()
+            if {gate.treatment, gate.control} <= set(each.conditions)
+        },
+    )
+
+
+def _show(
+    parent: SessionReport | None,
+    subs: Sequence[Sub],
+    files: Sequence[Path],
+    result: GateResult | None,
+    options: dict[str, Any],
+) -> None:
+    from skvm.cli.bench_report import print_report, print_session
+    from skvm.cli.console import err, print_json
+
+    if options["as_json"]:
+        whole = parent if parent is not None else subs[0].report
+        gate = {"status": result.status, "sentences": list(result.sentences)} if result else None
+        print_json({**_plain(whole), "files": [str(path) for path in files], "gate": gate})
+        return
+    reports = [sub.report for sub in subs]
+    if parent is not None:
+        print_session(parent, reports, files)
+    else:
+        print_report(reports[0], files)
+    if result is not None:
+        err.print(result.sentence, style="green" if result.is_passed else "bold red", markup=False)
+
+
+def _plain(record: Any) -> dict[str, Any]:
+    found: dict[str, Any] = record.model_dump(mode="json", by_alias=True)
+    return found
+
+
+def _csv(folder: Path, runs: Sequence[RunRecord], subs: Sequence[Sub], blobs: Any) -> Path:
+    from skvm.bench.report.exports.csv_table import to_csv
+    from skvm.bench.report.write import write_file
+
+    write_file(folder / "runs.csv", to_csv(runs))
+    return folder / "runs.csv"
+
+
+def _junit(folder: Path, runs: Sequence[RunRecord], subs: Sequence[Sub], blobs: Any) -> Path:
+    from skvm.bench.report.exports.junit_xml import to_junit_xml
+    from skvm.bench.report.write import write_file
+
+    reports: list[Report] = [sub.report for sub in subs]
+    write_file(folder / "junit.xml", to_junit_xml(reports))
+    return folder / "junit.xml"
+
+
+def _atif(folder: Path, runs: Sequence[RunRecord], subs: Sequence[Sub], blobs: Any) -> Path:
+    from skvm.bench.report.exports.atif_files import write_atif_files
+    from skvm.evaluate.bench import load_trajectory
+
+    write_atif_files(folder / "atif", runs, lambda run: load_trajectory(blobs, run))
+    return folder / "atif"
+
+
+EXPORTS: dict[str, Callable[[Path, Sequence[RunRecord], Sequence[Sub], Any], Path]] = {
+    "csv": _csv,
+    "junit": _junit,
+    "atif": _atif,
+}
+"""What ``--export`` can name."""

@@ -1,0 +1,215 @@
+"""One bench session from the command line: plan, forecast, run, judge, report."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from skvm.bench.forecast import Forecast
+    from skvm.bench.history import Ended
+    from skvm.bench.plan import BenchPlan, Preparation
+    from skvm.cli.bench_watch import BenchWatch
+    from skvm.evaluate.bench import Bench
+    from skvm.evidence.journal import Journal
+    from skvm.evidence.record import RunRecord
+    from skvm.settings import Settings
+
+__all__ = ["Ending", "resumed_plan", "run_plan"]
+
+_PAST_RUNS = 5000
+"""So many of the newest runs of any session judge what is to come."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """What a session left.
+
+    Args:
+        plan: What was asked for.
+        folder: Where its reports go.
+        forecast: What it would have taken, before it began.
+        accounts: What preparing it took, over all its starts.
+        attempts: Every finished attempt, judgements applied.
+        ended: How it ended; ``None`` where cells are open.
+    """
+
+    plan: BenchPlan
+    folder: Path
+    forecast: Forecast
+    accounts: tuple[Preparation, ...] = ()
+    attempts: tuple[RunRecord, ...] = ()
+    ended: Ended | None = None
+
+
+async def resumed_plan(settings: Settings, wanted: str) -> tuple[int, BenchPlan]:
+    """The plan a person wants to go on with: of a session id, or of the newest that is not done.
+
+    Raises:
+        UsageError: There is none.
+    """
+    from skvm.bench.history import find_plan, newest_unfinished
+    from skvm.errors import UsageError
+    from skvm.evidence.journal import Journal
+
+    if not settings.journal_path.exists():
+        raise UsageError("no bench was ever started here", help=f"there is no {settings.journal_path}")
+    async with Journal(settings.journal_path, read_only=True) as journal:
+        session_id = await newest_unfinished(journal) if wanted == "latest" else wanted
+        return await find_plan(journal, session_id)
+
+
+async def run_plan(
+    settings: Settings,
+    plan: BenchPlan,
+    folder: Path,
+    *,
+    record: int | None = None,
+    quiet: bool = False,
+    dry_run: bool = False,
+) -> Ending:
+    """Run a session as far as it goes.
+
+    Args:
+        settings: Where things lie.
+        plan: What was asked for.
+        folder: The session's own.
+        record: The plan's record in the journal, where the session is resumed.
+        quiet: Show nothing.
+        dry_run: Prepare and forecast only; nothing is run.
+
+    Raises:
+        SkvmError: The bench cannot go on; what was run is in the journal.
+    """
+    from skvm.bench.forecast import forecast
+    from skvm.bench.history import attempts_of, counts, ending_of, preparations_of
+    from skvm.bench.limits import Limits
+    from skvm.bench.session import hold, open_session, run_session
+    from skvm.bench.stopping import SureStop
+    from skvm.cli.bench_watch import BenchWatch
+    from skvm.cli.console import progress
+
+    with hold(folder):
+        async with _opened_bench(settings, plan) as bench:
+            if bench.judge is not None:
+                bench.judge.check(sorted({target.model for target in plan.targets}))
+                await bench.judge.warm_up()
+            sure = SureStop.of(plan) if plan.stop_when == "sure" else None
+            with progress(quiet=quiet) as bars:
+                watch = BenchWatch(bars, quiet=quiet)
+                opened = await open_session(plan, bench, folder, watch, record)
+                standing = {key: run for key, run in opened.known.items() if counts(run)}
+                expected = forecast(opened.cells, standing, await _past(bench.journal), plan.concurrency)
+                _announce(expected, plan, watch)
+                if dry_run:
+                    return Ending(plan, folder, expected)
+                watch.planned(opened.cells, len(standing))
+                limits = Limits(plan.concurrency, plan.limits)
+                await run_session(opened, bench, limits, watch, sure)
+            if plan.is_judge_deferred:
+                await _settle(bench, plan, folder, quiet=quiet)
+            return Ending(
+                plan=plan,
+                folder=folder,
+                forecast=expected,
+                accounts=await preparations_of(bench.journal, opened.record),
+                attempts=await attempts_of(bench.journal, plan.session_id),
+                ended=await ending_of(bench.journal, opened.record),
+            )
+
+
+@asynccontextmanager
+async def _opened_bench(settings: Settings, plan: BenchPlan) -> AsyncIterator[Bench]:
+    from dataclasses import replace
+
+    from skvm.evaluate.judging import judge_of
+    from skvm.evaluate.run import open_bench
+    from skvm.llm.contract import SpendLimit
+
+    limit = SpendLimit(plan.max_usd, plan.max_tokens)
+    async with open_bench(
+        settings, sandbox=plan.sandbox, limit=limit if limit != SpendLimit() else None
+    ) as bench:
+        shared = replace(bench, temperature=plan.temperature, max_output_tokens=plan.max_output_tokens)
+        if plan.judge_model is not None:
+            judge = judge_of(
+                bench, plan.judge_model, is_deferred=plan.is_judge_deferred, allow_self=plan.may_judge_itself
+            )
+            shared = replace(shared, judge=judge)
+        yield shared
+
+
+async def _past(journal: Journal) -> Sequence[RunRecord]:
+    from skvm.evidence.record import RunRecord
+
+    entries = await journal.query("run_finished", limit=_PAST_RUNS, newest_first=True)
+    return [RunRecord.model_validate(entry.body) for entry in entries]
+
+
+def _announce(expected: Forecast, plan: BenchPlan, watch: BenchWatch) -> None:
+    from skvm.cli.console import err
+
+    if watch.quiet:
+        return
+    err.print(f"{plan.session_id}: {forecast_line(expected)}", markup=False)
+    for skipped in plan.skipped:
+        err.print(f"  {skipped.task_id}: skipped: {skipped.reason}", style="dim", markup=False)
+
+
+def forecast_line(expected: Forecast) -> str:
+    """One line: runs, tokens, dollars, minutes; what is unknown is said to be."""
+    parts = [f"{expected.runs:,} runs to make"]
+    if expected.done:
+        parts.append(f"{expected.done:,} stand already")
+    parts.append(f"about {expected.tokens:,} tokens" if expected.tokens is not None else "tokens unknown")
+    parts.append(f"${expected.cost_usd:.2f}" if expected.cost_usd is not None else "price unknown")
+    if expected.duration_s is not None:
+        minutes = expected.duration_s / 60
+        parts.append(f"{minutes:.0f} min" if minutes >= 2 else f"{expected.duration_s:.0f} s")
+    if expected.known_runs:
+        parts.append(f"judged by earlier runs of {expected.known_runs:,} of them")
+    return ", ".join(parts)
+
+
+async def _settle(bench: Bench, plan: BenchPlan, folder: Path, *, quiet: bool) -> None:
+    """Judge what the session left to be judged, with a bar; its manifest says what that is."""
+    from skvm.bench.deferred import manifest_path, write_manifest
+    from skvm.bench.judgements import settle_pending
+    from skvm.cli.console import err, progress
+
+    waiting = await write_manifest(plan.session_id, bench.journal, bench.blobs, manifest_path(folder))
+    if not waiting or bench.judge is None:
+        return
+    with progress(quiet=quiet) as bars:
+        bar = bars.add_task("judging", total=waiting, note="")
+        tally = await settle_pending(
+            plan.session_id,
+            bench.journal,
+            bench.blobs,
+            bench.judge,
+            on_done=lambda _: bars.update(bar, advance=1),
+        )
+    for id, why in sorted(tally.failed.items()):
+        if not quiet:
+            err.print(f"{id}: not judged: {why}", style="yellow", markup=False)
+
+
+def session_time() -> str:
+    """Now, as a plan records it."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def forecast_json(expected: Forecast) -> dict[str, Any]:
+    """The same as JSON; ``null`` is unknown."""
+    return {
+        "runs": expected.runs,
+        "done": expected.done,
+        "knownRuns": expected.known_runs,
+        "tokens": expected.tokens,
+        "costUsd": expected.cost_usd,
+        "durationS": expected.duration_s,
+    }

@@ -1,0 +1,208 @@
+"""``skvm bench`` without a mode: options to a plan, the session, its reports, the verdict of a gate."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from skvm.bench.plan import BenchPlan, PlannedCondition, Target
+    from skvm.cli.bench_run import Ending
+    from skvm.settings import Settings
+
+__all__ = ["run_bench", "run_session_of"]
+
+
+def run_bench(settings: Settings, options: dict[str, Any]) -> int:
+    """Run a new session, or go on with one.
+
+    Raises:
+        UsageError: What is asked for makes no sense.
+        SkvmError: The bench cannot go on.
+    """
+    import anyio
+
+    from skvm.cli.bench_run import resumed_plan
+    from skvm.errors import UsageError
+
+    if options["resume"]:
+        record, plan = anyio.run(resumed_plan, settings, options["resume"])
+        _check_unchanged(plan)
+        return run_session_of(settings, plan, options, record=record)
+    if not options["models"]:
+        raise UsageError("--model is missing", help="name what to bench: --model=local/qwen2.5-coder-1.5b")
+    return run_session_of(settings, _plan(settings, options), options)
+
+
+def run_session_of(
+    settings: Settings, plan: BenchPlan, options: dict[str, Any], *, record: int | None = None
+) -> int:
+    """Run a plan as a session, report it, and hold it against the gate.
+
+    Args:
+        settings: Where things lie.
+        plan: What to run; its session id is given here unless it is resumed.
+        options: Of the command line.
+        record: The plan's record in the journal, where the session is resumed.
+
+    Raises:
+        SkvmError: The bench cannot go on; what was run is in the journal.
+    """
+    import anyio
+
+    from skvm.cli.bench_outcome import gate_of, report_ending
+    from skvm.cli.bench_run import run_plan
+    from skvm.cli.console import err
+    from skvm.evidence.sessions import recorded_session
+
+    gate = gate_of(plan, options)
+    with recorded_session(
+        settings.logs_dir,
+        "bench",
+        models=list(dict.fromkeys(target.model for target in plan.targets)),
+        harness=list(dict.fromkeys(target.harness for target in plan.targets)),
+        skill=sorted({skill.id for task in plan.tasks for skill in task.skills}),
+        conditions=plan.condition_names,
+        resumed=plan.session_id or None,
+        has_folder=True,
+    ) as entry:
+        named = plan.model_copy(update={"session_id": entry.id})
+        try:
+            ending: Ending = anyio.run(
+                lambda: run_plan(
+                    settings,
+                    named,
+                    Path(entry.log_dir),
+                    record=record,
+                    quiet=options["as_json"],
+                    dry_run=options["dry_run"],
+                )
+            )
+        except BaseException:
+            if not options["dry_run"]:
+                err.print(f"go on with: skvm bench --resume={entry.id}", style="cyan", markup=False)
+            raise
+        return report_ending(settings, ending, gate, options)
+
+
+def _check_unchanged(plan: BenchPlan) -> None:
+    """Refuse to mix runs of one thing with runs of another.
+
+    Raises:
+        UsageError: A task or a skill is not what it was.
+    """
+    from skvm.bench.planning import changes_since, planned_tasks
+    from skvm.errors import UsageError
+
+    if changed := changes_since(plan, planned_tasks(plan)):
+        raise UsageError(
+            f"session {plan.session_id} cannot go on: {'; '.join(changed)}",
+            help="its finished runs would stand beside runs of something else; start a new session",
+        )
+
+
+def _plan(settings: Settings, options: dict[str, Any]) -> BenchPlan:
+    from skvm.bench.plan import BenchPlan
+    from skvm.bench.planning import plan_tasks
+    from skvm.bench.selection import tasks_of
+    from skvm.cli.bench_run import session_time
+    from skvm.errors import UsageError
+    from skvm.harness.contract import HARNESSES
+
+    for adapter in options["adapters"]:
+        HARNESSES.get(adapter)
+    conditions = _conditions(options["conditions"])
+    skills = [Path(skill).expanduser() for skill in options["skills"]] or None
+    selected = tasks_of(
+        settings,
+        options["tasks"],
+        (options["source"],) if options["source"] else (),
+        has_judge=options["judge_model"] is not None,
+        needs_skill=skills is None and any(each.name != "no-skill" for each in conditions),
+    )
+    if not selected.tasks:
+        why = "; ".join(f"{each.task_id}: {each.reason}" for each in selected.skipped[:3])
+        raise UsageError(
+            f"no task can run here ({why or 'none was found'})", help="skvm data check lists all"
+        )
+    return BenchPlan(
+        session_id="",
+        created_at=session_time(),
+        tasks=plan_tasks(selected.tasks, skills),
+        skipped=selected.skipped,
+        targets=_targets(options),
+        conditions=conditions,
+        **shared_fields(options),
+    )
+
+
+def shared_fields(options: dict[str, Any]) -> dict[str, Any]:
+    """What any plan takes from the command line."""
+    from skvm.errors import UsageError
+
+    if options["async_judge"] and not options["judge_model"]:
+        raise UsageError("--async-judge needs --judge-model")
+    return {
+        "repetitions": options["runs_per_task"],
+        "skill_mode": options["skill_mode"],
+        "timeout_s": options["timeout_ms"] / 1000 if options["timeout_ms"] else None,
+        "max_steps": options["max_steps"],
+        "seed": options["seed"],
+        "temperature": options["temperature"],
+        "max_output_tokens": options["max_output_tokens"],
+        "sandbox": options["sandbox"],
+        "judge_model": options["judge_model"],
+        "is_judge_deferred": options["async_judge"],
+        "may_judge_itself": options["judge_itself"],
+        "compiler_model": options["compiler_model"],
+        "profile": str(Path(options["profile"]).expanduser().absolute()) if options["profile"] else None,
+        "allow_missing": options["allow_missing"],
+        "concurrency": options["concurrency"],
+        "limits": _limits(options["limits"]),
+        "stop_when": options["stop_when"],
+        "margin": options["margin"],
+        "keep_work_dirs": options["keep_workdirs"],
+        "max_usd": options["max_usd"],
+        "max_tokens": options["max_tokens"],
+    }
+
+
+def _conditions(names: Sequence[str]) -> tuple[PlannedCondition, ...]:
+    """The conditions asked for, all of them if none is; each name is looked up before anything is done.
+
+    Raises:
+        UsageError: A name is unknown.
+    """
+    from skvm.bench.contract import canonical_name, condition_names, condition_of
+    from skvm.bench.plan import PlannedCondition
+
+    order = ("no-skill", "original", "aot-compiled")
+    every = sorted(condition_names(), key=lambda name: (order.index(name) if name in order else 9, name))
+    found = dict.fromkeys(canonical_name(name) for name in names or every)
+    for name in found:
+        condition_of(name)
+    return tuple(PlannedCondition(name=name) for name in found)
+
+
+def _targets(options: dict[str, Any]) -> tuple[Target, ...]:
+    from skvm.bench.plan import Target
+
+    pairs = dict.fromkeys((model, adapter) for adapter in options["adapters"] for model in options["models"])
+    return tuple(Target(model=model, harness=adapter) for model, adapter in pairs)
+
+
+def _limits(items: Sequence[str]) -> dict[str, int]:
+    from skvm.errors import UsageError
+
+    found = {}
+    for item in items:
+        name, equals, number = item.partition("=")
+        if not equals or not number.isdecimal() or int(number) < 1:
+            raise UsageError(f"--limits: {item!r} is no NAME=N with N ≥ 1", help="--limits=openrouter=4")
+        found[name] = int(number)
+    return found
+
+
+__all__ += ["shared_fields"]
