@@ -84,6 +84,15 @@ def answer_key(model: str, system: str, prompt: str, answer: type[BaseModel]) ->
     return _digest([model, system, prompt, answer.model_json_schema()])
 
 
+class _UnansweredError(Exception):
+    """A question that came to nothing: why, and what it cost."""
+
+    def __init__(self, reason: SkvmError, spent: Usage) -> None:
+        super().__init__(reason.message)
+        self.reason = reason
+        self.spent = spent
+
+
 class RecordedCounsel:
     """A ``Counsel`` over a folder of recorded answers.
 
@@ -168,7 +177,12 @@ class RecordedCounsel:
                 f"{key[:12]} ({answer.__name__})",
                 help="compile once without --frozen, or with --compiler-model=none",
             )
-        said, spent = await self._ask_model(prompt, answer, system)
+        try:
+            said, spent = await self._ask_model(prompt, answer, system)
+        except _UnansweredError as error:
+            # What came to nothing was paid for all the same.
+            self._usage = self._usage + error.spent
+            raise error.reason from error.__cause__
         self._usage = self._usage + spent
         # What is given is what a later compile will read, to the byte.
         plain = json.loads(said.model_dump_json(by_alias=True))
@@ -285,28 +299,35 @@ class _Asker:
         from skvm.llm.structured import StructuredAnswerError, ask
 
         scope = CallScope("compile", condition=answer.__name__)
+        spent = Usage()
         try:
             async with self._port.session(scope, deadline_s=self._timeout_s) as session:
-                answered: BaseModel = await ask(
-                    session,
-                    self._model,
-                    answer,
-                    prompt=prompt,
-                    system=system,
-                    max_tokens=MAX_ANSWER_TOKENS,
-                    attempts=await _plain_tries(session, self._model),
-                )
-                return answered, session.usage
+                try:
+                    answered: BaseModel = await ask(
+                        session,
+                        self._model,
+                        answer,
+                        prompt=prompt,
+                        system=system,
+                        max_tokens=MAX_ANSWER_TOKENS,
+                        attempts=await _plain_tries(session, self._model),
+                    )
+                finally:
+                    spent = session.usage
+                return answered, spent
         except DeadlineExceededError as error:
-            raise InfrastructureError(
+            late = InfrastructureError(
                 f"{SKV289.code}: {self._model} gave no answer within {self._timeout_s:g} s",
                 help="use a faster compiler model, or compile with --compiler-model=none",
-            ) from error
+            )
+            raise _UnansweredError(late, spent) from error
         except StructuredAnswerError as error:
-            raise FindingsError(f"{SKV252.code}: {error.message}", help=error.help) from error
+            unusable = FindingsError(f"{SKV252.code}: {error.message}", help=error.help)
+            raise _UnansweredError(unusable, spent) from error
         except ProviderError as error:
             way_out = "; ".join(part for part in (error.help, "--compiler-model=none asks no model") if part)
-            raise InfrastructureError(f"{SKV289.code}: {error.message}", help=way_out) from error
+            down = InfrastructureError(f"{SKV289.code}: {error.message}", help=way_out)
+            raise _UnansweredError(down, spent) from error
 
 
 async def _plain_tries(session: PortSession, model: str) -> int:

@@ -23,7 +23,7 @@ _MOST_WORDS = 160
 _MOST_WAYS = 24
 """A part of an expression with more spellings than that is not spelled out."""
 _SHORTEST, _RARE = 2, 7
-"""Characters: what is shorter stands in nearly every text, what is longer is no rarer."""
+"""Letters: what is shorter stands in nearly every text, what is longer is no rarer."""
 _REPEATS = ("MAX_REPEAT", "MIN_REPEAT", "POSSESSIVE_REPEAT")
 _WIDTHLESS = ("AT", "ASSERT", "ASSERT_NOT")
 
@@ -185,5 +185,11 @@ def _joined(first: _Words | None, second: _Words | None) -> _Words | None:
 
 
 def _worth(words: _Words) -> int:
-    """Characters of the shortest word, as far as they count; one that is not Latin says as much as three."""
-    return min(_RARE, *(sum(1 if char.isascii() else 3 for char in word.replace(EDGE, "")) for word in words))
+    """How much the commonest word says, in letters: a sign is worth two, what is not Latin three."""
+    return min(_RARE, *(sum(map(_weight, word.replace(EDGE, ""))) for word in words))
+
+
+def _weight(char: str) -> int:
+    if not char.isascii():
+        return 3
+    return 1 if char.isalnum() or char.isspace() else 2

@@ -21,7 +21,6 @@ _TOOL = re.compile(
     rb"(?:the|a|an|your) (?:\w+ )?browser\b|chrome devtools|browser_(?:navigate|click|snapshot|type)"
     rb"|playwright mcp|"
     rb"puppeteer|headless (?:browser|chrom)|agent-browser|stagehand|browserbase|" + "浏览器".encode(),
-    re.IGNORECASE,
 )
 _TOOL_STEMS = stems("browser|chrome devtools|playwright mcp|puppeteer|headless|stagehand|浏览器")
 _STEMS = stems(
@@ -66,7 +65,7 @@ _FOR_PEOPLE = re.compile(
 def find(reading: Reading) -> Iterator[Need]:
     """What the agent does on a page, in skills that speak of a browser it controls."""
     prose = reading.prose
-    if not looked_for(_TOOL_STEMS).is_in_utf8(prose.lowered_text) or _TOOL.search(prose.skill.source) is None:
+    if not looked_for(_TOOL_STEMS).is_in_utf8(prose.lowered_text) or _TOOL.search(prose.lowered) is None:
         return
     for sentence in spotted(prose, _STEMS):
         text = sentence.text

@@ -109,16 +109,14 @@ _PARAMETERS = re.compile(
     r"\b(?:parameters?|query string|units? of|as (?:json|csv)|page size)\b|[?&]\w+=\{|参数", re.IGNORECASE
 )
 _SERVICE = re.compile(
-    rb"\b(?:GET|POST) `?/|`(?:GET|POST) |https?://[^\s)\"'`]*(?:api|/v\d|data\.|service\.)|endpoint"
+    rb"\b(?:get|post) `?/|`(?:get|post) |https?://[^\s)\"'`]*(?:api|/v\d|data\.|service\.)|endpoint"
     rb"|web requests|fetches web",
-    re.IGNORECASE,
 )
 _CLIENT = re.compile(r"\s*(?:\$\s+)?(?:curl|wget|http|https|python3?|node|gh|npx|uv|bash|sh|\./|scripts/)\b")
 _TOOL = re.compile(
     rb"(?:tool|tools|access)\W+(?:that|which|to)\W+(?:fetch|make|request|load|get)[^\n]{0,30}(?:web|http"
     rb"|page|request)"
     rb"|web (?:requests?|access|fetch|tool)|webfetch|http tool",
-    re.IGNORECASE,
 )
 
 
@@ -130,7 +128,7 @@ def find(reading: Reading) -> Iterator[Need]:
             continue
         if re.match(rf"\s*(?:GET|POST)\s+{_ADDRESS}", prose.text(fence.content)):
             yield Need(Level.L1, fence.span)
-    is_service = _Service(prose.skill.source)
+    is_service = _Service(prose.lowered)
     for sentence in spotted(prose, _STEMS):
         level = _level(prose, sentence, is_service)
         if level is not None:
@@ -140,13 +138,13 @@ def find(reading: Reading) -> Iterator[Need]:
 class _Service:
     """Whether a skill speaks of a service on the web; its whole text is searched when first asked."""
 
-    def __init__(self, source: bytes) -> None:
-        self._source = source
+    def __init__(self, lowered: bytes) -> None:
+        self._lowered = lowered
         self._is: bool | None = None
 
     def __bool__(self) -> bool:
         if self._is is None:
-            self._is = _TOOL.search(self._source) is not None or _SERVICE.search(self._source) is not None
+            self._is = _TOOL.search(self._lowered) is not None or _SERVICE.search(self._lowered) is not None
         return self._is
 
 

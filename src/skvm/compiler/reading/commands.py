@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from skvm.compiler.reading.names import CODE
 from skvm.compiler.reading.prose import Block, BlockKind, Prose, Sentence
 from skvm.skill.ir import CodeFence
+from skvm.skill.sieve import sieved
 
 __all__ = [
     "PLACEHOLDER",
@@ -24,7 +25,7 @@ __all__ = [
 
 SHELLS = frozenset({"sh", "bash", "shell", "zsh", "console", "terminal", "shell-session"})
 """Info strings of shell code."""
-PLACEHOLDER = re.compile(
+PLACEHOLDER = sieved(
     r"<[A-Za-z][^<>\n]*>|\{[A-Za-z_][^{}\n]*\}|\[[A-Z][A-Z_ -]+\]|\bYOUR[-_]|\byour[-_]|path/to"
     r"|(?:^|\s)\.\.\.(?:\s|$)|…"
     r"|\bexample\.(?:com|org)\b|\bxxx+\b",

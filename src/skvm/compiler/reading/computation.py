@@ -66,7 +66,7 @@ _ASKS = sieved(
     r"|计算(?!机)|求和|求出|算出|平均值|百分比|合计|总计|折扣",
     re.IGNORECASE,
 )
-_WORTH = re.compile(
+_WORTH = sieved(
     rf"\b(?:{_QUANTITY}|multiply|divide|subtract|deduct|add up|sum up|total up)\b|\d\s?(?:%|percent)"
     r"|计算|求和|求出|算出|平均值|百分比|合计|总计|折扣",
     re.IGNORECASE,

@@ -71,12 +71,15 @@ def script_commands(prose: Prose) -> Iterator[Span]:
 
 def delegating_sentences(prose: Prose) -> Iterator[Sentence]:
     """Every sentence that has a script run: by its command, by its file, or as the helper at hand."""
-    has_script = _COMMAND.search(prose.skill.text()) is not None
+    has_script: bool | None = None
     for sentence in spotted(prose, _STEMS):
         text = sentence.text
         told = _COMMAND.search(text) if "`" in text else None
         told = told or _HELPERS.search(text) or _RUNS_FILE.search(text)
-        told = told or (_RUNS_TOOL.search(text) if has_script else None)
+        if not told and (told := _RUNS_TOOL.search(text)):
+            if has_script is None:
+                has_script = _COMMAND.search(prose.skill.text()) is not None
+            told = told if has_script else None
         if told and not _FORBIDS.search(text[max(0, told.start() - 30) : told.start() + 12]):
             yield sentence
 

@@ -242,17 +242,18 @@ def _line(  # noqa: PLR0911 - one return a kind of line
     """The block a line makes or, if it goes on with the open one, that one made longer."""
     text = line.rstrip(b" \t\r\n")
     lead = len(text) - len(text.lstrip(b" \t"))
-    quote = _QUOTE.match(text, lead)
+    quote = _QUOTE.match(text, lead) if text.startswith(b">", lead) else None
     start = quote.end() if quote else lead
-    start += len(text[start:]) - len(text[start:].lstrip(b" \t"))
-    content = text[start:]
-    if not content or _RULE.fullmatch(content) or content.startswith(b"<!--"):
+    content = text[start:].lstrip(b" \t")
+    start = len(text) - len(content)
+    sign = content[:1]
+    if not sign or (sign in b"-*_=" and _RULE.fullmatch(content)) or content.startswith(b"<!--"):
         return None
     end = position + len(text)
-    if heading := _HEADING.match(content):
+    if sign == b"#" and (heading := _HEADING.match(content)):
         inside = start + heading.end()
         return Block(Span(position + min(inside, len(text)), end), BlockKind.HEADING)
-    if content.startswith(b"|"):
+    if sign == b"|":
         if _DELIMITER_ROW.fullmatch(content):
             return None
         return Block(Span(position + start, end), BlockKind.ROW)
