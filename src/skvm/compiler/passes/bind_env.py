@@ -27,7 +27,7 @@ _NOT_RUN = "nothing is run at compile time; skvm env check looks at the machine 
 _SHOWN = 5
 
 
-@compiler_pass("bind-env", number=2, produces=("deps", "envScript", "envSimulation"))
+@compiler_pass("bind-env", number=2, produces=("deps", "envScript", "envSimulation"), version=2)
 @dataclass(frozen=True, slots=True)
 class BindEnv:
     """Typed entries read off the skill; a script rendered from them; nothing is installed or run."""

@@ -39,7 +39,7 @@ _IN_CHINESE = (
 _TITLE_CHARS, _SHORT_TITLE_CHARS = 80, 50
 
 
-@compiler_pass("extract-parallelism", number=3, produces=("dag",))
+@compiler_pass("extract-parallelism", number=3, produces=("dag",), version=2)
 @dataclass(frozen=True, slots=True)
 class ExtractParallelism:
     """Dependencies from what steps read and write; a group only where none joins its members."""

@@ -22,7 +22,9 @@ from skvm.target.contract import Level
 __all__ = ["RewriteSkill"]
 
 
-@compiler_pass("rewrite-skill", number=1, needs_profile=True, produces=("scr", "gaps", "elimination"))
+@compiler_pass(
+    "rewrite-skill", number=1, needs_profile=True, produces=("scr", "gaps", "elimination"), version=2
+)
 @dataclass(frozen=True, slots=True)
 class RewriteSkill:
     """Requirements minus profile gives gaps; each ladder lowers the gaps of its primitive by edits."""
