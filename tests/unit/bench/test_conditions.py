@@ -432,6 +432,7 @@ async def test_a_compiler_model_that_gives_no_answer_is_told(tmp_path: Path):
         async with open_bench(settings, sandbox=FakeSandbox()) as bench:
             here = Situation((load_skill(folder),), TARGET, plan_of(compiler_model=ADVISER), bench)
             found = await AotCompiled().prepare(here)
+        assert found.usage.calls == len(server.requests) > 0
     assert isinstance(found, Unavailable)
     assert "SKV252" in found.reason
     assert not settings.proposals_dir.exists()
