@@ -135,7 +135,8 @@ class Seal:
                 async with self.sandbox.open(Policy(work_dir=left, network=task.network)) as cell:
                     await cell.execute(["bash", "_setup.sh"], timeout_s=SETUP_TIMEOUT_S)
             await anyio.to_thread.run_sync(lay_inline, task, left)
-            async with replace(self, left=left).evidence(task, nothing) as (evidence, _):
+            visits = None if self.visits is None else ()
+            async with replace(self, left=left, visits=visits).evidence(task, nothing) as (evidence, _):
                 yield evidence
 
     @asynccontextmanager

@@ -10,7 +10,7 @@ agent left made it so, and then a file no grader can read must not be a way out 
 grader is asked about an agent that did nothing. If it fails there too, the grader is at fault and there is no
 score. If it does not, the work is at fault: 0, with the reason. One failure there does not count
 against the grader: an ``OSError`` inside ``grade``. That is how a careless grader says that a file is
-missing, and an agent that did nothing has earned a 0 by it.
+missing, and an agent that did nothing has earned a 0 by it; so such an error is a 0 without a second look.
 A time-out is a 0 without a second look, as it is for ``script``.
 """
 
@@ -83,13 +83,14 @@ class PythonGrade:
         result = await _grade(source, evidence, timeout_s)
         if isinstance(result, CriterionResult):
             return result
-        if not result.is_environment and evidence.untouched is not None:
+        if result.is_environment:
+            return unscored(result.why)
+        if not result.is_absence and evidence.untouched is not None:
             async with evidence.untouched() as nothing:
                 again = await _grade(source, nothing, timeout_s)
-            if isinstance(again, CriterionResult) or again.is_absence:
-                return score_of(0.0, f"the grader cannot grade what was left: {result.why}")
-            result = _Failure(f"the grader fails on untouched fixtures, too: {again.why}")
-        return unscored(result.why)
+            if not isinstance(again, CriterionResult) and not again.is_absence:
+                return unscored(f"the grader fails on untouched fixtures, too: {again.why}")
+        return score_of(0.0, f"the grader cannot grade what was left: {result.why}")
 
 
 async def _grade(source: str, evidence: Evidence, timeout_s: float) -> CriterionResult | _Failure:

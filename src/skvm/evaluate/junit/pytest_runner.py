@@ -14,13 +14,18 @@ replace what decides (an assertion's operands, the recorder itself). Grade hosti
 programs, or read files.
 
 Whose fault is a suite that cannot be collected? As for ``python-grade``: an agent that did nothing is graded
-too, and if collecting fails there by anything but a missing module or file, the suite is at fault.
+too, and if collecting fails there as well, the suite is at fault, unless what it lacks there is work: a
+file, or a module that the prompt or the fixtures name. A module they do not name is a package it needs.
 """
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
+import os
+import re
 import shutil
+import stat
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path, PurePosixPath
@@ -35,6 +40,7 @@ from skvm.evaluate.junit.cases import Case, grade_all_alike, grade_by_cases, nam
 from skvm.evaluate.junit.payload import Payload, TestFile
 from skvm.evaluate.workspace import copy_tree
 from skvm.evidence.record import CriterionResult
+from skvm.task.model import Task
 
 __all__ = ["missing", "run"]
 
@@ -43,6 +49,7 @@ _LEXERS = ("__init__.py", "_mapping.py", "diff.py", "python.py")
 """Of pygments, which colours what nobody sees here, only what pytest imports: the rest is 8 MB."""
 _HELP = "pip install 'skvm[bench]'"
 _ABSENCE = ("ImportError", "ModuleNotFoundError", "FileNotFoundError", "NotADirectoryError")
+_NO_MODULE = re.compile(r"No module named '(\w+)")
 _NOTHING_COLLECTED = 2
 
 
@@ -59,11 +66,12 @@ async def run(payload: Payload, file: TestFile, evidence: Evidence) -> Criterion
         return grade_all_alike(payload, 0.0, f"the tests {answer.why}")
     if why := _is_unfit(answer):
         return unscored(why)
-    if (why := _fault(answer)) and evidence.untouched is not None:
+    why = _fault(answer)
+    if why and not _lacks_work(why, evidence.task) and evidence.untouched is not None:
         async with evidence.untouched() as nothing:
-            again = await _ask(payload, file, nothing)
-        if (fault := _fault(again)) and not any(word in fault for word in _ABSENCE):
-            return unscored(f"the tests fail on untouched fixtures, too: {fault}")
+            again = _fault(await _ask(payload, file, nothing))
+        if again and not _lacks_work(again, evidence.task):
+            return unscored(f"the tests fail on untouched fixtures, too: {again}")
     if answer.value is None:
         return grade_all_alike(payload, 0.0, f"the tests gave no result: {answer.why}")
     cases = _cases(answer.value, named_tests(file), why)
@@ -100,6 +108,15 @@ def _fault(answer: Answer) -> str:
         return str(errors[0])
     code = answer.value.get("exit")
     return f"pytest ended with {code}" if not isinstance(code, int) or code >= _NOTHING_COLLECTED else ""
+
+
+def _lacks_work(fault: str, task: Task) -> bool:
+    """Whether a suite failed because something is not there that an agent was to make."""
+    if named := _NO_MODULE.search(fault):
+        folder = task.root / "fixtures" if task.root else None
+        names = [*task.fixtures, *(path.name for path in (folder.rglob("*") if folder else ()))]
+        return bool(re.search(rf"\b{re.escape(named[1])}\b", "\n".join([task.prompt, *names])))
+    return any(word in fault for word in _ABSENCE)
 
 
 def _cases(value: dict[str, Any], named: list[str], fault: str) -> list[Case]:
@@ -139,10 +156,20 @@ def _copy_package(name: str, target: Path) -> None:
         return
     origin = Path(spec.origin)
     if origin.stem != "__init__":
-        shutil.copy2(origin, target)
+        _link(str(origin), str(target / origin.name))
         return
     # With what is compiled already: to do that takes longer than all the tests of most tasks.
-    shutil.copytree(origin.parent, target / name, ignore=_ignored)
+    shutil.copytree(origin.parent, target / name, ignore=_ignored, copy_function=_link)
+
+
+def _link(source: str, target: str) -> None:
+    """Give a file a second name, or copy it where that cannot be, or where others may not read it."""
+    if os.stat(source).st_mode & stat.S_IROTH:  # noqa: PTH116 - a string, and hundreds of them
+        with contextlib.suppress(OSError):
+            os.link(source, target)
+            return
+    shutil.copy2(source, target)
+    os.chmod(target, 0o644)  # noqa: PTH101
 
 
 def _ignored(folder: str, names: list[str]) -> list[str]:
