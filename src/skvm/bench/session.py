@@ -55,13 +55,13 @@ class Opened:
 
     Args:
         plan: What was asked for.
-        record: The plan's record in the journal.
+        record: The plan's record in the journal, if it has one.
         cells: Every run of it, in order.
         known: One attempt for each cell that was tried before.
     """
 
     plan: BenchPlan
-    record: int
+    record: int | None
     cells: tuple[Cell, ...]
     known: dict[str, RunRecord]
 
@@ -85,14 +85,14 @@ def hold(folder: Path) -> Iterator[None]:
 
 
 async def open_session(
-    plan: BenchPlan, bench: Bench, folder: Path, watcher: SessionWatcher, record: int | None = None
+    plan: BenchPlan, bench: Bench, folder: Path | None, watcher: SessionWatcher, record: int | None = None
 ) -> Opened:
     """Record a plan, make its conditions ready, lay out its matrix.
 
     Args:
         plan: What was asked for.
         bench: What runs share.
-        folder: The session's own.
+        folder: The session's own; ``None`` records nothing, for a look at what would be run.
         watcher: Told of everything.
         record: The plan's record, where the session is resumed.
 
@@ -100,7 +100,7 @@ async def open_session(
         SkvmError: A task or skill cannot be read, or a condition cannot let the bench go on.
     """
     tasks = planned_tasks(plan)
-    if record is None:
+    if record is None and folder is not None:
         record = await bench.journal.append(STARTED, plan)
         lay_out(plan, folder)
     prepared = await prepare(plan, bench, record, watcher.prepared)

@@ -146,9 +146,11 @@ def _list(settings: Settings, options: dict[str, Any]) -> int:
     if not found:
         err.print("no bench was ever started here", markup=False)
         return 0
+    if not out.is_terminal:
+        out.width = 240  # a pipe has no width to fit into
     table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
     for title in ("session", "state", "models", "harness", "conditions"):
-        table.add_column(title, no_wrap=title in ("session", "state"), overflow="fold")
+        table.add_column(title, no_wrap=True, overflow="ellipsis", min_width=10)
     for entry in found:
         table.add_row(
             Text(entry.id),

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from skvm.evidence.record import RunRecord
     from skvm.settings import Settings
 
-__all__ = ["EXPORTS", "gate_of", "report_again", "report_ending"]
+__all__ = ["EXPORTS", "gate_of", "report_again", "report_ending", "report_forecast"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,21 +39,25 @@ class Left:
     ended: Ended | None
 
 
-def report_ending(settings: Settings, ending: Ending, gate: Gate | None, options: dict[str, Any]) -> int:
+def report_forecast(ending: Ending, options: dict[str, Any]) -> int:
+    """Print what a session would take; on a terminal it was said already."""
+    from skvm.cli.bench_run import forecast_json
+    from skvm.cli.console import print_json
+
+    if options["as_json"]:
+        print_json({"plan": _plain(ending.plan), "forecast": forecast_json(ending.forecast)})
+    return 0
+
+
+def report_ending(
+    settings: Settings, ending: Ending, folder: Path, gate: Gate | None, options: dict[str, Any]
+) -> int:
     """Write and print what a session came to.
 
     Returns:
         The exit code: 1 where the gate does not hold or a run has no score, else 0.
     """
-    from skvm.cli.bench_run import forecast_json
-    from skvm.cli.console import print_json
-
-    plan = ending.plan
-    if options["dry_run"]:
-        if options["as_json"]:
-            print_json({"plan": _plain(plan), "forecast": forecast_json(ending.forecast)})
-        return 0
-    left = Left(plan, ending.folder, ending.attempts, ending.accounts, ending.ended)
+    left = Left(ending.plan, folder, ending.attempts, ending.accounts, ending.ended)
     return _report(settings, left, gate, options)
 
 
@@ -113,7 +117,12 @@ def _report(settings: Settings, left: Left, gate: Gate | None, options: dict[str
         else None,
     )
     written = write_session(
-        left.folder, parent, subs, left.attempts, load=lambda run: load_trajectory(blobs, run)
+        left.folder,
+        parent,
+        subs,
+        left.attempts,
+        load=lambda run: load_trajectory(blobs, run),
+        with_trajectories=options["with_trajectories"],
     )
     exported = [EXPORTS[name](left.folder, runs, subs, blobs) for name in options["exports"]]
     result = _gated(plan, runs, gate)

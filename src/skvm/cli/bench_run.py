@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -31,7 +31,6 @@ class Ending:
 
     Args:
         plan: What was asked for.
-        folder: Where its reports go.
         forecast: What it would have taken, before it began.
         accounts: What preparing it took, over all its starts.
         attempts: Every finished attempt, judgements applied.
@@ -39,7 +38,6 @@ class Ending:
     """
 
     plan: BenchPlan
-    folder: Path
     forecast: Forecast
     accounts: tuple[Preparation, ...] = ()
     attempts: tuple[RunRecord, ...] = ()
@@ -66,21 +64,19 @@ async def resumed_plan(settings: Settings, wanted: str) -> tuple[int, BenchPlan]
 async def run_plan(
     settings: Settings,
     plan: BenchPlan,
-    folder: Path,
+    folder: Path | None,
     *,
     record: int | None = None,
     quiet: bool = False,
-    dry_run: bool = False,
 ) -> Ending:
     """Run a session as far as it goes.
 
     Args:
         settings: Where things lie.
         plan: What was asked for.
-        folder: The session's own.
+        folder: The session's own; without one, conditions are prepared and a forecast made, nothing is run.
         record: The plan's record in the journal, where the session is resumed.
         quiet: Show nothing.
-        dry_run: Prepare and forecast only; nothing is run.
 
     Raises:
         SkvmError: The bench cannot go on; what was run is in the journal.
@@ -93,7 +89,7 @@ async def run_plan(
     from skvm.cli.bench_watch import BenchWatch
     from skvm.cli.console import progress
 
-    with hold(folder):
+    with hold(folder) if folder else nullcontext():
         async with _opened_bench(settings, plan) as bench:
             if bench.judge is not None:
                 bench.judge.check(sorted({target.model for target in plan.targets}))
@@ -105,8 +101,8 @@ async def run_plan(
                 standing = {key: run for key, run in opened.known.items() if counts(run)}
                 expected = forecast(opened.cells, standing, await _past(bench.journal), plan.concurrency)
                 _announce(expected, plan, watch)
-                if dry_run:
-                    return Ending(plan, folder, expected)
+                if folder is None or opened.record is None:
+                    return Ending(plan, expected)
                 watch.planned(opened.cells, len(standing))
                 limits = Limits(plan.concurrency, plan.limits)
                 await run_session(opened, bench, limits, watch, sure)
@@ -114,7 +110,6 @@ async def run_plan(
                 await _settle(bench, plan, folder, quiet=quiet)
             return Ending(
                 plan=plan,
-                folder=folder,
                 forecast=expected,
                 accounts=await preparations_of(bench.journal, opened.record),
                 attempts=await attempts_of(bench.journal, plan.session_id),

@@ -52,12 +52,16 @@ def run_session_of(
     """
     import anyio
 
-    from skvm.cli.bench_outcome import gate_of, report_ending
+    from skvm.cli.bench_outcome import gate_of, report_ending, report_forecast
     from skvm.cli.bench_run import run_plan
     from skvm.cli.console import err
     from skvm.evidence.sessions import recorded_session
 
     gate = gate_of(plan, options)
+    plan = _with_triggers(settings, plan, options)
+    quiet = options["as_json"]
+    if options["dry_run"]:
+        return report_forecast(anyio.run(lambda: run_plan(settings, plan, None, quiet=quiet)), options)
     with recorded_session(
         settings.logs_dir,
         "bench",
@@ -69,22 +73,32 @@ def run_session_of(
         has_folder=True,
     ) as entry:
         named = plan.model_copy(update={"session_id": entry.id})
+        folder = Path(entry.log_dir)
         try:
-            ending: Ending = anyio.run(
-                lambda: run_plan(
-                    settings,
-                    named,
-                    Path(entry.log_dir),
-                    record=record,
-                    quiet=options["as_json"],
-                    dry_run=options["dry_run"],
-                )
-            )
+            ending: Ending = anyio.run(lambda: run_plan(settings, named, folder, record=record, quiet=quiet))
         except BaseException:
-            if not options["dry_run"]:
-                err.print(f"go on with: skvm bench --resume={entry.id}", style="cyan", markup=False)
+            err.print(f"go on with: skvm bench --resume={entry.id}", style="cyan", markup=False)
             raise
-        return report_ending(settings, ending, gate, options)
+        return report_ending(settings, ending, folder, gate, options)
+
+
+def _with_triggers(settings: Settings, plan: BenchPlan, options: dict[str, Any]) -> BenchPlan:
+    """The plan with the cases of ``--triggers``; one that is resumed has its own already."""
+    import anyio
+
+    from skvm.bench.triggers import plan_triggers
+    from skvm.skill.frontend import load_skill
+
+    if not options["triggers"] or plan.session_id:
+        return plan
+    planned = [skill for task in plan.tasks for skill in task.skills]
+    skills = {skill.path: load_skill(Path(skill.path)) for skill in planned}
+    found = anyio.run(
+        lambda: plan_triggers(
+            settings, options["triggers"], planned, skills, compiler_model=plan.compiler_model
+        )
+    )
+    return plan.model_copy(update={"triggers": found})
 
 
 def _check_unchanged(plan: BenchPlan) -> None:

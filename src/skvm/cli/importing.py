@@ -1,4 +1,4 @@
-"""Importing the tasks of others, and what came of each: for ``skvm data import`` and ``skvm bench --import``."""
+"""Importing the tasks of others, and what came of each, for ``data import`` and ``bench --import``."""
 
 from __future__ import annotations
 

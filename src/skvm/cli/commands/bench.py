@@ -86,6 +86,7 @@ _LIST = CommaList()
 @click.option("--dry-run", is_flag=True, help="Prepare and forecast; run nothing.")
 @click.option("--resume", metavar="ID", help="Go on with a session: its id, or latest.")
 @click.option("--export", "exports", type=_LIST, default="", help="Also write csv, junit, atif.")
+@click.option("--with-trajectories", is_flag=True, help="Write a page for every run, however many.")
 @adapter_config_option
 @click.option("--custom", metavar="FILE", help="Run a plan: labels, skills and tasks in YAML.")
 @click.option("--import", "importing", metavar="SOURCE", help="Import tasks: a source's name, or auto.")
@@ -115,9 +116,12 @@ def command(ctx: click.Context, /, **options: Any) -> int | None:
     Exit code: 0; 1 if a --gate does not hold or some runs have no score; 3 if the infrastructure failed.
     """
     from skvm.cli import bench_modes
+    from skvm.cli.bench_outcome import EXPORTS
     from skvm.errors import UsageError
 
     settings = settings_of(ctx)
+    if unknown := sorted(set(options["exports"]) - set(EXPORTS)):
+        raise UsageError(f"--export: unknown form {unknown[0]!r}", help=f"known: {', '.join(EXPORTS)}")
     modes = [name for name in bench_modes.MODES if options[name]]
     if len(modes) > 1:
         raise UsageError(f"{_flag(modes[0])} and {_flag(modes[1])} exclude each other")

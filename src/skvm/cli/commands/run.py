@@ -64,9 +64,14 @@ def command(ctx: click.Context, /, **options: Any) -> int:
 
     settings = settings_of(ctx)
     spec = _spec(settings, options)
-    about = {"models": [spec.model_id], "harness": [spec.harness_name], "conditions": [spec.label]}
-    skill = [spec.skill.id] if spec.skill else []
-    with recorded_session(settings.logs_dir, "run", skill=skill, **about):
+    with recorded_session(
+        settings.logs_dir,
+        "run",
+        models=[spec.model_id],
+        harness=[spec.harness_name],
+        skill=[spec.skill.id] if spec.skill else [],
+        conditions=[spec.label],
+    ):
         record, trajectory = anyio.run(_run, settings, spec, options)
     if options["atif"] and trajectory is not None:
         from skvm.cli.atif_file import write_atif
