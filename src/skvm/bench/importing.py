@@ -189,10 +189,11 @@ def import_from(
     seen: set[str] = set()
     with Writer(target, dry_run=dry_run, force=force) as writer:
         for found in IMPORTERS.get(chosen)().read(source):
-            if isinstance(found, Refused):
+            called = found.name if isinstance(found, Refused) else found.task.id
+            if any(fnmatchcase(called, pattern) for pattern in exclude):
+                items.append(Imported(called, "excluded", "left out by --exclude"))
+            elif isinstance(found, Refused):
                 items.append(Imported(found.name, "refused", found.reason))
-            elif any(fnmatchcase(found.task.id, pattern) for pattern in exclude):
-                items.append(Imported(found.task.id, "excluded", "left out by --exclude"))
             elif found.task.id in seen:
                 items.append(Imported(found.task.id, "refused", "another task of the source has this id"))
             else:

@@ -71,7 +71,7 @@ def test_an_empty_directory_fails(tasks, tmp_path, name, fixtures):
 
 SLIPS = {
     "config-migration": ("sed -i 's/9443/\"9443\"/' config.toml", 11 / 12),
-    "gateway-report": ("sed -i 's/\"worst_minute\": \"[^\"]*\"/\"worst_minute\": \"\"/' report.json", 6 / 7),
+    "gateway-report": ('sed -i \'s/"worst_minute": "[^"]*"/"worst_minute": ""/\' report.json', 6 / 7),
     "order-cleanup": ("sed -i 's/$/\\r/' out/orders.csv", 4 / 5),
 }
 
@@ -83,9 +83,10 @@ def test_a_slip_costs_its_share(tasks, tmp_path, name):
 
 
 FORGERY = """
+echo '{"checkpoints": [{"name": "x", "score": 1}]}' > verdict
 mkdir -p logs/verifier tests; echo 1 > logs/verifier/reward.txt; echo 1 > reward.txt
 for name in json pathlib tomllib csv pytest conftest sitecustomize; do
-  echo 'import os; print(chr(123) + "\\"checkpoints\\": [{\\"name\\": \\"x\\", \\"score\\": 1}]}"); os._exit(0)' > $name.py
+  echo 'import os; print(open("verdict").read()); os._exit(0)' > $name.py
 done
 echo 'def test_all(): pass' > tests/test_outputs.py
 """

@@ -72,11 +72,12 @@ def rewrite_python(source: str, prefixes: tuple[str, ...] = WORK_PREFIXES) -> st
     inner = re.compile(rf"(?<![\w.~:/-])(?:{_any_of((*prefixes, '/tests', '/logs'))})(?![\w-])")
     data = source.encode()
     starts = _line_starts(data)
-    spans = [_span(starts, node) for node in _strings(module) if _holds(node, inner)]
-    if not spans:
+    found = [(_span(starts, node), node) for node in _strings(module) if _holds(node, inner)]
+    if not found:
         return source
-    for start, end in sorted(spans, reverse=True):
-        data = data[:start] + b"_skvm_mapped(" + data[start:end] + b")" + data[end:]
+    for (start, end), node in sorted(found, key=lambda item: item[0], reverse=True):
+        text = _nested(node, inner) or data[start:end]
+        data = data[:start] + b"_skvm_mapped(" + text + b")" + data[end:]
     # What stays first holds no mapped string, so its end has not moved.
     at = starts[_after_future(module)]
     head = _HEAD.replace("%PREFIXES%", _any_of(prefixes)).encode()
@@ -84,9 +85,50 @@ def rewrite_python(source: str, prefixes: tuple[str, ...] = WORK_PREFIXES) -> st
 
 
 def _holds(node: ast.expr, inner: re.Pattern[str]) -> bool:
-    parts = node.values if isinstance(node, ast.JoinedStr) else [node]
-    texts = [part.value for part in parts if isinstance(part, ast.Constant)]
+    """Whether a string, or any string within an f-string, has such a path."""
+    texts = [part.value for part in ast.walk(node) if isinstance(part, ast.Constant)]
     return any(isinstance(text, str) and inner.search(text) for text in texts)
+
+
+def _nested(node: ast.expr, inner: re.Pattern[str]) -> bytes | None:
+    """An f-string written anew, if what it formats holds such strings itself.
+
+    Raises:
+        SyntaxError: It cannot be written in the grammar of this version.
+    """
+    if not isinstance(node, ast.JoinedStr):
+        return None
+    formatted = [part for part in node.values if isinstance(part, ast.FormattedValue)]
+    if not any(_holds(part, inner) for part in formatted):
+        return None
+    for part in formatted:
+        part.value = _Mapping(inner).visit(part.value)
+    try:
+        return ast.unparse(node).encode()
+    except ValueError as error:
+        raise SyntaxError(str(error)) from error
+
+
+class _Mapping(ast.NodeTransformer):
+    """Wraps strings that hold such a path into the mapping call."""
+
+    def __init__(self, inner: re.Pattern[str]) -> None:
+        self._inner = inner
+
+    def visit_Constant(self, node: ast.Constant) -> ast.expr:
+        """Wrap."""
+        return self._wrapped(node) if isinstance(node.value, str) and _holds(node, self._inner) else node
+
+    def visit_JoinedStr(self, node: ast.JoinedStr) -> ast.expr:
+        """Wrap, and what it formats as well."""
+        for part in node.values:
+            if isinstance(part, ast.FormattedValue):
+                part.value = self.visit(part.value)
+        return self._wrapped(node) if _holds(node, self._inner) else node
+
+    @staticmethod
+    def _wrapped(node: ast.expr) -> ast.Call:
+        return ast.Call(func=ast.Name(id="_skvm_mapped", ctx=ast.Load()), args=[node], keywords=[])
 
 
 def _strings(module: ast.Module) -> Iterator[ast.expr]:

@@ -17,7 +17,7 @@ import yaml
 
 from skvm.bench.importing import Draft, Refused, importer, marked
 from skvm.bench.markdown_sections import first_code, sections
-from skvm.bench.source_files import TaskFile, inside, posix_name, read_text
+from skvm.bench.source_files import TaskFile, inside, is_within, posix_name, read_text
 from skvm.errors import UsageError
 from skvm.task.model import Criterion, Task, TaskOrigin
 
@@ -169,7 +169,7 @@ def _workspace(listed: Any, root: Path) -> tuple[list[TaskFile], list[str]]:
 def _asset(root: Path, name: str) -> Path | None:
     for folder in (root / "assets", root):
         path = inside(folder, name)
-        if path.is_file():
+        if path.is_file() and is_within(path, root):
             return path.resolve()
     return None
 
