@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from skvm.bench.matrix import Block
+from skvm.bench.matrix import Block, Cell
 from skvm.bench.plan import BenchPlan
 from skvm.evaluate.stats import StopRule
 from skvm.evidence.record import RunRecord
@@ -26,13 +26,18 @@ class SureStop:
     rule: StopRule
 
     @classmethod
-    def of(cls, plan: BenchPlan) -> SureStop:
-        """The rule a plan asks for, over every condition but its baseline, on every target it runs on."""
+    def of(cls, plan: BenchPlan, cells: Sequence[Cell]) -> SureStop:
+        """The rule a plan asks for, over what really runs: what could not be made ready is not waited for.
+
+        Args:
+            plan: What was asked for.
+            cells: The session's.
+        """
+        here = dict.fromkeys((cell.block.target, cell.spec.condition) for cell in cells)
         pairs = [
-            (target.label, each.name)
-            for target in plan.targets
-            for each in plan.conditions
-            if each.name != plan.baseline and (each.targets is None or target in each.targets)
+            (target.label, name)
+            for target, name in here
+            if name in plan.condition_names and name != plan.baseline and (target, plan.baseline) in here
         ]
         return cls(plan.baseline, StopRule(pairs, margin=plan.margin))
 

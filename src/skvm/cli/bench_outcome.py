@@ -134,21 +134,9 @@ def _report(settings: Settings, left: Left, gate: Gate | None, options: dict[str
 
 
 def _gated(plan: BenchPlan, runs: Sequence[RunRecord], gate: Gate | None) -> GateResult | None:
-    from skvm.bench.gate import evaluate_gate
-    from skvm.bench.report.comparisons import decision_between
-    from skvm.bench.report.gathering import gather
+    from skvm.bench.gate import evaluate_gate, gate_decisions
 
-    if gate is None:
-        return None
-    gathered = {target.label: gather(plan, target, runs) for target in plan.targets}
-    return evaluate_gate(
-        gate,
-        {
-            label: decision_between(each, gate.treatment, gate.control)
-            for label, each in gathered.items()
-            if {gate.treatment, gate.control} <= set(each.conditions)
-        },
-    )
+    return None if gate is None else evaluate_gate(gate, gate_decisions(gate, runs, plan))
 
 
 def _show(

@@ -94,7 +94,6 @@ async def run_plan(
             if bench.judge is not None:
                 bench.judge.check(sorted({target.model for target in plan.targets}))
                 await bench.judge.warm_up()
-            sure = SureStop.of(plan) if plan.stop_when == "sure" else None
             with progress(quiet=quiet) as bars:
                 watch = BenchWatch(bars, quiet=quiet)
                 opened = await open_session(plan, bench, folder, watch, record)
@@ -105,6 +104,7 @@ async def run_plan(
                     return Ending(plan, expected)
                 watch.planned(opened.cells, len(standing))
                 limits = Limits(plan.concurrency, plan.limits)
+                sure = SureStop.of(plan, opened.cells) if plan.stop_when == "sure" else None
                 await run_session(opened, bench, limits, watch, sure)
             if plan.is_judge_deferred:
                 await _settle(bench, plan, folder, quiet=quiet)

@@ -20,7 +20,7 @@ from skvm.evaluate.stats import (
 )
 from skvm.evidence.record import RunRecord
 
-__all__ = ["comparisons_of", "decision_between"]
+__all__ = ["comparisons_of", "decision_between", "ratios_of", "view_of"]
 
 _RATIOS: tuple[Quantity, ...] = ("tokens", "seconds")
 Runs = Mapping[str, Sequence[RunRecord]]
@@ -48,19 +48,13 @@ def comparisons_of(gathered: Gathered, baseline: str | None) -> tuple[Comparison
         ComparisonReport(
             treatment=name,
             control=baseline,
-            as_completed=_view(decided[name]),
-            intention_to_treat=_view(strict[name]),
-            ratios=_ratios(runs[name], runs[baseline]),
+            as_completed=view_of(decided[name]),
+            intention_to_treat=view_of(strict[name]),
+            ratios=ratios_of(runs[name], runs[baseline]),
             **{key: paired_difference(values[name][key], values[baseline][key]) for key in METRICS},
         )
         for name in others
     )
-
-
-def decision_between(gathered: Gathered, treatment: str, control: str) -> Decision:
-    """What the runs say of two conditions, for whoever asks of these two alone."""
-    is_watched = gathered.plan.stop_when is not None
-    return _decide(gathered.of(treatment), gathered.of(control), "as-completed", is_watched=is_watched)
 
 
 def _decide(
@@ -86,7 +80,8 @@ def _strictly(
     )
 
 
-def _view(decision: Decision) -> ViewComparison:
+def view_of(decision: Decision) -> ViewComparison:
+    """A decision as a report holds it."""
     return ViewComparison(
         view=decision.view,
         difference=decision.difference,
@@ -109,7 +104,7 @@ def _view(decision: Decision) -> ViewComparison:
     )
 
 
-def _ratios(treatment: Sequence[RunRecord], control: Sequence[RunRecord]) -> dict[str, RatioReport]:
+def ratios_of(treatment: Sequence[RunRecord], control: Sequence[RunRecord]) -> dict[str, RatioReport]:
     """How many times as much the treatment took, where both sides know."""
     found = ((name, compare_quantity(treatment, control, name)) for name in _RATIOS)
     return {
