@@ -135,8 +135,12 @@ def _report(settings: Settings, left: Left, gate: Gate | None, options: dict[str
 
 def _gated(plan: BenchPlan, runs: Sequence[RunRecord], gate: Gate | None) -> GateResult | None:
     from skvm.bench.gate import evaluate_gate, gate_decisions
+    from skvm.bench.history import counted
 
-    return None if gate is None else evaluate_gate(gate, gate_decisions(gate, runs, plan))
+    if gate is None:
+        return None
+    standing = tuple(counted(runs).values())
+    return evaluate_gate(gate, gate_decisions(gate, standing, plan))
 
 
 def _show(
