@@ -126,6 +126,8 @@ IMPORTERS: Registry[Callable[[], Importer]] = Registry(
 
 F = TypeVar("F", bound=Callable[[], Importer])
 
+_OTHER_NAMES = {"skillsbench": "harbor"}
+"""Task sets that are in the format of another."""
 _MARK = "cannot run here: "
 
 
@@ -184,7 +186,7 @@ def import_from(
 
     if not source.exists():
         raise UsageError(f"{source}: there is no such file or folder")
-    chosen = _recognised(source) if name in (None, "", "auto") else str(name)
+    chosen = _recognised(source) if name in (None, "", "auto") else _OTHER_NAMES.get(str(name), str(name))
     items: list[Imported] = []
     seen: set[str] = set()
     with Writer(target, dry_run=dry_run, force=force) as writer:

@@ -108,6 +108,10 @@ def test_unknown_names_and_sources_are_errors(tmp_path):
         import_from("harbor", tmp_path / "empty", tmp_path / "t")
 
 
+def test_skillsbench_is_in_the_harbor_format(tmp_path):
+    assert import_from("skillsbench", harbor(tmp_path / "s"), tmp_path / "t").importer == "harbor"
+
+
 def test_a_source_of_two_kinds_must_be_named(tmp_path):
     source = skvm_data(harbor(tmp_path / "s" / "tasks").parent)
     with pytest.raises(UsageError, match="harbor and skvm-data both fit"):

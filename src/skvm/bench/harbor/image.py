@@ -42,6 +42,9 @@ _HARMLESS = _names("""
 rm chmod chown echo true : set export cd useradd groupadd adduser addgroup usermod locale-gen ln touch test
 update-ca-certificates dpkg-reconfigure update-alternatives [ [[ exit hash which command
 """)
+_PLAIN_VARIABLE = re.compile(
+    r"(?:PYTHON\w*|DEBIAN_FRONTEND|PIP_\w+|UV_\w+|LANG|LANGUAGE|LC_\w+|TZ|TERM|PATH|HOME|NPM_\w+|NODE_ENV)"
+)
 _FETCHERS = frozenset({"curl", "wget", "git", "aria2c", "gdown", "huggingface-cli", "hf"})
 _IDLE = _names("bash sh sleep tail python python3 /bin/bash /bin/sh node cat")
 _KEPT_OUT = ("Dockerfile", ".dockerignore", "skills")
@@ -120,6 +123,8 @@ class _Reader:
                 self._copy(rest)
             elif name == "RUN":
                 self._run(rest)
+            elif name == "ENV":
+                self._variables(rest)
             elif name in ("CMD", "ENTRYPOINT"):
                 self._start(rest)
         self._image.reasons += self._needs.missing()
@@ -221,6 +226,13 @@ class _Reader:
             self._refuse(f"its image fetches something from the network ({program})")
         else:
             self._refuse(f"its image runs {program or 'a command'} to make what the task needs")
+
+    def _variables(self, rest: str) -> None:
+        words = _words(rest)
+        pairs = [word.partition("=")[0] for word in words if "=" in word] or words[:1]
+        for name in pairs:
+            if not _PLAIN_VARIABLE.fullmatch(name):
+                self._refuse(f"its image sets the variable {name[:60]}")
 
     def _start(self, rest: str) -> None:
         words = _words(rest)
