@@ -6,9 +6,10 @@ import anyio
 import pytest
 from tests.confinement import make_ground
 
+from skvm.bench.importing import import_from
 from skvm.evaluate.grading import Seal, errors_of, grade, ungradable
 from skvm.evaluate.junit.payload import find_test_file, read_payload
-from skvm.evaluate.workspace import lay_fixtures, sealed_fixtures
+from skvm.evaluate.workspace import lay_fixtures, lay_inline, sealed_fixtures
 from skvm.harness.confine import choose_sandbox
 from skvm.harness.sandbox import Policy
 from skvm.harness.trajectory import Trajectory
@@ -85,6 +86,25 @@ def test_every_python_grader_judges_fixtures_nothing_and_rubbish(tasks):
         assert scores["fixtures"] == UNTOUCHED.get(task.id, 0.0), (task.id, json.dumps(scores))
         assert scores["nothing"] <= scores["fixtures"], (task.id, scores)
         assert 0 <= scores["rubbish"] <= 1
+
+
+def test_graders_that_give_a_dict_judge_their_fixtures(public_data):
+    trajectory = Trajectory(harness="h", model="m", prompt="p")
+    sandbox = choose_sandbox("auto")
+    with make_ground() as ground:
+        ground.outside.chmod(0o711)
+        import_from("pinchbench", public_data / "pinchbench", ground.outside / "tasks")
+        imported = [load_task(file.parent) for file in sorted(ground.outside.glob("tasks/*/task.json"))]
+        for task in by_evaluator([task for task in imported if custom_of(task)], "python-grade"):
+            work = ground.work / task.id
+            work.mkdir()
+            lay_fixtures(task, work)
+            lay_inline(task, work)
+            only = task.model_copy(update={"criteria": tuple(custom_of(task))})
+            verdicts = anyio.run(grade, only, trajectory, Seal(sandbox, ground.outside, work))
+            assert verdicts.fault is None, (task.id, verdicts)
+            assert verdicts.results[0].score < 0.5
+            assert len(verdicts.results[0].checkpoints) > 1
 
 
 def mentioned(task):
