@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 
 from skvm.bench.plan import BenchPlan, PlannedTask, Preparation, Target
@@ -75,7 +76,7 @@ def build_report(
         skipped=tuple(Skipped(task_id=each.task_id, reason=each.reason) for each in plan.skipped),
         preparations=tuple(map(_preparation, own_preparations)),
         judge=_judge(plan, gathered, attempts),
-        spend=_spend((run.usage for run in attempts), sum(run.duration_ms for run in attempts)),
+        spend=_spend((run.usage for run in attempts), math.fsum(run.duration_ms for run in attempts)),
         stopped=stopped,
         triggers=tuple(each for each in triggers if _is_of_trigger(each, target)),
         settings=_settings(plan),
@@ -133,7 +134,7 @@ def _spend(usages: Iterable[Usage], duration_ms: float = 0.0) -> Spend:
     return Spend(
         calls=sum(usage.calls for usage in found),
         tokens=sum(usage.total_tokens for usage in found),
-        cost=None if None in costs else sum(cost for cost in costs if cost is not None),
+        cost=None if None in costs else math.fsum(cost for cost in costs if cost is not None),
         duration_ms=duration_ms,
     )
 

@@ -267,6 +267,11 @@ class Summary(Part):
     per_category: dict[str, dict[str, CategorySummary]]
     delta: Deltas = Deltas()
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether every run there was has a score."""
+        return all(each.runs.scored == each.runs.total for each in self.per_condition.values())
+
 
 class ViewComparison(Part):
     """Two conditions on their common tasks, in one view; see ``evaluate.stats``.

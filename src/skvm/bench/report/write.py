@@ -125,8 +125,8 @@ def write_run_pages(folder: Path, runs: Sequence[RunRecord], load: Load) -> froz
     return frozenset(written)
 
 
-def write_file(path: Path, text: str) -> None:
-    """Write a text file and the folders above it.
+def write_file(path: Path, content: str | bytes) -> None:
+    """Write a file and the folders above it.
 
     Raises:
         InfrastructureError: It cannot be written.
@@ -134,7 +134,8 @@ def write_file(path: Path, text: str) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         # Half a surrogate pair has no UTF-8.
-        replace_file(path, text.encode("utf-8", "backslashreplace"), mode=0o644)
+        data = content.encode("utf-8", "backslashreplace") if isinstance(content, str) else content
+        replace_file(path, data, mode=0o644)
     except OSError as error:
         raise InfrastructureError(
             f"{path}: cannot be written: {error.strerror or error}",

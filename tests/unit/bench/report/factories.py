@@ -24,7 +24,7 @@ def share(*words: object) -> float:
 
 
 def make_plan(
-    tasks: int = 6,
+    count: int = 6,
     conditions: Sequence[str] = CONDITIONS,
     *,
     repetitions: int = 2,
@@ -40,7 +40,7 @@ def make_plan(
             digest=f"sha256:{number:064}",
             skills=(PlannedSkill(id="csv", path="/data/skills/csv", digest="sha256:" + "5" * 64),),
         )
-        for number in range(tasks)
+        for number in range(count)
     )
     values: dict[str, Any] = {
         "session_id": "20260301-120000-bench-small-0a0b",
@@ -79,7 +79,7 @@ def make_run(
                 id="rows",
                 method="script",
                 score=score,
-                details=f"{score:.0%} of the rows are right, {int(1e6 * share('row', *words))} is the first that is not",
+                details=f"{score:.0%} of the rows are right; row {int(1e6 * share('row', *words))} is not",
                 checkpoints=(Checkpoint(name="header", score=1.0), Checkpoint(name="rows", score=score)),
             ),
         ),
