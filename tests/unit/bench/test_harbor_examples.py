@@ -16,7 +16,7 @@ from skvm.task.loader import load_task
 
 EXAMPLES = Path(__file__).resolve().parents[3] / "examples" / "harbor"
 NAMES = ("config-migration", "gateway-report", "order-cleanup")
-PREFIXES = ("/root/service", "/root", "/app", "/workspace")
+PREFIXES = ("/srv/service", "/root", "/app", "/workspace")
 
 
 @pytest.fixture(scope="module")

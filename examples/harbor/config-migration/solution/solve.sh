@@ -1,12 +1,12 @@
 #!/bin/bash
 set -e
-cd /root/service
+cd /srv/service
 python3 - <<'PYTHON'
 import configparser
 import json
 
 old = configparser.ConfigParser(interpolation=None)
-old.read(["/root/service/old/base.ini", "/root/service/old/site.ini"])
+old.read(["/srv/service/old/base.ini", "/srv/service/old/site.ini"])
 
 
 def get(section, key):

@@ -4,7 +4,7 @@ import hashlib
 import tomllib
 from pathlib import Path
 
-SERVICE = Path("/root/service")
+SERVICE = Path("/srv/service")
 OLD = {
     "base.ini": "98ffe564e2856a328cd02965b4d430491f0a8109ab846d74eb188dcca7406af2",
     "site.ini": "4a757f6e35255be16e83d0288e44005938719151fafd4d2b6942e1fbf066574f",

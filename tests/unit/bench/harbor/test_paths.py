@@ -32,7 +32,7 @@ def test_a_path_seen_from_the_work_directory(path, expected):
         ("'/workspace/a b'", "'a b'"),
         ("https://x.org/app/y and ~/app/z and my/app/q", "https://x.org/app/y and ~/app/z and my/app/q"),
         ("/app-data /apple /approot", "/app-data /apple /approot"),
-        ("PATH=/app/bin:/root/bin", "PATH=bin:/root/bin"),
+        ("PATH=/app/bin:/workspace/bin", "PATH=bin:/workspace/bin"),
     ],
 )
 def test_text_becomes_relative(text, expected):
@@ -50,7 +50,7 @@ TESTS = ("/tests/"
 BYTES = b"/app"
 ELSE = "/etc/app"
 LATIN = "ü /workspace/ß"
-def where(at="/app/y", *, also={"/root/z": 1}):
+def where(at="/app/y", *, also={"/workspace/z": 1}):
     """Under /app."""
     match at:
         case "/app/y":

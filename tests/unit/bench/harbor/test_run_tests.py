@@ -13,7 +13,7 @@ PROGRAM = str(resources.files("skvm.bench.harbor").joinpath("run_tests.py"))
 
 @pytest.fixture
 def run(tmp_path):
-    def run(script, prefixes=("/root", "/app")):
+    def run(script, prefixes=("/workspace", "/app")):
         (tmp_path / "graders/tests").mkdir(parents=True)
         (tmp_path / "work").mkdir()
         (tmp_path / "graders/tests/test.sh").write_text(script)
@@ -48,7 +48,7 @@ def test_what_is_no_number_is_no_reward(run, written):
 
 
 def test_container_paths_are_the_cells(run):
-    script = "cd /app && cmp /root/got /tests/expected && echo 1 > /logs/verifier/reward.txt\n"
+    script = "cd /app && cmp /workspace/got /tests/expected && echo 1 > /logs/verifier/reward.txt\n"
     assert run(script)[0] == 1.0
 
 

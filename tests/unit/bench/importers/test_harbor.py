@@ -100,8 +100,8 @@ def test_files_go_where_the_image_copies_them(imported):
     _, folder = imported(
         **docker(
             "COPY data/*.txt /app/inputs/",
-            'COPY ["data/in.txt", "/root/named.txt"]',
-            "COPY skills /root/.claude/skills",
+            'COPY ["data/in.txt", "/workspace/named.txt"]',
+            "COPY skills /home/agent/.claude/skills",
             "RUN mkdir -p /app/out && chmod 777 /app/out",
             "ENV PYTHONUNBUFFERED=1 LANG=C.UTF-8",
             "RUN --mount=type=cache,target=/x set -eux; \\",
