@@ -80,7 +80,11 @@ def tasks_of(
             said = "; ".join(f"{each.code} {each.message}" for each in errors)
             skipped.append(Skip(task_id=path.name, reason=f"cannot be read: {said}"))
     wanted = _of_sources(loaded, sources)
-    _check_ids(wanted)
+    if names:
+        _check_ids(wanted)
+    else:
+        wanted, twins = _without_twins(wanted)
+        skipped += twins
     tasks = []
     for task in wanted:
         reason = _why_not(task, has_judge=has_judge, needs_skill=needs_skill)
@@ -144,6 +148,23 @@ def _check_ids(tasks: Sequence[Task]) -> None:
             raise UsageError(
                 f"two tasks are called {task.id!r}: {other.root} and {task.root}", help="name each task once"
             )
+
+
+def _without_twins(tasks: Sequence[Task]) -> tuple[list[Task], list[Skip]]:
+    """The tasks without those whose id another has; the one whose folder is called so comes first."""
+    kept: dict[str, Task] = {}
+    skipped = []
+    for task in sorted(tasks, key=lambda task: (not _is_own_folder(task), str(task.root))):
+        other = kept.setdefault(task.id, task)
+        if other is not task:
+            name = task.root.name if task.root else task.id
+            where = other.root.name if other.root else other.id
+            skipped.append(Skip(task_id=name, reason=f"its id {task.id!r} is that of the task in {where}"))
+    return list(kept.values()), skipped
+
+
+def _is_own_folder(task: Task) -> bool:
+    return task.root is not None and task.root.name == task.id
 
 
 def _ungraded(tasks: Sequence[Task], *, has_judge: bool) -> dict[str, str]:

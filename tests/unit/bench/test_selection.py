@@ -94,6 +94,13 @@ def test_a_task_is_named_once(select, dataset):
         select("b_runs", str(dataset / "tasks/b_runs"))
 
 
+def test_of_two_tasks_of_an_id_the_one_in_its_own_folder_runs(select, dataset):
+    twin = write(dataset, {"tasks/aa_twin/task.json": (dataset / "tasks/b_runs/task.json").read_text()})
+    selection = select()
+    assert [task.root for task in selection.tasks if task.id == "b_runs"] == [twin / "tasks/b_runs"]
+    assert "is that of the task in b_runs" in reasons(selection)["aa_twin"]
+
+
 def test_sources_filter_and_must_exist(select):
     assert [task.id for task in select(source=["elsewhere"]).tasks] == ["a_other"]
     assert "a_other" not in [*reasons(select(source=["own"])), *(t.id for t in select(source=["own"]).tasks)]

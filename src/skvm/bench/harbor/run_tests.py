@@ -3,6 +3,10 @@
 ``test.sh`` is run with the container's paths replaced by the cell's, and what it leaves in ``reward.txt``
 is printed as the verdict. Whatever the tests started is ended before the reward is read, and nothing but
 this program ever holds the channel the verdict goes through.
+
+What is not tight: a script that starts what the agent wrote runs it as its own user, as it does in a
+container; such a program can write a reward of its own while the script still runs. Nothing it leaves
+behind in the work directory can.
 """
 
 from __future__ import annotations

@@ -10,7 +10,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from skvm.bench.importing import Draft, Refused, importer
+from skvm.bench.importing import Draft, Refused, importer, marked
+from skvm.bench.prompt_needs import prompt_reasons
 from skvm.bench.source_files import TaskFile, posix_name, tree
 from skvm.compiler.acceptance.evals import EVALS_PATH, eval_tasks
 from skvm.errors import SkvmError
@@ -81,4 +82,5 @@ def _draft(task: Task, skill_id: str, files: tuple[TaskFile, ...], notes: tuple[
         else "hybrid",
         "origin": TaskOrigin(source=SOURCE, file=f"{skill_id}/{EVALS_PATH}"),
     }
-    return Draft(task.model_copy(update=changed), (*fixtures, *own), notes=notes)
+    made = marked(task.model_copy(update=changed), prompt_reasons(task.prompt))
+    return Draft(made, (*fixtures, *own), notes=notes)

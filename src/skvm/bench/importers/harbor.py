@@ -7,7 +7,6 @@ sealed graders, and the paths of the prompt relative. What only a container give
 from __future__ import annotations
 
 import math
-import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from skvm.bench.harbor.image import read_image
 from skvm.bench.harbor.paths import relative_text
 from skvm.bench.harbor.verifier import read_verifier
 from skvm.bench.importing import Draft, Refused, importer, marked
+from skvm.bench.prompt_needs import prompt_reasons
 from skvm.bench.source_files import TaskFile, is_within, read_text, tree
 from skvm.errors import UsageError
 from skvm.task.model import Task, TaskOrigin
@@ -26,11 +26,6 @@ __all__ = ["Harbor"]
 
 SOURCE = "harbor"
 _COMPOSE = ("docker-compose.yaml", "docker-compose.yml", "compose.yaml", "compose.yml")
-_NETWORK = re.compile(
-    r"https?://(?!localhost|127\.0\.0\.1)|"
-    r"\b(?:download|online|(?:from|on) the (?:web|internet)|api[- ]keys?|github)\b",
-    re.IGNORECASE,
-)
 _LEVELS = ("easy", "medium", "hard")
 
 
@@ -95,8 +90,7 @@ def _draft(folder: Path) -> Draft:
     reasons += [
         "is made of containers (docker-compose)" for name in _COMPOSE if (environment / name).exists()
     ]
-    if _NETWORK.search(prompt):
-        reasons.append("needs the network")
+    reasons += prompt_reasons(prompt)
     files = (*image.files.values(), *skill_files, *verifier.files, *solution)
     return Draft(marked(task, reasons), files, notes=(*image.notes, *notes, *verifier.notes))
 

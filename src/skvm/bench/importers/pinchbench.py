@@ -17,6 +17,7 @@ import yaml
 
 from skvm.bench.importing import Draft, Refused, importer, marked
 from skvm.bench.markdown_sections import first_code, sections
+from skvm.bench.prompt_needs import prompt_reasons
 from skvm.bench.source_files import TaskFile, inside, is_within, posix_name, read_text
 from skvm.errors import UsageError
 from skvm.task.model import Criterion, Task, TaskOrigin
@@ -27,21 +28,6 @@ SOURCE = "pinchbench"
 _FRONT = re.compile(r"---[ \t]*\r?\n(?P<yaml>.*?^)---[ \t]*(?:\r?\n|\Z)", re.DOTALL | re.MULTILINE)
 _MAX_DEPTH = 16
 _GRADING = ("automated", "llm_judge", "hybrid")
-_NEEDS = (
-    (
-        re.compile(r"\bgenerate an? (?:\w+ )?image\b|\bimage generation\b", re.IGNORECASE),
-        "needs an image generator",
-    ),
-    (
-        re.compile(
-            r"https?://|\b(?:search (?:the )?(?:web|internet|online)|web search|on the (?:web|internet)|"
-            r"online|current (?:stock )?price|stock price|upcoming (?:events?|conferences?)|clawd?hub|"
-            r"install (?:the|a) [\w-]* ?skill|(?:market|competitive) research)\b",
-            re.IGNORECASE,
-        ),
-        "needs the network",
-    ),
-)
 
 
 @importer(SOURCE)
@@ -93,7 +79,7 @@ def _draft(file: Path, root: Path) -> Draft:
         origin=TaskOrigin(source=SOURCE, file=f"tasks/{file.name}"),
     )
     reasons = [f"its file {name} is not there" for name in missing]
-    reasons += [reason for pattern, reason in _NEEDS if pattern.search(prompt)]
+    reasons += prompt_reasons(prompt)
     if front.get("multi_session") or front.get("sessions"):
         reasons.append("is made of several sessions")
     return Draft(marked(task, reasons), (*files, *graders))

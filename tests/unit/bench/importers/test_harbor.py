@@ -189,7 +189,7 @@ def test_what_the_settings_ask_for_is_a_reason(imported, more, expected):
 
 def test_compose_network_and_imports_are_reasons(imported):
     assert "docker-compose" in reason(imported, **{"environment__docker-compose.yaml": "services: {}\n"})
-    assert "network" in reason(imported, **{"instruction.md": "Download https://example.org/x to /app/x.\n"})
+    assert "network" in reason(imported, **{"instruction.md": "Fetch https://pypi.org/x to /app/x.\n"})
     tests = {"tests__test_outputs.py": "import numpy\n\ndef test_a():\n    assert numpy\n"}
     assert "its tests import numpy" in reason(imported, **tests)
 
