@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import json
 import secrets
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -188,14 +188,13 @@ class _Run:
 
     async def execute(self) -> None:
         """Lay out, run, grade."""
-        self.work = await anyio.to_thread.run_sync(self._make_work_dir)
-        await self._lay_out(self.work)
+        work = await self._lay_out()
         if self.judge is not None:
-            self.given = await anyio.to_thread.run_sync(given_files, self.work)
-        self.trajectory = await self._run_agent(self.work)
+            self.given = await anyio.to_thread.run_sync(given_files, work)
+        self.trajectory = await self._run_agent(work)
         self.end(self.trajectory.outcome, self.trajectory.detail)
         if self.outcome.is_graded:
-            await self._grade(self.work, self.trajectory)
+            await self._grade(work, self.trajectory)
 
     def _make_work_dir(self) -> Path:
         named = self.spec.work_dir
@@ -207,19 +206,29 @@ class _Run:
             raise InfrastructureError(f"{named}: cannot be made: {error.strerror}") from error
         return named.absolute()
 
-    async def _lay_out(self, work: Path) -> None:
+    async def _lay_out(self) -> Path:
+        work, has_setup = await anyio.to_thread.run_sync(self._lay_first)
+        if has_setup:
+            await self._set_up(work)
+            await anyio.to_thread.run_sync(self._lay_rest, work)
+        return work
+
+    def _lay_first(self) -> tuple[Path, bool]:
+        """Everything, or only what comes before a setup script, if there is one."""
+        self.work = work = self._make_work_dir()
+        with _laying_out(work):
+            lay_fixtures(self.spec.task, work)
+            has_setup = (work / "_setup.sh").is_file()
+        if not has_setup:
+            self._lay_rest(work)
+        return work, has_setup
+
+    def _lay_rest(self, work: Path) -> None:
         task, skill = self.spec.task, self.spec.skill
-        try:
-            await anyio.to_thread.run_sync(lay_fixtures, task, work)
-            if (work / "_setup.sh").is_file():
-                await self._set_up(work)
+        with _laying_out(work):
             if skill is not None:
-                self.notes += await anyio.to_thread.run_sync(lay_bundle, skill, task, work)
-            await anyio.to_thread.run_sync(lay_inline, task, work)
-        except OSError as error:
-            raise InfrastructureError(
-                f"{work}: cannot be laid out: {error.strerror or error} ({error.filename})"
-            ) from error
+                self.notes += lay_bundle(skill, task, work)
+            lay_inline(task, work)
 
     async def _set_up(self, work: Path) -> None:
         async with self.bench.sandbox.open(Policy(work_dir=work, network=self.spec.task.network)) as cell:
@@ -354,6 +363,16 @@ class _Run:
         """Remove the work directory unless it is to be kept."""
         if self.work is not None and not self._is_kept:
             await anyio.to_thread.run_sync(remove_tree, self.work)
+
+
+@contextlib.contextmanager
+def _laying_out(work: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise InfrastructureError(
+            f"{work}: cannot be laid out: {error.strerror or error} ({error.filename})"
+        ) from error
 
 
 def _open_now(sandbox: Sandbox, policy: Policy) -> AbstractAsyncContextManager[Cell]:

@@ -223,7 +223,10 @@ def _chat(endpoint: Endpoint, client: httpx2.AsyncClient, key: str, limit_field:
     from openai import AsyncOpenAI
     from pydantic_ai.profiles.openai import OpenAIModelProfile
 
+    from skvm.llm.completions import use_plain_completions
+
     sdk = AsyncOpenAI(api_key=key, base_url=endpoint.base_url, http_client=client, max_retries=0)
+    use_plain_completions(sdk)
     profile = OpenAIModelProfile(
         openai_chat_supports_max_completion_tokens=limit_field == "max_completion_tokens"
     )

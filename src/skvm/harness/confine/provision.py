@@ -8,7 +8,6 @@ import os
 import random
 import shutil
 import stat
-import subprocess
 import sys
 import tempfile
 from collections.abc import AsyncIterator, Iterator, Sequence
@@ -20,6 +19,7 @@ import anyio.to_thread
 
 from skvm.errors import InfrastructureError
 from skvm.harness.confine.inside import tree
+from skvm.harness.confine.lending import lent
 from skvm.harness.sandbox import Policy
 
 __all__ = [
@@ -166,15 +166,20 @@ def check_work_dir(work_dir: Path) -> None:
         raise InfrastructureError(
             f"{work_dir}: the work directory of a cell must be an existing absolute path"
         )
-    real = Path(os.path.realpath(work_dir))
-    guarded = [Path.home(), Path(tempfile.gettempdir()), Path(sys.prefix), Path(__file__), Path("/proc")]
-    guarded += [Path(folder) for folder in (*SYSTEM, "/etc", "/var", "/dev", "/run", "/sys")]
-    for path in guarded:
-        if Path(os.path.realpath(path)).is_relative_to(real):
+    real = os.path.realpath(work_dir).rstrip("/") + "/"
+    for path, place in _guarded(str(Path.home()), tempfile.gettempdir()):
+        if place.startswith(real):
             raise InfrastructureError(
                 f"{work_dir}: cannot be the work directory of a cell, because {path} lies in it",
                 help="name a directory made for this run",
             )
+
+
+@functools.lru_cache(4)
+def _guarded(home: str, tmp: str) -> tuple[tuple[str, str], ...]:
+    """What no work directory may hold: as it is called, and where it really is, with a slash at the end."""
+    places = (home, tmp, sys.prefix, __file__, "/proc", *SYSTEM, "/etc", "/var", "/dev", "/run", "/sys")
+    return tuple((place, os.path.realpath(place) + "/") for place in places)
 
 
 def _make_inside(path: Path, work_dir: Path) -> None:
@@ -197,7 +202,7 @@ def pick_uid() -> int | None:
     used = set()
     for pid in tree.pids():
         with suppress(OSError):
-            used.add(Path(f"/proc/{pid}").stat().st_uid)
+            used.add(os.stat(f"/proc/{pid}").st_uid)  # noqa: PTH116 - pathlib takes as long as the call
     for low, high in ((_FIRST_UID, _LAST_UID), (40_000, 60_000)):
         if not _is_mapped(low, high):
             continue
@@ -208,6 +213,7 @@ def pick_uid() -> int | None:
     return None
 
 
+@functools.cache
 def _is_mapped(low: int, high: int) -> bool:
     for file in ("/proc/self/uid_map", "/proc/self/gid_map"):
         ranges = [[int(part) for part in line.split()] for line in Path(file).read_text().splitlines()]
@@ -221,9 +227,10 @@ def count_own_tasks() -> int:
     total = 0
     for pid in tree.pids():
         with suppress(OSError):
-            folder = Path(f"/proc/{pid}")
-            if folder.stat().st_uid == os.geteuid():
-                total += len(list((folder / "task").iterdir()))
+            # Beside itself and its parent, such a folder is linked to by one of each thread.
+            tasks = os.stat(f"/proc/{pid}/task")  # noqa: PTH116 - pathlib takes as long as the call
+            if tasks.st_uid == os.geteuid():
+                total += tasks.st_nlink - 2
     return total
 
 
@@ -307,37 +314,3 @@ async def footing(
     finally:
         with anyio.CancelScope(shield=True):
             await anyio.to_thread.run_sync(stack.close)
-
-
-@contextmanager
-def lent(work_dir: Path, uid: int | None) -> Iterator[None]:
-    """Lend a work directory to the user of a cell and take it back; nothing happens without ``uid``."""
-    if uid is None:
-        yield
-        return
-    status = work_dir.stat()
-    _chown_tree(work_dir, uid, uid)
-    try:
-        yield
-    finally:
-        _chown_tree(work_dir, status.st_uid, status.st_gid, only=uid)
-
-
-def _chown_tree(root: Path, uid: int, gid: int, only: int | None = None) -> None:
-    # chown(1) and find(1) walk trees of any depth without following links, which an adversary may have
-    # planted; Python's own walks recurse. As an owner changes, the kernel takes setuid bits away from
-    # files, but not from folders.
-    among = [] if only is None else [f"--from={only}"]
-    _hand_over(["chown", "-R", "-h", *among, f"{uid}:{gid}", "--", str(root)], root)
-    if only is not None:
-        _hand_over(
-            ["find", str(root), "-type", "d", "-perm", "/6000", "-execdir", "chmod", "ug-s", "{}", "+"], root
-        )
-
-
-def _hand_over(command: list[str], root: Path) -> None:
-    environment = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin"}  # -execdir refuses relative entries
-    done = subprocess.run(command, check=False, capture_output=True, text=True, env=environment)
-    if done.returncode != 0:
-        reason = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
-        raise InfrastructureError(f"{root}: the work directory cannot be handed over: {reason}")
