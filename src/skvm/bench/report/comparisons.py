@@ -20,7 +20,7 @@ from skvm.evaluate.stats import (
 )
 from skvm.evidence.record import RunRecord
 
-__all__ = ["comparisons_of", "decision_between", "ratios_of", "view_of"]
+__all__ = ["comparisons_of", "ratios_of", "view_of"]
 
 _RATIOS: tuple[Quantity, ...] = ("tokens", "seconds")
 Runs = Mapping[str, Sequence[RunRecord]]

@@ -10,7 +10,7 @@ from skvm.bench.report.model import ComparisonReport, ConditionResult, Report, T
 
 __all__ = ["MOST_DETAIL", "MOST_EXCLUDED", "escaped", "report_markdown", "table"]
 
-_MARKUP = re.compile(r"[\\`*\[\]<>|~&$]|(?<![0-9A-Za-z])_|_(?![0-9A-Za-z])|^[#+-](?=\s)|^\d+(?=[.)])")
+_MARKUP = re.compile(r"[\\`*\[\]<>|~&$]|(?<![0-9A-Za-z])_|_(?![0-9A-Za-z])|^[#+-](?=\s)|(?<=^\d)[.)](?=\s)")
 MOST_EXCLUDED = 100
 """Rows of one reason that are printed; all of them stand in ``report.json``."""
 MOST_DETAIL = 160

@@ -32,7 +32,10 @@ from skvm.errors import InfrastructureError
 from skvm.evidence.record import Checkpoint, CriterionResult, Outcome, RunRecord
 from skvm.harness.trajectory import Observation, ToolCall, ToolKind, Trajectory, Turn
 
-EVIL = "</script><script>alert(1)</script><img src=x onerror=alert(2)>'\"&]]>|`*_[x](javascript:y)\x00\x1b[31m\u202e"
+EVIL = (
+    "</script><script>alert(1)</script><img src=x onerror=alert(2)>'\"&]]>|`*_[x](javascript:y)"
+    "\x00\x1b[31m\u202e"
+)
 
 
 def evil_session() -> tuple[Report, tuple[RunRecord, ...]]:
@@ -160,6 +163,8 @@ def test_names_of_tasks_stay_readable() -> None:
     assert escaped("_private_") == "\\_private\\_"
     assert escaped("a\nb   c") == "a b c"
     assert escaped("# not a heading") == "\\# not a heading"
+    assert escaped("1. no list") == "1\\. no list"
+    assert escaped("0.42") == "0.42"
     assert escaped("x" * 50, limit=10) == "x" * 9 + "…"
 
 
@@ -208,7 +213,9 @@ def test_any_session_can_be_written(tmp_path: Path, shape: str) -> None:
 def test_targets_have_reports_of_their_own_and_a_parent(tmp_path: Path) -> None:
     """Targets whose names come out the same as files must not share a folder or an id."""
     targets = (
-        Target(model="a/m:1", harness="h"), Target(model="b/m/1", harness="h"), Target(model="dead/m", harness="h"),
+        Target(model="a/m:1", harness="h"),
+        Target(model="b/m/1", harness="h"),
+        Target(model="dead/m", harness="h"),
     )  # fmt: skip
     plan = make_plan(2, targets=targets)
     scores = {"a/m:1": 0.25, "b/m/1": 0.75}
