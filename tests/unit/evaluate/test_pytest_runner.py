@@ -6,8 +6,10 @@ import anyio
 import pytest
 from tests.confinement import make_ground
 
-from skvm.evaluate.grading import Seal, errors_of, grade
-from skvm.evaluate.junit import pytest_runner
+from skvm.evaluate.grading import Seal, errors_of, grade, ungradable
+from skvm.evaluate.junit import packages, pytest_runner
+from skvm.evaluate.junit.packages import lacking_packages
+from skvm.evaluate.junit.payload import TestFile
 from skvm.harness.confine import choose_sandbox
 from skvm.harness.trajectory import Trajectory
 from skvm.task.loader import load_task
@@ -20,6 +22,11 @@ def suite(*patterns, **more):
     parts = [{"id": each, "weight": 1 / len(patterns), "testPattern": each} for each in patterns]
     payload = {"testFile": "test_x.py", "criteria": parts, **more}
     return Criterion(method="custom", id="j", options={"evaluatorId": "junit-grade", "payload": payload})
+
+
+@pytest.fixture(autouse=True)
+def _well_known(monkeypatch):
+    monkeypatch.setattr(packages, "_WELL_KNOWN", frozenset({"no_such_known"}))
 
 
 @pytest.fixture(scope="module")
@@ -99,7 +106,7 @@ def test_a_folder_of_graders_brings_its_helpers_and_fixtures(judge, tmp_path):
 @pytest.mark.parametrize(
     ("tests", "said"),
     [
-        ("import no_such_package\ndef test_x(): pass", "no_such_package"),
+        ("try:\n import no_such_known\nfinally:\n def test_x(): pass", "no_such_known"),
         ("undefined\ndef test_x(): pass", "NameError"),
         ("def helper(): pass", "pytest ended with 5"),
         ("import os\nos._exit(0)\ndef test_x(): pass", "gave no result"),
@@ -127,8 +134,29 @@ def test_a_suite_that_lacks_work_scores_zero(judge, tests, left):
 
 
 def test_without_its_packages_it_is_missing_with_the_way_out(monkeypatch):
-    assert pytest_runner.missing() is None
+    task = task_of("import mine\ndef test_x(): pass", "test_x")
+    assert ungradable(task) == {}
     monkeypatch.setattr(pytest_runner, "_PACKAGES", ("pytest", "no_such_module"))
-    assert pytest_runner.missing() == (
-        "needs pytest, of which no_such_module cannot be imported (pip install 'skvm[bench]')"
-    )
+    assert ungradable(task) == {
+        "j": "needs pytest, of which no_such_module cannot be imported (pip install 'skvm[bench]')"
+    }
+
+
+@pytest.mark.parametrize(
+    ("imports", "lacks"),
+    [
+        ("import json, os.path\nfrom collections import abc", []),
+        ("import mine\nfrom mine.part import x", []),
+        ("import mine_too", ["mine_too"]),
+        ("import other", []),
+        ("import helper, pytest, _pytest.main", []),
+        ("import no_such_a\nfrom no_such_b.c import d", ["no_such_a", "no_such_b"]),
+        ("import no_such_known", ["no_such_known"]),
+        ("def test_x():\n import no_such_a\ntry:\n import no_such_b\nexcept ImportError: pass", []),
+        ("from . import x", []),
+    ],
+)
+def test_a_package_that_is_not_here_is_told_before_anything_runs(tmp_path, imports, lacks):
+    (tmp_path / "helper.py").write_text("")
+    task = Task(id="t", prompt="write `mine.py`; use no_such_known", fixtures={"lib/other.py": ""})
+    assert lacking_packages(TestFile("test_x.py", imports.encode(), tmp_path), task) == lacks

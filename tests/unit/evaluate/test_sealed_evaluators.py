@@ -73,7 +73,7 @@ def suite(**more):
 
 
 def task_of(criterion, tests=READING_TESTS):
-    return Task(id="t", prompt="p", criteria=(criterion,), fixtures={"test_x.py": tests})
+    return Task(id="t", prompt="write mine.py", criteria=(criterion,), fixtures={"test_x.py": tests})
 
 
 @pytest.fixture(params=ALL)

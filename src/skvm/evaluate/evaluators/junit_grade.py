@@ -38,9 +38,14 @@ class JunitGrade:
         return found
 
     def missing(self, criterion: Criterion, task: Task) -> str | None:
-        """Why its runner is not here."""
+        """Why its runner, or what its tests import, is not here."""
         payload, _ = read_payload(criterion)
-        return None if payload is None else _MISSING[payload.runner]()
+        if payload is None:
+            return None
+        try:
+            return _MISSING[payload.runner](find_test_file(payload, task), task)
+        except ValueError:
+            return None  # malformed, which is for ``check`` to say
 
     async def evaluate(self, criterion: Criterion, evidence: Evidence) -> CriterionResult:
         """Run the tests on what the agent left."""

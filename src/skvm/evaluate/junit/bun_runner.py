@@ -25,6 +25,7 @@ from skvm.evaluate.junit.payload import Payload, TestFile
 from skvm.evaluate.workspace import place_file, remove_tree
 from skvm.evidence.record import CriterionResult
 from skvm.harness.confine.provision import find_program
+from skvm.task.model import Task
 
 __all__ = ["missing", "run"]
 
@@ -36,7 +37,7 @@ _MAX_REPORT = 4 << 20
 _NO_PROGRAM = 127
 
 
-def missing() -> str | None:
+def missing(file: TestFile, task: Task) -> str | None:
     """Why no bun suite can be run here."""
     if find_program("bun") is None:
         return (

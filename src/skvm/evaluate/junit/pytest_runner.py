@@ -15,7 +15,7 @@ programs, or read files.
 
 Whose fault is a suite that cannot be collected? As for ``python-grade``: an agent that did nothing is graded
 too, and if collecting fails there as well, the suite is at fault, unless what it lacks there is work: a
-file, or a module that the prompt or the fixtures name. A module they do not name is a package it needs.
+file, or a module. A suite that imports a package which is not here is not run at all; see ``packages.py``.
 """
 
 from __future__ import annotations
@@ -37,9 +37,11 @@ from skvm.evaluate.contract import Evidence
 from skvm.evaluate.custom import unscored
 from skvm.evaluate.isolated import Answer, ask
 from skvm.evaluate.junit.cases import Case, grade_all_alike, grade_by_cases, named_tests, of_node
+from skvm.evaluate.junit.packages import is_well_known, lacking_packages
 from skvm.evaluate.junit.payload import Payload, TestFile
 from skvm.evaluate.workspace import copy_tree
 from skvm.evidence.record import CriterionResult
+from skvm.harness.confine.provision import interpreter
 from skvm.task.model import Task
 
 __all__ = ["missing", "run"]
@@ -53,10 +55,16 @@ _NO_MODULE = re.compile(r"No module named '(\w+)")
 _NOTHING_COLLECTED = 2
 
 
-def missing() -> str | None:
-    """Why no pytest suite can be run here."""
-    lacking = [name for name in _PACKAGES if importlib.util.find_spec(name) is None]
-    return f"needs pytest, of which {', '.join(lacking)} cannot be imported ({_HELP})" if lacking else None
+def missing(file: TestFile, task: Task) -> str | None:
+    """Why this suite cannot be run here."""
+    if lacking := [name for name in _PACKAGES if importlib.util.find_spec(name) is None]:
+        return f"needs pytest, of which {', '.join(lacking)} cannot be imported ({_HELP})"
+    if lacking := lacking_packages(file, task):
+        return (
+            f"needs the Python module {', '.join(lacking)}, which is not installed for {interpreter()}; "
+            "if it is for the agent to write, the prompt must name it"
+        )
+    return None
 
 
 async def run(payload: Payload, file: TestFile, evidence: Evidence) -> CriterionResult:
@@ -67,10 +75,10 @@ async def run(payload: Payload, file: TestFile, evidence: Evidence) -> Criterion
     if why := _is_unfit(answer):
         return unscored(why)
     why = _fault(answer)
-    if why and not _lacks_work(why, evidence.task) and evidence.untouched is not None:
+    if why and not _lacks_work(why) and evidence.untouched is not None:
         async with evidence.untouched() as nothing:
             again = _fault(await _ask(payload, file, nothing))
-        if again and not _lacks_work(again, evidence.task):
+        if again and not _lacks_work(again):
             return unscored(f"the tests fail on untouched fixtures, too: {again}")
     if answer.value is None:
         return grade_all_alike(payload, 0.0, f"the tests gave no result: {answer.why}")
@@ -110,12 +118,10 @@ def _fault(answer: Answer) -> str:
     return f"pytest ended with {code}" if not isinstance(code, int) or code >= _NOTHING_COLLECTED else ""
 
 
-def _lacks_work(fault: str, task: Task) -> bool:
+def _lacks_work(fault: str) -> bool:
     """Whether a suite failed because something is not there that an agent was to make."""
     if named := _NO_MODULE.search(fault):
-        folder = task.root / "fixtures" if task.root else None
-        names = [*task.fixtures, *(path.name for path in (folder.rglob("*") if folder else ()))]
-        return bool(re.search(rf"\b{re.escape(named[1])}\b", "\n".join([task.prompt, *names])))
+        return not is_well_known(named[1])
     return any(word in fault for word in _ABSENCE)
 
 
