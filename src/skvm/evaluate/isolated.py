@@ -18,11 +18,12 @@ from __future__ import annotations
 import functools
 import json
 import secrets
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from skvm.errors import InfrastructureError
 from skvm.harness.confine.provision import interpreter
 from skvm.harness.sandbox import Cell, Execution
 
@@ -41,7 +42,7 @@ class Answer:
         value: The answer; ``None`` if there is none.
         why: Why there is none, one line.
         is_timed_out: Whether the time limit is the reason.
-        is_absent: Whether there is no Python in the cell to ask.
+        is_absent: Whether there is no Python in the cell to ask; no code of the agent has run then.
     """
 
     value: dict[str, Any] | None
@@ -75,13 +76,18 @@ async def ask(cell: Cell, program: str, request: Mapping[str, Any], *, timeout_s
         _text(program),
     ]
     stdin = json.dumps({**request, "nonce": nonce}).encode()
-    done = await cell.execute(argv, timeout_s=timeout_s, stdin=stdin)
+    try:
+        done = await cell.execute(argv, timeout_s=timeout_s, stdin=stdin)
+    except InfrastructureError as error:
+        # It may be ours, or the work of what the agent left: a second look elsewhere tells.
+        return Answer(None, f"ended its cell: {error.message}")
     if done.is_timed_out:
         return Answer(None, f"did not end within {timeout_s:g} s", is_timed_out=True)
-    value = _find(done.stdout, nonce)
+    lines = list(_lines(done.stdout, nonce))
+    value = next((line["answer"] for line in lines if isinstance(line.get("answer"), dict)), None)
     if value is not None:
         return Answer(value)
-    if done.exit_code in _NO_PROGRAM and not done.stdout:
+    if done.exit_code in _NO_PROGRAM and not lines:
         return Answer(None, f"no Python can be started in the cell: {_last_line(done)}", is_absent=True)
     said = "printed more than is kept" if done.is_truncated else f"ended with exit code {done.exit_code}"
     return Answer(None, f"{said} and gave no result{_last_line(done)}")
@@ -96,8 +102,8 @@ def _text(program: str) -> str:
     return f"{channel}\n{own}\nserve(main)\n"
 
 
-def _find(stdout: str, nonce: str) -> dict[str, Any] | None:
-    """The answer among the lines, if it is there."""
+def _lines(stdout: str, nonce: str) -> Iterator[dict[str, Any]]:
+    """What the program itself said, last first."""
     for line in reversed(stdout.splitlines()):
         if nonce not in line:
             continue
@@ -105,9 +111,8 @@ def _find(stdout: str, nonce: str) -> dict[str, Any] | None:
             value = json.loads(line)
         except (ValueError, RecursionError):
             continue
-        if isinstance(value, dict) and value.get("nonce") == nonce and isinstance(value.get("answer"), dict):
-            return dict(value["answer"])
-    return None
+        if isinstance(value, dict) and value.get("nonce") == nonce:
+            yield value
 
 
 def _last_line(done: Execution) -> str:

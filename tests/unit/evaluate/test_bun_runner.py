@@ -35,8 +35,9 @@ def run(ground):
     def ran(script, source=PLAIN, name="x.test.ts", graders=None, **more):
         programs = ground.work.parent / "programs"
         programs.mkdir()
-        (programs / "bun").write_text(f"#!/bin/sh\n{script}")
-        (programs / "bun").chmod(0o755)
+        if script is not None:
+            (programs / "bun").write_text(f"#!/bin/sh\n{script}")
+            (programs / "bun").chmod(0o755)
         parts = [{"id": each, "weight": 0.5, "testPattern": f"s > {each}"} for each in ("works", "fails")]
         options = {"payload": {"testFile": name, "criteria": parts, **more}}
         payload, _ = read_payload(Criterion(method="custom", options=options))
@@ -69,6 +70,7 @@ def test_its_report_decides(run, ground):
         ("exit 0", PLAIN + b'import { f } from "./mine"\n', 0.0),
         ("exit 0", PLAIN + b"const m = require('../mine.js')\n", 0.0),
         ("exit 0", PLAIN + b"const m = await import(path)\n", 0.0),
+        ("exit 127", PLAIN, 0.0),
         ("sleep 20", PLAIN, 0.0),
     ],
 )
@@ -78,7 +80,7 @@ def test_without_a_report_the_exit_code_decides_unless_the_work_could_forge_it(r
 
 
 def test_a_bun_that_is_not_there_is_no_score(run):
-    assert "needs bun" in run("exit 127").infra_error
+    assert "needs bun" in run(None).infra_error
 
 
 def test_the_test_file_is_ours_whatever_lies_at_its_place(run, ground, tmp_path):

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 import anyio
 import pytest
 
+from skvm.errors import InfrastructureError
 from skvm.evaluate.isolated import ask
 from skvm.harness.sandbox import Execution
 
@@ -56,6 +57,21 @@ def test_the_reason_is_told():
     assert asked(Cell(exit_code=-9, stderr="a\nb\n")).why == "ended with exit code -9 and gave no result: b"
     assert asked(Cell(is_truncated=True)).why == "printed more than is kept and gave no result"
     assert asked(Cell(exit_code=127, stderr="sh: 1: python3: not found\n")).is_absent
+
+
+def test_an_exit_code_of_the_work_is_not_a_missing_python():
+    started = '{"nonce": "{nonce}", "started": true}'
+    answer = asked(Cell(started, exit_code=127))
+    assert (answer.value, answer.is_absent) == (None, False)
+
+
+def test_a_cell_that_ends_is_no_answer_and_no_error():
+    class Dying(Cell):
+        async def execute(self, command, **more):
+            raise InfrastructureError("the cell is gone")
+
+    answer = asked(Dying())
+    assert (answer.value, answer.is_absent, answer.why) == (None, False, "ended its cell: the cell is gone")
 
 
 def test_every_question_has_a_nonce_of_its_own_that_no_argument_shows():

@@ -207,6 +207,16 @@ def test_a_link_to_a_file_of_the_host_holds_no_answer(name, ground, criterion):
 WRONG = "def answer(): return 41\n"
 IMPORTED = {
     "exits": ("import os; os._exit(0)\n", 0.0),
+    "exits as if there were no Python": ("import os; os._exit(127)\n", 0.0),
+    "ends its keepers": (
+        "import os\nkeeper = os.getppid()\n"
+        "above = int(open(f'/proc/{keeper}/stat').read().rpartition(')')[2].split()[1])\n"
+        "for pid in (above, keeper):\n"
+        " try:\n"
+        "  is_worker = b'confine.inside' in open(f'/proc/{pid}/cmdline', 'rb').read()\n"
+        "  if pid == keeper or is_worker: os.kill(pid, 9)\n"
+        " except OSError: pass\n"
+        "while True: pass\n", 0.0),
     "leaves": ("import sys; sys.exit(0)\n", 0.0),
     "skips": ("import pytest; pytest.skip('x', allow_module_level=True)\n", 0.0),
     "stops": ("import pytest; pytest.exit('x', returncode=0)\n", 0.0),
@@ -234,7 +244,9 @@ IMPORTED = {
 def test_a_module_the_tests_import_gains_nothing(judge, ground, attack):
     source, deserved = IMPORTED[attack]
     write(ground.work, {"mine.py": source})
-    result = judge(task_of(suite(timeoutMs=2000 if attack == "loops" else 30_000), IMPORTING_TESTS))
+    result = judge(
+        task_of(suite(timeoutMs=2000 if attack in ("loops", "ends its keepers") else 30_000), IMPORTING_TESTS)
+    )
     assert result.score == deserved, result
 
 

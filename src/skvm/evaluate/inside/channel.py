@@ -30,6 +30,8 @@ def serve(main: Callable[[dict[str, Any]], dict[str, Any]]) -> NoReturn:
     os.close(null)
     _hide()
     sys.path.extend(_site_folders())
+    # From here on, whatever ends this process, an answer of nobody else's can say that it never began.
+    write(answers, ("\n" + dumps({"nonce": nonce, "started": True}) + "\n").encode())
     answer = main(request)
     # A line of its own, whatever else was written here.
     data = ("\n" + dumps({"nonce": nonce, "answer": answer}) + "\n").encode()

@@ -18,6 +18,7 @@ from pathlib import Path, PurePosixPath
 
 import anyio.to_thread
 
+from skvm.errors import InfrastructureError
 from skvm.evaluate.contract import Evidence
 from skvm.evaluate.custom import unscored
 from skvm.evaluate.junit.cases import grade_all_alike, grade_by_cases, read_xml
@@ -51,10 +52,18 @@ async def run(payload: Payload, file: TestFile, evidence: Evidence) -> Criterion
     await anyio.to_thread.run_sync(_prepare, evidence.snapshot, file)
     report = f".{secrets.token_hex(16)}.xml"
     argv = ["bun", "test", f"./{file.name}", "--reporter=junit", f"--reporter-outfile={report}"]
-    done = await evidence.cell.execute(argv, timeout_s=payload.timeout_s)
+    try:
+        done = await evidence.cell.execute(argv, timeout_s=payload.timeout_s)
+    except InfrastructureError as error:
+        await _try_elsewhere(evidence, error)
+        return grade_all_alike(payload, 0.0, f"the tests ended their cell: {error.message}")
     if done.is_timed_out:
         return grade_all_alike(payload, 0.0, f"the tests did not end within {payload.timeout_s:g} s")
-    if done.exit_code == _NO_PROGRAM:
+    # Code of the work can end bun with any code it likes, this one, too.
+    if (
+        done.exit_code == _NO_PROGRAM
+        and (await evidence.cell.execute("command -v bun", timeout_s=20)).exit_code
+    ):
         return unscored("needs bun, which the cell does not find")
     try:
         cases = read_xml(await evidence.cell.read(report, max_bytes=_MAX_REPORT))
@@ -67,6 +76,14 @@ async def run(payload: Payload, file: TestFile, evidence: Evidence) -> Criterion
     return grade_all_alike(
         payload, float(done.exit_code == 0), f"bun ended with {done.exit_code}, without a report"
     )
+
+
+async def _try_elsewhere(evidence: Evidence, error: InfrastructureError) -> None:
+    """Raise an error of the sandbox unless it is well where the agent left nothing."""
+    if evidence.untouched is None:
+        raise error
+    async with evidence.untouched() as nothing:
+        await nothing.cell.execute("true", timeout_s=20)
 
 
 def _prepare(snapshot: Path, file: TestFile) -> None:
