@@ -61,10 +61,12 @@ def _header(report: Report, back: str) -> str:
         "Runs": f"{words.plural(len(report.tasks), 'task')}{skipped}; "
         f"{words.plural(len(report.conditions), 'condition')}; "
         f"{words.plural(report.runs_per_task or 1, 'repetition')}",
-        "Time": report.timestamp + (f" to {report.completed_at}" if report.completed_at else ""),
+        "Time": words.moment(report.timestamp)
+        + (f" to {words.moment(report.completed_at)}" if report.completed_at else ""),
         "Judge": report.judge.model,
-        "Held the same": f"temperature {held.temperature:g}, seed {held.seed} plus the repetition, skills by "
-        f"{held.skill_mode}, sandbox {held.sandbox}, {held.max_output_tokens:,} output tokens a turn",
+        "Held the same": f"temperature {held.temperature:g}, seed {held.seed} plus the repetition, "
+        f"skill mode {held.skill_mode}, sandbox {held.sandbox}, "
+        f"{held.max_output_tokens:,} output tokens a turn",
         "Stopped early": _stopped(report),
     }
     link = f'<p><a href="{back}">All targets of the session</a></p>' if back else ""

@@ -54,15 +54,16 @@ def _header(report: Report) -> Iterator[str]:
     facts = {
         "Model": report.model,
         "Harness": report.adapter,
-        "Started": report.timestamp,
-        "Ended": report.completed_at,
+        "Started": words.moment(report.timestamp),
+        "Ended": words.moment(report.completed_at) if report.completed_at else None,
         "Tasks": f"{len(report.tasks)}" + (f", and {len(report.skipped)} skipped" if report.skipped else ""),
         "Conditions": ", ".join(report.conditions),
         "Repetitions": str(report.runs_per_task or 1),
         "Compared with": report.baseline,
         "Judge": report.judge.model,
-        "Held the same": f"temperature {held.temperature:g}, seed {held.seed} plus the repetition, skills "
-        f"by {held.skill_mode}, sandbox {held.sandbox}, {held.max_output_tokens:,} output tokens a turn",
+        "Held the same": f"temperature {held.temperature:g}, seed {held.seed} plus the repetition, "
+        f"skill mode {held.skill_mode}, sandbox {held.sandbox}, "
+        f"{held.max_output_tokens:,} output tokens a turn",
         "Simulated": "yes: no model was asked" if report.simulated else None,
     }
     for name, value in facts.items():

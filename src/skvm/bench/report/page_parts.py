@@ -36,7 +36,12 @@ def facts_list(facts: Mapping[str, str | None]) -> Html:
 
 
 def html_table(
-    caption: str, headings: Sequence[str], rows: Iterable[Sequence[str]], *, figures: int = 0, name: str = ""
+    caption: str,
+    headings: Sequence[str],
+    rows: Iterable[Sequence[str]],
+    *,
+    figures: int = 0,
+    is_caption_seen: bool = True,
 ) -> Html:
     """A table whose first column heads its rows.
 
@@ -45,7 +50,7 @@ def html_table(
         headings: Of the columns.
         rows: Cells; what is not ``Html`` is escaped.
         figures: How many of the last columns are flush right.
-        name: Its id.
+        is_caption_seen: Whether the caption is shown, or only read out: a heading above says the same.
     """
     first_figure = len(headings) - figures
     classes = ["" if place < first_figure else ' class="figure"' for place in range(len(headings))]
@@ -57,10 +62,10 @@ def html_table(
         cells = zip(row[1:], classes[1:], strict=True)
         body = "".join(f"<td{kind}>{_markup(each)}</td>" for each, kind in cells)
         lines.append(f'<tr><th scope="row">{_markup(row[0])}</th>{body}</tr>')
-    named = f' id="{name}"' if name else ""
+    hidden = "" if is_caption_seen else ' class="unseen"'
     return Html(
-        f'<div class="wide" role="region" tabindex="0" aria-label="{escape(caption)}"><table{named}>'
-        f"<caption>{escape(caption)}</caption><thead><tr>{heads}</tr></thead>\n"
+        f'<div class="wide" role="region" tabindex="0" aria-label="{escape(caption)}"><table>'
+        f"<caption{hidden}>{escape(caption)}</caption><thead><tr>{heads}</tr></thead>\n"
         f"<tbody>{chr(10).join(lines)}</tbody></table></div>"
     )
 

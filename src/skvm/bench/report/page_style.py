@@ -64,7 +64,7 @@ dl.facts dd { margin: 0; overflow-wrap: anywhere; }
 .verdicts li.better { border-color: var(--good); }
 .verdicts li.worse { border-color: var(--bad); }
 .charts { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 340px), 1fr));
-  gap: 18px 36px; }
+  gap: 18px 36px; margin-top: 18px; }
 figure { margin: 0; min-width: 0; }
 figcaption { font-size: 13px; margin-bottom: 4px; }
 figcaption b { color: var(--ink); font-size: 14px; }
@@ -92,6 +92,7 @@ ol.key { columns: 2 180px; font-size: 13px; margin: 6px 0; padding-left: 26px; }
 .wide { overflow-x: auto; max-width: 100%; }
 .wide:focus-visible, a:focus-visible, button:focus-visible, input:focus-visible, select:focus-visible,
 summary:focus-visible { outline: 2px solid var(--accent); outline-offset: 2px; }
+.unseen { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
 table { border-collapse: collapse; margin: 8px 0 12px; font-size: 13px; }
 caption { text-align: left; padding: 2px 0 6px; }
 th, td { text-align: left; padding: 4px 14px 4px 0; border-bottom: 1px solid var(--line);
@@ -117,6 +118,7 @@ table.heat thead th { position: sticky; top: 0; background: var(--page); padding
   overflow: hidden; text-overflow: ellipsis; }
 table.heat tbody th { position: sticky; left: 0; background: var(--page); padding: 4px 10px 4px 0;
   max-width: 22em; }
+table.heat thead th:first-child { padding-left: 0; text-align: left; }
 table.heat td.category { padding: 4px 10px; color: var(--soft); white-space: nowrap; }
 table.heat td a { display: block; white-space: nowrap; padding: 4px 10px; text-align: center;
   text-decoration: none; min-width: 5.5em; border-radius: 3px; }

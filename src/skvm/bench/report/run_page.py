@@ -55,7 +55,12 @@ def run_html(run: RunRecord, trajectory: Trajectory | None, *, back: str = "../r
     ]
     if run.criteria:
         rows = (row for each in run.criteria for row in _criterion(each))
-        table = html_table("What graders said", ("criterion", "method", "weight", "score", "details"), rows)
+        table = html_table(
+            "What graders said",
+            ("criterion", "method", "weight", "score", "details"),
+            rows,
+            is_caption_seen=False,
+        )
         parts.append(f"<h2>Grading</h2>\n{table}")
     parts += _trajectory(trajectory) if trajectory else ["<p>The run ended before it had a trajectory.</p>"]
     return page(title, "<main>\n" + "\n".join(parts) + "\n</main>")

@@ -23,9 +23,9 @@ def _lines(report: SessionReport) -> Iterator[str]:
     yield ""
     yield f"- Models: {escaped(', '.join(report.models))}"
     yield f"- Harnesses: {escaped(', '.join(report.adapters))}"
-    yield f"- Started: {escaped(report.timestamp)}"
+    yield f"- Started: {escaped(words.moment(report.timestamp))}"
     if report.completed_at:
-        yield f"- Ended: {escaped(report.completed_at)}"
+        yield f"- Ended: {escaped(words.moment(report.completed_at))}"
     for title, headings, rows in _tables(report):
         yield ""
         yield f"## {title}"
@@ -88,13 +88,14 @@ def session_html(report: SessionReport) -> str:
     facts = {
         "Models": ", ".join(report.models),
         "Harnesses": ", ".join(report.adapters),
-        "Time": report.timestamp + (f" to {report.completed_at}" if report.completed_at else ""),
+        "Time": words.moment(report.timestamp)
+        + (f" to {words.moment(report.completed_at)}" if report.completed_at else ""),
     }
     parts = [f"<h1>Bench {text(report.session_id)}</h1>", facts_list(facts), _matrix(report)]
     for title, headings, rows in _tables(report):
         if title != "Scores":
             parts.append(f"<h2>{title}</h2>")
-            parts.append(html_table(title, headings, rows, figures=len(headings) - 1))
+            parts.append(html_table(title, headings, rows, figures=len(headings) - 1, is_caption_seen=False))
     return page(f"Bench {report.session_id}", "<main>\n" + "\n".join(parts) + "\n</main>")
 
 

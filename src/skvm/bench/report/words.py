@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from skvm.bench.report.model import IntervalReport, RatioReport, ViewComparison
 
 __all__ = [
@@ -9,6 +11,7 @@ __all__ = [
     "count",
     "difference",
     "dollars",
+    "moment",
     "number",
     "percent",
     "plain",
@@ -41,6 +44,11 @@ def plain(text: str, *, limit: int | None = None) -> str:
     if not words.isprintable():
         words = "".join(each if each.isprintable() or each in _KEPT else "\ufffd" for each in words)
     return words if limit is None or len(words) <= limit else words[: limit - 1] + "…"
+
+
+def moment(stamp: str) -> str:
+    """An ISO time stamp to the second."""
+    return re.sub(r"(?<=\d)\.\d+", "", stamp)
 
 
 def plural(amount: int, noun: str) -> str:
