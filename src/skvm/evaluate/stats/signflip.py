@@ -66,9 +66,12 @@ def _count(sizes: Sequence[int]) -> float:
 
 
 def _on_common_grid(values: Sequence[float]) -> list[int] | None:
-    fractions = [Fraction(value).limit_denominator(MAX_DENOMINATOR) for value in values]
-    if any(abs(value - float(near)) > EQUAL for value, near in zip(values, fractions, strict=True)):
-        return None
+    fractions = []
+    for value in values:
+        near = Fraction(value).limit_denominator(MAX_DENOMINATOR)
+        if abs(value - float(near)) > EQUAL:
+            return None
+        fractions.append(near)
     unit = math.lcm(*(near.denominator for near in fractions))
     sizes = [int(near * unit) for near in fractions]
     return sizes if sum(map(abs, sizes)) <= MAX_STEPS else None
