@@ -231,9 +231,10 @@ def compare_sides(lhs: Found, rhs: Found) -> PastComparison:
     tasks = tuple(_task(name, lhs, rhs) for name in sorted({*lhs.tasks, *rhs.tasks}))
     fair = {task.task_id for task in tasks if task.incomparable is None}
     ours, theirs = ([run for run in side.runs if run.task_id in fair] for side in (rhs, lhs))
+    left, right = ([run for run in runs if has_score(run)] for runs in (theirs, ours))
 
     taken = {
-        key: paired_difference(by_task(ours, metric), by_task(theirs, metric))
+        key: paired_difference(by_task(right, metric), by_task(left, metric))
         for key, metric in METRICS.items()
     }
 

@@ -65,7 +65,7 @@ def cell_of(task: PlannedTask, condition: str, runs: Sequence[RunRecord]) -> Con
     status = min((status_of(run.outcome) for run in scored or runs), key=_ORDER.index)
     paths = tuple(skill.path for skill in task.skills) if first.skill_id is not None else ()
     detail = _status_detail(runs)
-    return ConditionResult.model_construct(
+    return ConditionResult(
         condition=condition,
         score=score,
         passed=None if score is None else score >= PASS_MARK,
@@ -92,8 +92,8 @@ def cell_of(task: PlannedTask, condition: str, runs: Sequence[RunRecord]) -> Con
 
 
 def _outcome(run: RunRecord) -> RunOutcome:
-    # The values come from a record that was checked when it was read.
-    return RunOutcome.model_construct(
+
+    return RunOutcome(
         run_id=run.run_id,
         repetition=run.repetition,
         outcome=run.outcome,
@@ -136,7 +136,7 @@ def _tokens(runs: Sequence[RunRecord]) -> Tokens | None:
     if not runs:
         return None
     count = len(runs)
-    return Tokens.model_construct(
+    return Tokens(
         input=sum(run.usage.input_tokens for run in runs) / count,
         output=sum(run.usage.output_tokens for run in runs) / count,
         cache_read=sum(run.usage.cache_read_tokens for run in runs) / count,
@@ -146,6 +146,8 @@ def _tokens(runs: Sequence[RunRecord]) -> Tokens | None:
 
 def _group(runs: Sequence[RunRecord], belongs: Callable[[str], bool]) -> float | None:
     """The mean score of one group of criteria, over the runs that have one."""
+    if not any(belongs(each.method) for run in runs for each in run.criteria):
+        return None
     scores = (combine([each for each in run.criteria if belongs(each.method)]) for run in runs)
     return average(score for score in scores if score is not None)
 
@@ -161,7 +163,7 @@ def _criteria(runs: Sequence[RunRecord]) -> tuple[CriterionReport, ...]:
 def _criterion(results: Sequence[CriterionResult]) -> CriterionReport:
     scored = [result for result in results if result.score is not None]
     lowest = min(scored, key=lambda result: result.score or 0.0) if scored else results[0]
-    return CriterionReport.model_construct(
+    return CriterionReport(
         id=lowest.id,
         name=None,
         method=lowest.method,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from skvm.bench.report.cells import has_score
 from skvm.bench.report.gathering import Gathered
 from skvm.bench.report.intervals import has_timeouts, interval_of
 from skvm.bench.report.model import ComparisonReport, RatioReport, ViewComparison
@@ -41,8 +42,9 @@ def comparisons_of(gathered: Gathered, baseline: str | None) -> tuple[Comparison
         {name: _decide(runs[name], runs[baseline], "as-completed", is_watched=is_watched) for name in others}
     )
     strict = _strictly(runs, baseline, decided, is_watched=is_watched)
+    scored = {name: [run for run in each if has_score(run)] for name, each in runs.items()}
     values = {
-        name: {key: by_task(each, metric) for key, metric in METRICS.items()} for name, each in runs.items()
+        name: {key: by_task(each, metric) for key, metric in METRICS.items()} for name, each in scored.items()
     }
     return tuple(
         ComparisonReport(

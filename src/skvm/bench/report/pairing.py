@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-from skvm.bench.report.cells import average, has_score, has_usage
+from skvm.bench.report.cells import average, has_usage
 from skvm.evidence.record import RunRecord
 
 __all__ = ["METRICS", "by_task", "paired_difference"]
@@ -22,16 +22,15 @@ METRICS: Mapping[str, Callable[[RunRecord], float | None]] = {
 
 
 def by_task(runs: Sequence[RunRecord], metric: Callable[[RunRecord], float | None]) -> dict[str, list[float]]:
-    """The values of the scored runs, by task; a task with an unknown one is left out."""
+    """The values of runs that have a score, by task; a task with an unknown one is left out."""
     found: dict[str, list[float]] = {}
     unknown = set()
     for run in runs:
-        if has_score(run):
-            value = metric(run)
-            if value is None:
-                unknown.add(run.task_id)
-            else:
-                found.setdefault(run.task_id, []).append(value)
+        value = metric(run)
+        if value is None:
+            unknown.add(run.task_id)
+        else:
+            found.setdefault(run.task_id, []).append(value)
     return {task: values for task, values in found.items() if task not in unknown}
 
 
