@@ -217,7 +217,7 @@ def test_the_work_directory_is_laid_out_in_order(bench, tmp_path):
                 "prompt": "p",
                 "fixtures": {"inline.txt": "inline", "sub/deep.txt": "x"},
                 "eval": [
-                    {"method": "custom", "evaluatorId": "junit-grade", "payload": {"testFile": "t.test.ts"}}
+                    {"method": "custom", "evaluatorId": "of-others", "payload": {"testFile": "t.test.ts"}}
                 ],
             }
         ),
