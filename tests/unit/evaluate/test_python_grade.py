@@ -119,6 +119,8 @@ def test_a_grader_that_breaks_its_contract_whatever_it_sees_gives_no_score(judge
         ("import os\ndef grade(t, w):\n    os._exit(0)", "gave no result"),
         ("open('hidden.json')\ndef grade(t, w): return {'a': 1}", "hidden.json"),
         ("grade = 3", "int"),
+        ("def grade(t, w): return {'a': float(open('/no/such/expected').read())}", "/no/such/expected"),
+        ("import subprocess\ndef grade(t, w): return {'a': subprocess.call(['no-such-program'])}", "no-such"),
     ],
 )
 def test_a_broken_grader_gives_no_score(judge, source, said):
@@ -142,8 +144,9 @@ def test_a_grader_that_works_is_not_escaped_by_a_file_it_cannot_read(judge):
         assert "cannot grade what was left" in result.details
 
 
-def test_an_agent_that_did_nothing_has_earned_a_zero_from_a_careless_grader(judge):
-    result = judge(READS)
+@pytest.mark.parametrize("name", ["answer.json", "./sub/../answer.json", "{w}/answer.json"])
+def test_an_agent_that_did_nothing_has_earned_a_zero_from_a_careless_grader(judge, name):
+    result = judge(READS.replace("'answer.json'", f"f'{name}'"))
     assert (result.score, result.infra_error) == (0.0, None)
     assert "FileNotFoundError" in result.details
 

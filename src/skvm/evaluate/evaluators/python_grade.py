@@ -9,8 +9,9 @@ Whose fault is a grader that raises, breaks that contract or ends the process? I
 agent left made it so, and then a file no grader can read must not be a way out of a bad score. So the same
 grader is asked about an agent that did nothing. If it fails there too, the grader is at fault and there is no
 score. If it does not, the work is at fault: 0, with the reason. One failure there does not count
-against the grader: an ``OSError`` inside ``grade``. That is how a careless grader says that a file is
-missing, and an agent that did nothing has earned a 0 by it; so such an error is a 0 without a second look.
+against the grader: an ``OSError`` inside ``grade`` about a file of the work directory. That is how a careless
+grader says that a file is missing, and an agent that did nothing has earned a 0 by it; so such an error is
+a 0 without a second look.
 A time-out is a 0 without a second look, as it is for ``script``.
 """
 
@@ -41,7 +42,7 @@ class _Failure:
 
     Args:
         why: One line.
-        is_absence: Whether it only did not find a file.
+        is_absence: Whether it only did not find a file of the work directory.
         is_environment: Whether nothing could run it at all.
     """
 

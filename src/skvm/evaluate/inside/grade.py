@@ -28,7 +28,7 @@ def main(request: dict[str, Any]) -> dict[str, Any]:
         stage = "result"
         return {"given": _plain(given)}
     except BaseException as error:  # noqa: BLE001 - also what calls sys.exit
-        return {"stage": stage, "error": _describe(error), "is_absence": isinstance(error, OSError)}
+        return {"stage": stage, "error": _describe(error), "is_absence": _is_absence(error)}
 
 
 def _plain(given: Any) -> Any:
@@ -54,6 +54,17 @@ def _number(value: Any) -> float:
     if isinstance(value, (str, bytes)) or value is None:
         raise TypeError(f"a score or weight is {type(value).__name__}, not a number")
     return float(value)
+
+
+def _is_absence(error: BaseException) -> bool:
+    """Whether a file of the work directory is not as it was looked for; a program that is missing is none."""
+    if not isinstance(error, OSError) or not isinstance(error.filename, (str, bytes)):
+        return False
+    frames = traceback.extract_tb(error.__traceback__)
+    if frames and os.path.basename(frames[-1].filename) == "subprocess.py":  # noqa: PTH119
+        return False
+    work = os.path.realpath(os.getcwd())  # noqa: PTH109
+    return os.path.realpath(os.fsdecode(error.filename)).startswith(f"{work}/")
 
 
 def _describe(error: BaseException) -> str:
