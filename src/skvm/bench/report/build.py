@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 
 from skvm.bench.plan import BenchPlan, PlannedTask, Preparation, Target
 from skvm.bench.report.cells import cell_of
@@ -27,6 +29,19 @@ from skvm.evidence.record import RunRecord, Usage
 __all__ = ["build_report"]
 
 
+@contextmanager
+def _without_collections() -> Iterator[None]:
+    """No search for cycles: a report has none, and each search would walk all runs again."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
+
+
+@_without_collections()
 def build_report(
     plan: BenchPlan,
     runs: Sequence[RunRecord],
