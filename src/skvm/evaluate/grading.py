@@ -88,9 +88,8 @@ class Seal:
     @asynccontextmanager
     async def evidence(self, task: Task, trajectory: Trajectory) -> AsyncIterator[tuple[Evidence, list[str]]]:
         """A fresh copy in a fresh cell, and what could not be copied."""
-        async with self._place() as place:
+        async with self._place(self.left) as (place, notes):
             copy, site, hidden = place / "work", place / "site", place / "graders"
-            notes = await anyio.to_thread.run_sync(lambda: copy_tree(self.left, copy))
             shown, env = [site], {**_ENV, "PYTHONPATH": str(site)}
             if task.root is not None and (own := task.root / "graders").is_dir():
                 hidden.mkdir()
@@ -128,7 +127,7 @@ class Seal:
     async def _untouched(self, task: Task) -> AsyncIterator[Evidence]:
         """See ``Evidence.untouched``."""
         nothing = Trajectory(harness="nobody", model="none", prompt=task.prompt)
-        async with self._place() as place:
+        async with self._place() as (place, _):
             left = place / "work"
             await anyio.to_thread.run_sync(lay_fixtures, task, left)
             if (left / "_setup.sh").is_file():
@@ -140,15 +139,16 @@ class Seal:
                 yield evidence
 
     @asynccontextmanager
-    async def _place(self) -> AsyncIterator[Path]:
-        place = await anyio.to_thread.run_sync(self._make_place)
+    async def _place(self, left: Path | None = None) -> AsyncIterator[tuple[Path, list[str]]]:
+        """A folder to grade in, with a copy of what was left, and what could not be copied."""
+        place, notes = await anyio.to_thread.run_sync(self._make_place, left)
         try:
-            yield place
+            yield place, notes
         finally:
             with anyio.CancelScope(shield=True):
                 await anyio.to_thread.run_sync(remove_tree, place)
 
-    def _make_place(self) -> Path:
+    def _make_place(self, left: Path | None) -> tuple[Path, list[str]]:
         place = make_private_folder(self.tmp_dir, "grade")
         try:
             # Passable for the cell's user, who owns nothing on the way to its work directory.
@@ -158,7 +158,7 @@ class Seal:
             (place / "site" / "sitecustomize.py").write_text(_SITE, encoding="utf-8")
         except OSError as error:
             raise InfrastructureError(f"{place}: cannot be written: {error.strerror}") from error
-        return place
+        return place, [] if left is None else copy_tree(left, place / "work")
 
 
 @dataclass(frozen=True, slots=True)

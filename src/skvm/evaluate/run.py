@@ -332,9 +332,7 @@ class _Run:
 
     async def record(self) -> RunRecord:
         """The finished record; the trajectory goes into a blob first."""
-        digest, trajectory = None, self.trajectory
-        if trajectory is not None:
-            digest = await anyio.to_thread.run_sync(self.bench.blobs.put, _as_bytes(trajectory))
+        digest, trajectory = await anyio.to_thread.run_sync(self._store_and_remove), self.trajectory
         return RunRecord(
             **self.started.model_dump(include=_SHARED),
             outcome=self.outcome,
@@ -355,14 +353,25 @@ class _Run:
             finished_at=datetime.now(UTC),
         )
 
+    def _store_and_remove(self) -> str | None:
+        """Both at once, because every step away from the event loop costs more than such a small one."""
+        stored = None if self.trajectory is None else self.bench.blobs.put(_as_bytes(self.trajectory))
+        self._remove()
+        return stored
+
     @property
     def _is_kept(self) -> bool:
         return self.work is not None and (self.spec.keep_work_dir or self.spec.work_dir is not None)
 
     async def clean_up(self) -> None:
-        """Remove the work directory unless it is to be kept."""
+        """Remove the work directory if it is still there and not to be kept."""
+        if self.work is not None:
+            await anyio.to_thread.run_sync(self._remove)
+
+    def _remove(self) -> None:
         if self.work is not None and not self._is_kept:
-            await anyio.to_thread.run_sync(remove_tree, self.work)
+            remove_tree(self.work)
+            self.work = None
 
 
 @contextlib.contextmanager

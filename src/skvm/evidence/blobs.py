@@ -93,12 +93,14 @@ class BlobStore:
 
     @staticmethod
     def _write(path: Path, data: bytes) -> None:
-        # Parents made on the way get the usual mode, so each of ours is made by itself.
-        path.parent.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        path.parent.mkdir(exist_ok=True, mode=0o700)
+        shard = path.parent
+        if not shard.is_dir():
+            # Parents made on the way get the usual mode, so each of ours is made by itself.
+            shard.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            shard.mkdir(exist_ok=True, mode=0o700)
+            _sync_folder(shard.parent)
         replace_file(path, data)
-        for folder in (path.parent, path.parent.parent):
-            _sync_folder(folder)
+        _sync_folder(shard)
 
 
 def _sync_folder(folder: Path) -> None:

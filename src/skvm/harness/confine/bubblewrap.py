@@ -18,14 +18,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from skvm.errors import InfrastructureError
-from skvm.harness.confine import provision
+from skvm.harness.confine import bundle, provision
 from skvm.harness.confine.cell import Launch, WorkerCell, host_listener, open_cell
 from skvm.harness.sandbox import Limits, Policy
 
 __all__ = ["BubblewrapSandbox"]
 
-_INSIDE = Path(__file__).parent / "inside"
-_PACKAGE_ROOT = "/run/skvm"
 _LOCAL_FAMILIES = (socket.AF_UNIX, socket.AF_INET, socket.AF_INET6, socket.AF_NETLINK)
 
 
@@ -56,7 +54,8 @@ class BubblewrapSandbox:
             with at_host as listener:
                 launch = Launch(
                     sandbox=self.name,
-                    argv=[program, *arguments, "--", *provision.worker_command(_PACKAGE_ROOT)],
+                    argv=[program, *arguments, "--", *bundle.COMMAND],
+                    prelude=bundle.prelude(),
                     work_dir=policy.work_dir,
                     env=provision.cell_environment(policy, tmp="/tmp"),  # noqa: S108 - the cell's private one
                     limits=_limits(policy.limits, uid),
@@ -123,7 +122,6 @@ def _view(policy: Policy, folder: Path) -> list[str]:
         mount("--ro-bind-try", Path("/etc", name), Path("/etc", name))
     for name in ("passwd", "group"):
         mount("--ro-bind", folder / name, Path("/etc", name))
-    mount("--ro-bind", _INSIDE, Path(_PACKAGE_ROOT, "skvm/harness/confine/inside"))
     shown = dict.fromkeys((*policy.read_only, *policy.path_prefix), "--ro-bind")
     if prefix := provision.interpreter_prefix():
         shown[prefix] = "--ro-bind"

@@ -8,7 +8,6 @@ import socket
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import asdict, dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,6 @@ import anyio
 import anyio.to_thread
 
 from skvm.errors import InfrastructureError
-from skvm.harness.confine.inside import tree
 from skvm.harness.confine.inside.frames import Decoder, encode
 from skvm.harness.confine.workers import Running, fork_server, start_program
 from skvm.harness.sandbox import Entry, Execution, Fetched, Limits, Policy
@@ -53,6 +51,7 @@ class Launch:
         env: Environment of commands.
         limits: Resource limits.
         errors: File that takes what the program says on standard error.
+        prelude: What the program reads before the first message.
         fork_server: Program that forks such a worker faster, in the place of ``argv`` where it can.
         uid: User to become, if started by root.
         landlock: Path rules to apply in the worker's children.
@@ -70,6 +69,7 @@ class Launch:
     env: Mapping[str, str]
     limits: Limits
     errors: Path
+    prelude: bytes = b""
     fork_server: tuple[str, ...] = ()
     uid: int | None = None
     landlock: PathRules | None = None
@@ -120,6 +120,8 @@ class WorkerCell:
         """
         with anyio.move_on_after(_START_S):
             try:
+                if self._launch.prelude:
+                    await self._send(self._launch.prelude)
                 descriptor = None if self._door is None else self._door[1]
                 await self._request(self._launch.config(descriptor), number=0)
                 if self._door is not None:
@@ -329,9 +331,6 @@ class WorkerCell:
                 self._process.kill()
                 await self._process.wait()
             self._process.close()
-            if self._launch.uid is not None:
-                # The user is the cell's own, so this finds whatever a dead worker left.
-                await anyio.to_thread.run_sync(partial(tree.kill_user, self._launch.uid))
 
     async def _drain(self) -> None:
         with suppress(anyio.EndOfStream, anyio.ClosedResourceError, OSError):
@@ -368,9 +367,12 @@ async def open_cell(launch: Launch) -> AsyncIterator[WorkerCell]:
 async def _start(launch: Launch, pass_fds: Sequence[int]) -> Running:
     with launch.errors.open("wb") as errors:
         if launch.fork_server:
+            server = fork_server(launch.fork_server)
             # Where it cannot be done that way, the other way tells why, or works.
             with suppress(OSError):
-                return await anyio.to_thread.run_sync(fork_server(launch.fork_server).start, errors)
+                if server.is_up:
+                    return server.start(errors)
+                return await anyio.to_thread.run_sync(server.start, errors)
         # Not in another thread: bwrap dies with the thread that started it.
         return start_program(launch.argv, errors, pass_fds)
 

@@ -33,6 +33,7 @@ __all__ = [
     "interpreter",
     "interpreter_prefix",
     "is_reachable",
+    "isolated_python",
     "pick_uid",
     "worker_command",
 ]
@@ -97,17 +98,17 @@ def interpreter_prefix() -> Path | None:
 
 def worker_command(package_root: str) -> list[str]:
     """How the worker is started; ``package_root`` holds ``skvm/harness/confine/inside``."""
-    return [*_isolated(), "-c", _BOOT, package_root]
+    return [*isolated_python(), "-c", _BOOT, package_root]
 
 
 def fork_server_command(package_root: str, preload: Sequence[str] = ()) -> tuple[str, ...]:
     """How the server that forks workers is started, ``preload`` being what they import before they do."""
-    return (*_isolated(), "-c", _BOOT_SERVER, package_root, *preload)
+    return (*isolated_python(), "-c", _BOOT_SERVER, package_root, *preload)
 
 
 @functools.cache
-def _isolated() -> tuple[str, ...]:
-    # Without site, too: neither variables nor the folders of the user can change what it runs.
+def isolated_python() -> tuple[str, ...]:
+    """How the Python of a worker is started: what the user's variables and folders say counts for nothing."""
     return (interpreter(), "-I", "-S", "-B", "-X", "utf8")
 
 
@@ -307,6 +308,9 @@ async def footing(
         uid = pick_uid() if own_user else None
         folder = stack.enter_context(cell_folder(uid))
         stack.enter_context(lent(work_dir, uid))
+        if uid is not None:
+            # The user is the cell's own, so this finds whatever a dead worker left.
+            stack.callback(tree.kill_user, uid)
         return folder, uid
 
     try:

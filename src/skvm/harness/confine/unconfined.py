@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
@@ -27,7 +28,9 @@ class UnconfinedSandbox:
     async def open(self, policy: Policy) -> AsyncIterator[WorkerCell]:
         """Open a cell; see ``sandbox.Sandbox``."""
         async with provision.footing(policy.work_dir, own_user=False) as (folder, _):
-            processes = policy.limits.processes + provision.count_own_tasks()
+            # Root is never held to that limit.
+            others = provision.count_own_tasks() if os.geteuid() else 0
+            processes = policy.limits.processes + others
             with host_listener(policy) as listener:
                 launch = Launch(
                     sandbox=self.name,

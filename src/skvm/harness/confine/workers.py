@@ -122,6 +122,11 @@ class ForkServer:
     _control: socket.socket | None = None
     _owner: int = 0
 
+    @property
+    def is_up(self) -> bool:
+        """Whether it was started, and so answers at once."""
+        return self._control is not None and self._owner == os.getpid()
+
     def start(self, errors: IO[bytes]) -> Running:
         """Have a worker forked; blocks for about a millisecond.
 
@@ -158,7 +163,7 @@ class ForkServer:
 
     def _opened(self) -> socket.socket:
         # After a fork of ours, the parent's server is not ours to talk with.
-        if self._control is None or self._owner != os.getpid():
+        if not self.is_up or self._control is None:
             ours, theirs = socket.socketpair()
             ours.settimeout(_ANSWER_S)
             with theirs:

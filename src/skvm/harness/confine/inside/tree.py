@@ -75,7 +75,7 @@ def kill_user(uid: int) -> bool:
         found = []
         for pid in pids():
             with suppress(OSError):
-                if os.stat(f"/proc/{pid}").st_uid == uid:  # noqa: PTH116
+                if os.stat(f"/proc/{pid}").st_uid == uid:  # noqa: PTH116 - pathlib is slow to import
                     found.append(pid)
         return found
 
