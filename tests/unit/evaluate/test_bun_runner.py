@@ -43,7 +43,8 @@ def run(ground):
         payload, _ = read_payload(Criterion(method="custom", options=options))
 
         async def main():
-            policy = Policy(ground.work, path_prefix=(programs,))
+            # A bun this machine has is not the one that is tried here.
+            policy = Policy(ground.work, env={"PATH": f"{programs}:/usr/bin:/bin"}, read_only=(programs,))
             async with choose_sandbox("auto").open(policy) as cell:
                 trajectory = Trajectory(harness="h", model="m", prompt="p")
                 evidence = Evidence(Task(id="t", prompt="p"), trajectory, ground.work, cell)
