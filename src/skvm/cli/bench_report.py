@@ -65,7 +65,7 @@ def print_session(parent: SessionReport, reports: Iterable[Report], files: Itera
             str(each.rank or words.NO_DATA),
             each.label,
             each.condition or words.NO_DATA,
-            words.score(each.score),
+            words.score(each.avg_score),
         )
         table.add_row(*(Text(visible(cell)) for cell in cells))
     out.print(table)

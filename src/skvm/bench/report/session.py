@@ -12,7 +12,7 @@ from pydantic import Field
 
 from skvm.bench.plan import BenchPlan, Preparation, Target
 from skvm.bench.report.build import build_report
-from skvm.bench.report.model import Report, Stopped, Trigger
+from skvm.bench.report.model import Report, Stopped, Summary, TaskReport, Trigger
 from skvm.bench.report.record import Part
 from skvm.evidence.record import RunRecord
 
@@ -22,17 +22,22 @@ _MOST_NAME = 60
 
 
 class SubReport(Part):
-    """Where the report of one target lies.
+    """The report of one target in short, and where the whole of it lies.
 
     Args:
+        tasks: Its cells, without their single runs.
         label: How the matrices name the target.
         path: Its folder, relative to the parent's.
     """
 
-    label: str
     session_id: str
     model: str
     adapter: str
+    timestamp: str
+    runs_per_task: int | None = None
+    tasks: tuple[TaskReport, ...]
+    summary: Summary
+    label: str
     path: str
 
 
@@ -40,23 +45,25 @@ class Ranked(Part):
     """A target's place.
 
     Args:
+        avg_score: Mean score of its best condition.
+        pass_rate: Of the same.
         rank: From 1; equal scores share one. A target without any score has none and stands last.
         condition: Its best condition.
-        score: The mean score of that.
     """
 
-    NULL_IS_NO_DATA: ClassVar[frozenset[str]] = frozenset({"rank", "condition", "score"})
+    NULL_IS_NO_DATA: ClassVar[frozenset[str]] = frozenset({"rank", "condition", "avgScore", "passRate"})
 
-    rank: int | None
-    label: str
     model: str
     adapter: str
+    avg_score: float | None
+    pass_rate: float | None
+    rank: int | None
+    label: str
     condition: str | None
-    score: float | None
 
 
 class SessionComparison(Part):
-    """Targets side by side.
+    """Targets side by side; what has no data is left out of a matrix.
 
     Args:
         score_matrix: Mean score by target and condition.
@@ -65,9 +72,9 @@ class SessionComparison(Part):
         ranking: Targets, the best first.
     """
 
-    score_matrix: dict[str, dict[str, float | None]]
-    token_matrix: dict[str, dict[str, float | None]]
-    task_matrix: dict[str, dict[str, float | None]]
+    score_matrix: dict[str, dict[str, float]]
+    token_matrix: dict[str, dict[str, float]]
+    task_matrix: dict[str, dict[str, float]]
     ranking: tuple[Ranked, ...]
 
 
@@ -146,33 +153,55 @@ def _parent(plan: BenchPlan, subs: Sequence[Sub]) -> SessionReport:
         models=models,
         model=models[0] if len(models) == 1 else None,
         adapters=adapters,
-        reports=tuple(
-            SubReport(
-                label=labels[_key(sub.report)],
-                session_id=sub.report.session_id,
-                model=sub.report.model,
-                adapter=sub.report.adapter,
-                path=sub.folder,
-            )
-            for sub in subs
-        ),
+        reports=tuple(_short(sub, labels[_key(sub.report)]) for sub in subs),
         comparison=_comparison([(labels[_key(sub.report)], sub.report) for sub in subs]),
     )
 
 
+def _short(sub: Sub, label: str) -> SubReport:
+    report = sub.report
+    tasks = tuple(
+        task.model_copy(
+            update={"conditions": tuple(each.model_copy(update={"outcomes": ()}) for each in task.conditions)}
+        )
+        for task in report.tasks
+    )
+    return SubReport(
+        session_id=report.session_id,
+        model=report.model,
+        adapter=report.adapter,
+        timestamp=report.timestamp,
+        runs_per_task=report.runs_per_task,
+        tasks=tasks,
+        summary=report.summary,
+        label=label,
+        path=sub.folder,
+    )
+
+
 def _comparison(reports: Sequence[tuple[str, Report]]) -> SessionComparison:
-    tasks: dict[str, dict[str, float | None]] = {}
+    tasks: dict[str, dict[str, float]] = {}
     for label, report in reports:
         for task in report.tasks:
             scores = [cell.score for cell in task.conditions if cell.score is not None]
-            tasks.setdefault(task.task_id, {})[label] = max(scores, default=None)
+            own = tasks.setdefault(task.task_id, {})
+            if scores:
+                own[label] = max(scores)
     return SessionComparison(
         score_matrix={
-            label: {name: each.avg_score for name, each in report.summary.per_condition.items()}
+            label: {
+                name: each.avg_score
+                for name, each in report.summary.per_condition.items()
+                if each.avg_score is not None
+            }
             for label, report in reports
         },
         token_matrix={
-            label: {name: each.avg_tokens for name, each in report.summary.per_condition.items()}
+            label: {
+                name: each.avg_tokens
+                for name, each in report.summary.per_condition.items()
+                if each.avg_tokens is not None
+            }
             for label, report in reports
         },
         task_matrix=tasks,
@@ -201,7 +230,8 @@ def _ranking(reports: Sequence[tuple[str, Report]]) -> tuple[Ranked, ...]:
             model=report.model,
             adapter=report.adapter,
             condition=condition,
-            score=score,
+            avg_score=score,
+            pass_rate=report.summary.per_condition[condition].pass_rate if condition else None,
         )
         for score, condition, label, report in best
     )

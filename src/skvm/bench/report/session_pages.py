@@ -40,6 +40,11 @@ def _lines(report: SessionReport) -> Iterator[str]:
         yield f"- {escaped(each.label)}: [{escaped(each.session_id)}]({quote(each.path)}/report.md)"
 
 
+def _conditions(report: SessionReport) -> list[str]:
+    """Every condition that ran on any target, also one without data."""
+    return list(dict.fromkeys(name for each in report.reports for name in each.summary.per_condition))
+
+
 def _tables(report: SessionReport) -> Iterator[tuple[str, list[str], list[list[str]]]]:
     found = report.comparison
     yield (
@@ -50,12 +55,12 @@ def _tables(report: SessionReport) -> Iterator[tuple[str, list[str], list[list[s
                 each.label,
                 str(each.rank or words.NO_DATA),
                 each.condition or words.NO_DATA,
-                words.score(each.score),
+                words.score(each.avg_score),
             ]
             for each in found.ranking
         ],
     )
-    conditions = list(dict.fromkeys(name for row in found.score_matrix.values() for name in row))
+    conditions = _conditions(report)
     yield (
         "Tokens a run",
         ["target", *conditions],
@@ -101,7 +106,7 @@ def session_html(report: SessionReport) -> str:
 
 def _matrix(report: SessionReport) -> Html:
     scores = report.comparison.score_matrix
-    conditions = list(dict.fromkeys(name for row in scores.values() for name in row))
+    conditions = _conditions(report)
     heads = "".join(
         f'<th scope="col" title="{text(name)}">{text(name, limit=40)}</th>' for name in conditions
     )

@@ -9,7 +9,6 @@ from skvm.bench.report.cells import PASS_MARK, average, has_score, has_usage
 from skvm.bench.report.gathering import Gathered
 from skvm.bench.report.intervals import exact_share, mean_in_view
 from skvm.bench.report.model import (
-    CategorySummary,
     ConditionResult,
     ConditionSummary,
     Deltas,
@@ -19,6 +18,7 @@ from skvm.bench.report.model import (
 )
 from skvm.bench.report.pairing import paired_difference
 from skvm.evaluate.stats import mean_score, scores_of
+from skvm.evaluate.stats.intervals import mean_of
 from skvm.evidence.record import RunRecord
 
 __all__ = ["summary_of"]
@@ -31,24 +31,24 @@ def summary_of(gathered: Gathered, tasks: Sequence[TaskReport]) -> Summary:
         gathered: The runs.
         tasks: The cells.
     """
-    cells: dict[str, list[tuple[str, ConditionResult]]] = {name: [] for name in gathered.conditions}
+    cells: dict[str, list[ConditionResult]] = {name: [] for name in gathered.conditions}
+    scores: dict[str, dict[str, list[float]]] = {}
     for task in tasks:
         for cell in task.conditions:
-            cells[cell.condition].append((task.category, cell))
-    categories = sorted({task.category for task in tasks})
-    per_category: dict[str, dict[str, CategorySummary]] = {name: {} for name in categories}
-    for condition, found in cells.items():
-        by_category: dict[str, list[ConditionResult]] = {}
-        for category, cell in found:
-            by_category.setdefault(category, []).append(cell)
-        for category in sorted(by_category):
-            per_category[category][condition] = _category(by_category[category])
+            cells[cell.condition].append(cell)
+            if cell.score is not None:
+                scores.setdefault(task.category, {}).setdefault(cell.condition, []).append(cell.score)
     return Summary(
         task_count=len(tasks),
-        per_condition={
-            name: _condition(gathered.of(name), [cell for _, cell in found]) for name, found in cells.items()
+        per_condition={name: _condition(gathered.of(name), found) for name, found in cells.items()},
+        per_category={
+            category: {
+                name: mean_of(scores[category][name])
+                for name in gathered.conditions
+                if name in scores[category]
+            }
+            for category in sorted(scores)
         },
-        per_category=per_category,
         delta=_deltas(gathered),
     )
 
@@ -77,16 +77,6 @@ def _condition(runs: Sequence[RunRecord], cells: Sequence[ConditionResult]) -> C
         runs=RunCounts(
             total=len(runs), scored=mean.runs, tasks=mean.tasks, excluded=dict(sorted(mean.excluded.items()))
         ),
-    )
-
-
-def _category(cells: Sequence[ConditionResult]) -> CategorySummary:
-    scores = [cell.score for cell in cells if cell.score is not None]
-    return CategorySummary(
-        avg_score=average(scores),
-        pass_rate=average(score >= PASS_MARK for score in scores),
-        evaluable_count=len(scores),
-        tainted_count=len(cells) - len(scores),
     )
 
 

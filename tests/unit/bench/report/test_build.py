@@ -35,6 +35,8 @@ def test_identical_behaviour_differs_by_exactly_nothing() -> None:
         assert each.as_completed.difference == 0.0
         assert each.as_completed.verdict == "no difference found"
     delta = report.summary.delta
+    assert set(report.summary.per_category) == {"text", "tables", "code"}
+    assert list(report.summary.per_category["code"]) == ["no-skill", "original", "aot-compiled"]
     assert (delta.original_vs_baseline, delta.aot_vs_original, delta.jit_vs_aot) == (0.0, 0.0, None)
     assert (
         report.summary.per_condition["no-skill"].avg_score

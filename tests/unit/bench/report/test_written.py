@@ -228,11 +228,11 @@ def test_targets_have_reports_of_their_own_and_a_parent(tmp_path: Path) -> None:
     parent, subs = build_session(plan, runs)
     assert parent is not None
     assert len({sub.folder for sub in subs}) == len({sub.report.session_id for sub in subs}) == 3
-    assert [(each.rank, each.model, each.score) for each in parent.comparison.ranking] == [
+    assert [(each.rank, each.model, each.avg_score) for each in parent.comparison.ranking] == [
         (1, "b/m/1", 0.75), (2, "a/m:1", 0.25), (None, "dead/m", None),
     ]  # fmt: skip
-    assert parent.comparison.score_matrix["dead/m"]["original"] is None
-    assert parent.comparison.task_matrix["task-000"] == {"a/m:1": 0.25, "b/m/1": 0.75, "dead/m": None}
+    assert parent.comparison.score_matrix["dead/m"] == {}
+    assert parent.comparison.task_matrix["task-000"] == {"a/m:1": 0.25, "b/m/1": 0.75}
     written = write_session(tmp_path, parent, subs, runs)
     assert len(written) == 12
     plain = json.loads((tmp_path / "report.json").read_bytes())
@@ -242,6 +242,8 @@ def test_targets_have_reports_of_their_own_and_a_parent(tmp_path: Path) -> None:
         own = json.loads((tmp_path / each["path"] / "report.json").read_bytes())
         assert (own["sessionId"], own["model"]) == (each["sessionId"], each["model"])
         assert own["parentSessionId"] == plan.session_id
+        assert own["summary"] == each["summary"]
+        assert [task["taskId"] for task in own["tasks"]] == [task["taskId"] for task in each["tasks"]]
     page = (tmp_path / "report.html").read_text()
     for address in tags(page).addresses:
         assert (tmp_path / address).is_file()
