@@ -162,6 +162,19 @@ async def test_hostile_texts_run_nothing_and_load_nothing(tmp_path: Path) -> Non
         assert seen.requests == [path.as_uri()]
 
 
+@pytest.mark.parametrize(("tasks", "conditions"), [(0, 2), (1, 1), (3, 100)])
+async def test_degenerate_sessions_are_pages_too(tmp_path: Path, tasks: int, conditions: int) -> None:
+    plan = make_plan(tasks, [f"a-rather-long-condition-{number}" for number in range(conditions)])
+    runs = make_runs(plan)
+    parent, subs = build_session(plan, runs)
+    write_session(tmp_path, parent, subs, runs)
+    async with opened(tmp_path / "report.html", viewport={"width": 900, "height": 800}) as (page, seen):
+        await page.get_by_role("heading", name="What it cost").wait_for()
+        assert await page.evaluate("document.documentElement.scrollWidth") <= 900
+        await page.screenshot(path=tmp_path / "page.png", full_page=True)
+        assert seen.faults == []
+
+
 async def test_the_policy_stops_a_script_that_was_not_written_here(session: Path) -> None:
     path = session / "report.html"
     broken = path.read_text(encoding="utf-8").replace(

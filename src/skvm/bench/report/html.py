@@ -39,6 +39,8 @@ def report_html(
         _triggers(report),
     )
     body = "\n".join(part for part in parts if part)
+    if not report.tasks:
+        return page(f"Bench {report.session_id}", f"<main>\n{body}\n</main>")
     return page(
         f"Bench {report.session_id}",
         f"<main>\n{body}\n</main>\n{_DIALOG}\n{data_block(report, runs, run_pages)}",
