@@ -82,9 +82,8 @@ async def run_once(spec: RunSpec, bench: Bench) -> RunRecord:
             await bench.judge.warm_up()
     if not spec.simulated:
         await _warm_up(spec, bench)
-    started = await anyio.to_thread.run_sync(_started, spec, bench)
-    start = await bench.journal.start_run(started, spec.parent)
-    run = _Run(spec, bench, agent, started)
+    run = _Run(spec, bench, agent)
+    (start,) = await bench.journal.append_made(run.begin, spec.parent)
     passed_on: BaseException | None = None
     try:
         await run.execute()
@@ -93,13 +92,12 @@ async def run_once(spec: RunSpec, bench: Bench) -> RunRecord:
     # A cancelled scope must not keep the end of the run from being written.
     with anyio.CancelScope(shield=True):
         try:
-            record = await run.record()
-            await bench.journal.finish_run(start, record, run.call_records)
+            await bench.journal.append_made(run.finish, start)
         finally:
             await run.clean_up()
     if passed_on is not None:
         raise passed_on
-    return record
+    return run.record
 
 
 async def _warm_up(spec: RunSpec, bench: Bench) -> None:
@@ -139,8 +137,11 @@ def _started(spec: RunSpec, bench: Bench) -> RunStarted:
 class _Run:
     """The moving parts of one run, and what is known of it so far."""
 
-    def __init__(self, spec: RunSpec, bench: Bench, agent: Harness, started: RunStarted) -> None:
-        self.spec, self.bench, self.agent, self.started = spec, bench, agent, started
+    started: RunStarted
+    record: RunRecord
+
+    def __init__(self, spec: RunSpec, bench: Bench, agent: Harness) -> None:
+        self.spec, self.bench, self.agent = spec, bench, agent
         self.work: Path | None = None
         self.calls: Sequence[CallRecord] = ()
         self.judge = self._judge()
@@ -330,9 +331,21 @@ class _Run:
         elif note := standing_note(verdicts.results):
             self.notes.append(note)
 
-    async def record(self) -> RunRecord:
-        """The finished record; the trajectory goes into a blob first."""
-        digest, trajectory = await anyio.to_thread.run_sync(self._store_and_remove), self.trajectory
+    def begin(self) -> list[tuple[str, RunStarted]]:
+        """What the journal is told before anything is done; blocks."""
+        self.started = _started(self.spec, self.bench)
+        return [("run_started", self.started)]
+
+    def finish(self) -> list[tuple[str, CallRecord | RunRecord]]:
+        """What the journal is told at the end; blocks. The trajectory goes into a blob first."""
+        trajectory = self.trajectory
+        digest = None if trajectory is None else self.bench.blobs.put(_as_bytes(trajectory))
+        self._remove()
+        self.record = self._finished(digest)
+        return [*self.call_records, ("run_finished", self.record)]
+
+    def _finished(self, digest: str | None) -> RunRecord:
+        trajectory = self.trajectory
         return RunRecord(
             **self.started.model_dump(include=_SHARED),
             outcome=self.outcome,
@@ -352,12 +365,6 @@ class _Run:
             grading_weights=self.spec.task.grading_weights,
             finished_at=datetime.now(UTC),
         )
-
-    def _store_and_remove(self) -> str | None:
-        """Both at once, because every step away from the event loop costs more than such a small one."""
-        stored = None if self.trajectory is None else self.bench.blobs.put(_as_bytes(self.trajectory))
-        self._remove()
-        return stored
 
     @property
     def _is_kept(self) -> bool:

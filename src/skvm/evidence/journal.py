@@ -139,8 +139,23 @@ class Journal:
         self, records: Iterable[tuple[str, BaseModel | Mapping[str, Any]]], parent: int | None = None
     ) -> tuple[int, ...]:
         """Append several records with one parent: all of them or none."""
-        rows = [(kind, self._body(record)) for kind, record in records]
-        return await self._call(lambda connection: _insert(connection, rows, parent))
+        return await self.append_made(lambda: records, parent)
+
+    async def append_made(
+        self,
+        make: Callable[[], Iterable[tuple[str, BaseModel | Mapping[str, Any]]]],
+        parent: int | None = None,
+    ) -> tuple[int, ...]:
+        """Append what ``make`` gives, as ``append_all`` does; it may block, and what it raises is raised.
+
+        It runs in the thread that writes: leaving the event loop once costs more than most records do.
+        """
+
+        def work() -> tuple[int, ...]:
+            rows = [(kind, self._body(record)) for kind, record in make()]
+            return self._locked(lambda connection: _insert(connection, rows, parent))
+
+        return await anyio.to_thread.run_sync(work)
 
     async def query(
         self,
@@ -221,14 +236,14 @@ class Journal:
         )
 
     async def _call(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        def locked() -> T:
-            with self._lock:
-                if self._connection is None:
-                    raise RuntimeError("the journal is not open")
-                with _translated(self.path):
-                    return work(self._connection)
+        return await anyio.to_thread.run_sync(self._locked, work)
 
-        return await anyio.to_thread.run_sync(locked)
+    def _locked(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        with self._lock:
+            if self._connection is None:
+                raise RuntimeError("the journal is not open")
+            with _translated(self.path):
+                return work(self._connection)
 
     def _open(self) -> None:
         with _translated(self.path):
