@@ -15,6 +15,8 @@ __all__ = ["charts_of", "difference_chart", "pareto_front"]
 
 _ROW_HEIGHT = 24
 _FIELD_HEIGHT = 260
+_MOST_NUMBERED = 12
+"""With more conditions, only those on the front have a number and a line below the picture."""
 _Measure = Callable[[ConditionSummary], float | None]
 _Show = Callable[[float | None], str]
 
@@ -197,14 +199,16 @@ def _field(report: Report, title: str, unit: str, value_of: _Measure, show: _Sho
     high = _nice(max(value for _, value, _ in found))
     points = [(value, score) for _, value, score in found]
     front = pareto_front(points)
-    marks = _front_lines([points[at] for at in front], high) + "".join(
-        _point(number, points[at], high, is_front=at in front)
-        for number, at in enumerate(range(len(points)), start=1)
+    named = [*range(len(points))] if len(points) <= _MOST_NUMBERED else [*front]
+    marks = "".join(_dot(points[at], high) for at in range(len(points)) if at not in named)
+    marks += _front_lines([points[at] for at in front], high) + "".join(
+        _point(number, points[at], high, is_front=at in front) for number, at in enumerate(named, start=1)
     )
     key = "".join(
         f"<li>{text(name, limit=80)}: {words.score(score)}, {show(value)}"
         f"{'' if at in front else ' <span class=soft>(beaten)</span>'}</li>"
-        for at, (name, value, score) in enumerate(found)
+        for at in named
+        for name, value, score in [found[at]]
     )
     ticks = "".join(
         f'<line class="grid" x1="0" x2="100%" y1="{100 - 25 * at}%" y2="{100 - 25 * at}%"/>'
@@ -230,6 +234,10 @@ def _front_lines(points: Sequence[tuple[float, float]], high: float) -> str:
         made.append(f'<line class="front" x1="{start}" x2="{across}" y1="{level}" y2="{level}"/>')
         made.append(f'<line class="front" x1="{across}" x2="{across}" y1="{level}" y2="{up}"/>')
     return "".join(made)
+
+
+def _dot(point: tuple[float, float], high: float) -> str:
+    return f'<circle class="dot" cx="{_place(point[0], 0, high)}" cy="{_height(point[1])}" r="4"/>'
 
 
 def _point(number: int, point: tuple[float, float], high: float, *, is_front: bool) -> str:

@@ -70,14 +70,16 @@ figcaption { font-size: 13px; margin-bottom: 4px; }
 figcaption b { color: var(--ink); font-size: 14px; }
 .plot { display: grid; grid-template-columns: minmax(70px, 30%) 1fr max-content; align-items: center;
   font-size: 13px; }
-.plot > span { overflow: hidden; text-overflow: ellipsis; white-space: nowrap; padding-right: 8px; }
-.plot > span.value { padding: 0 0 0 10px; text-align: right; font-variant-numeric: tabular-nums; }
+.plot > span { overflow-wrap: anywhere; line-height: 1.25; padding-right: 8px; }
+.plot > span.value { white-space: nowrap; overflow-wrap: normal; padding: 0 0 0 10px;
+  text-align: right; font-variant-numeric: tabular-nums; }
 .plot svg { display: block; width: 100%; overflow: visible; }
 svg .grid { stroke: var(--line); stroke-width: 1; }
 svg .zero { stroke: var(--soft); stroke-width: 1; }
 svg .range { stroke: var(--accent); stroke-width: 3; stroke-linecap: round; opacity: .55; }
 svg .mark { fill: var(--accent); stroke: var(--page); stroke-width: 1.5; }
 svg .ghost { fill: none; stroke: var(--accent); stroke-width: 1.5; }
+svg .dot { fill: var(--base); opacity: .6; }
 svg .bar { fill: var(--accent); }
 svg .base.mark, svg .base.bar { fill: var(--base); }
 svg .base.range, svg .base.ghost { stroke: var(--base); }
@@ -88,7 +90,7 @@ svg .front { stroke: var(--accent); stroke-width: 1.5; stroke-dasharray: 4 3; }
 svg.field { display: block; width: 100%; overflow: visible; border-left: 1px solid var(--line);
   border-bottom: 1px solid var(--line); }
 .field-box { padding: 6px 14px 18px 34px; }
-ol.key { columns: 2 180px; font-size: 13px; margin: 6px 0; padding-left: 26px; }
+ol.key { columns: 2 180px; column-gap: 44px; font-size: 13px; margin: 6px 0; padding-left: 26px; }
 .wide { overflow-x: auto; max-width: 100%; }
 .wide:focus-visible, a:focus-visible, button:focus-visible, input:focus-visible, select:focus-visible,
 summary:focus-visible { outline: 2px solid var(--accent); outline-offset: 2px; }
@@ -114,7 +116,8 @@ form.filter input, form.filter select { font: inherit; color: var(--ink); backgr
 table.heat { border-collapse: separate; border-spacing: 2px; margin-top: 0; }
 table.heat th, table.heat td { border: 0; padding: 0; }
 table.heat thead th { position: sticky; top: 0; background: var(--page); padding: 4px 8px;
-  z-index: 1; max-width: 14em;
+  z-index: 1; max-width: 10em;
+  white-space: normal; overflow-wrap: break-word; vertical-align: bottom;
   overflow: hidden; text-overflow: ellipsis; }
 table.heat tbody th { position: sticky; left: 0; background: var(--page); padding: 4px 10px 4px 0;
   max-width: 22em; }
