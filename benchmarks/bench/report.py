@@ -84,7 +84,8 @@ def measure(name: str) -> None:
 def main() -> None:
     print(f"load {os.getloadavg()[0]:.1f}")
     print(
-        "| tasks×conditions×repetitions | runs | imports | build | json | md | html | files | CPU s | wall s | peak | sizes |"
+        "| tasks×conditions×repetitions | runs | imports | build | json | md | html | files "
+        "| CPU s | wall s | peak | sizes |"
     )
     print("|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|---|")
     spawn = multiprocessing.get_context("spawn")
