@@ -62,6 +62,7 @@ class _Matrix:
     done: dict[str, RunRecord]
     failures: dict[str, int] = field(default_factory=dict)
     is_over: bool = False
+    cause: BaseException | None = None
     changed: anyio.Event = field(default_factory=anyio.Event)
     _looked_at: int = 0
 
@@ -99,6 +100,9 @@ class _Matrix:
             self.watcher.ends(cell, run)
             self._check_outside(cell, run)
             self._consider()
+        except BaseException as error:
+            self.cause = self.cause or error
+            raise
         finally:
             self.limits.give_back(cell.target)
             self.wake()
@@ -171,10 +175,8 @@ async def run_cells(
         try:
             await matrix.run()
         except BaseExceptionGroup as failures:
-            # Cancelling its siblings is part of one failure: the caller sees the failure itself.
-            if len(failures.exceptions) == 1:
-                raise failures.exceptions[0] from None
-            raise
+            # What cancelling its siblings broke is part of one failure: the caller sees what came first.
+            raise (matrix.cause or failures) from None
     return matrix.done, matrix.is_over
 
 

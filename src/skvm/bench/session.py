@@ -75,6 +75,7 @@ def hold(folder: Path) -> Iterator[None]:
     """
     path = folder / ".lock"
     try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         with path.open("wb") as file:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             yield
@@ -102,6 +103,7 @@ async def open_session(
     tasks = planned_tasks(plan)
     if record is None and folder is not None:
         record = await bench.journal.append(STARTED, plan)
+    if folder is not None and not (folder / METADATA).exists():
         lay_out(plan, folder)
     prepared = await prepare(plan, bench, record, watcher.prepared)
     cells = (*matrix_of(plan, tasks, prepared.loadouts), *_trigger_cells(plan))

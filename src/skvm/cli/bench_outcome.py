@@ -40,12 +40,23 @@ class Left:
 
 
 def report_forecast(ending: Ending, options: dict[str, Any]) -> int:
-    """Print what a session would take; on a terminal it was said already."""
-    from skvm.cli.bench_run import forecast_json
-    from skvm.cli.console import print_json
+    """Print what a session would take."""
+    from skvm.cli.bench_run import forecast_json, forecast_line
+    from skvm.cli.console import out, print_json, visible
 
+    plan = ending.plan
     if options["as_json"]:
-        print_json({"plan": _plain(ending.plan), "forecast": forecast_json(ending.forecast)})
+        accounts = [_plain(account) for account in ending.accounts]
+        expected = forecast_json(ending.forecast)
+        print_json({"plan": _plain(plan), "preparations": accounts, "forecast": expected})
+        return 0
+    size = (
+        f"{len(plan.tasks):,} tasks × {len(plan.condition_names):,} conditions × "
+        f"{len(plan.targets):,} targets × {plan.repetitions:,} repetitions"
+    )
+    out.print(f"{size}: {forecast_line(ending.forecast)}", markup=False)
+    for skipped in plan.skipped:
+        out.print(visible(f"  {skipped.task_id}: skipped: {skipped.reason}"), style="dim", markup=False)
     return 0
 
 
@@ -55,7 +66,7 @@ def report_ending(
     """Write and print what a session came to.
 
     Returns:
-        The exit code: 1 where the gate does not hold or a run has no score, else 0.
+        The exit code: 1 where the gate does not hold, or a run or a judgement has no score, else 0.
     """
     left = Left(ending.plan, folder, ending.attempts, ending.accounts, ending.ended)
     return _report(settings, left, gate, options)
@@ -100,6 +111,7 @@ def _report(settings: Settings, left: Left, gate: Gate | None, options: dict[str
     from skvm.bench.report.session import build_session
     from skvm.bench.report.write import write_session
     from skvm.bench.triggers import CONDITION, report_triggers, trigger_report
+    from skvm.cli.bench_run import say_how_to_go_on
     from skvm.evaluate.bench import load_trajectory
     from skvm.evidence.blobs import BlobStore
 
@@ -127,10 +139,14 @@ def _report(settings: Settings, left: Left, gate: Gate | None, options: dict[str
     exported = [EXPORTS[name](left.folder, runs, subs, blobs) for name in options["exports"]]
     result = _gated(plan, runs, gate)
     _show(parent, subs, [*written, *exported], result, options)
-    is_whole = all(map(counts, counted(left.attempts).values()))
+    standing = counted(left.attempts).values()
+    is_whole = ended is not None and all(map(counts, standing))
+    is_judged = not any(criterion.is_pending for run in standing for criterion in run.criteria)
+    if not (is_whole and is_judged):
+        say_how_to_go_on(plan.session_id)
     # What was asked for by name and could not be made ready is a finding; what stood in a default is not.
     is_served = not options["conditions"] or all(each.problem is None for each in left.accounts)
-    return 0 if is_whole and is_served and (result is None or result.is_passed) else 1
+    return 0 if is_whole and is_judged and is_served and (result is None or result.is_passed) else 1
 
 
 def _gated(plan: BenchPlan, runs: Sequence[RunRecord], gate: Gate | None) -> GateResult | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager, nullcontext
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,11 +16,13 @@ if TYPE_CHECKING:
     from skvm.cli.bench_watch import BenchWatch
     from skvm.evaluate.bench import Bench
     from skvm.evidence.journal import Journal
-    from skvm.evidence.record import RunRecord
+    from skvm.evidence.record import RunRecord, Usage
+    from skvm.llm.contract import SpendLimit
     from skvm.settings import Settings
 
-__all__ = ["Ending", "resumed_plan", "run_plan"]
+__all__ = ["Ending", "run_plan", "say_how_to_go_on"]
 
+_NOTHING_USD = 1e-12
 _PAST_RUNS = 5000
 """So many of the newest runs of any session judge what is to come."""
 
@@ -44,29 +46,13 @@ class Ending:
     ended: Ended | None = None
 
 
-async def resumed_plan(settings: Settings, wanted: str) -> tuple[int, BenchPlan]:
-    """The plan a person wants to go on with: of a session id, or of the newest that is not done.
-
-    Raises:
-        UsageError: There is none.
-    """
-    from skvm.bench.history import find_plan, newest_unfinished
-    from skvm.errors import UsageError
-    from skvm.evidence.journal import Journal
-
-    if not settings.journal_path.exists():
-        raise UsageError("no bench was ever started here", help=f"there is no {settings.journal_path}")
-    async with Journal(settings.journal_path, read_only=True) as journal:
-        session_id = await newest_unfinished(journal) if wanted == "latest" else wanted
-        return await find_plan(journal, session_id)
-
-
 async def run_plan(
     settings: Settings,
     plan: BenchPlan,
     folder: Path | None,
     *,
     record: int | None = None,
+    spent: Usage | None = None,
     quiet: bool = False,
 ) -> Ending:
     """Run a session as far as it goes.
@@ -76,6 +62,7 @@ async def run_plan(
         plan: What was asked for.
         folder: The session's own; without one, conditions are prepared and a forecast made, nothing is run.
         record: The plan's record in the journal, where the session is resumed.
+        spent: What earlier starts of the session used; its ceilings hold over all of them.
         quiet: Show nothing.
 
     Raises:
@@ -84,48 +71,87 @@ async def run_plan(
     from skvm.bench.forecast import forecast
     from skvm.bench.history import attempts_of, counts, ending_of, preparations_of
     from skvm.bench.limits import Limits
-    from skvm.bench.session import hold, open_session, run_session
+    from skvm.bench.session import open_session, run_session
     from skvm.bench.stopping import SureStop
     from skvm.cli.bench_watch import BenchWatch
     from skvm.cli.console import progress
 
-    with hold(folder) if folder else nullcontext():
-        async with _opened_bench(settings, plan) as bench:
-            if bench.judge is not None:
-                bench.judge.check(sorted({target.model for target in plan.targets}))
-                await bench.judge.warm_up()
-            with progress(quiet=quiet) as bars:
-                watch = BenchWatch(bars, quiet=quiet)
-                opened = await open_session(plan, bench, folder, watch, record)
-                standing = {key: run for key, run in opened.known.items() if counts(run)}
-                expected = forecast(opened.cells, standing, await _past(bench.journal), plan.concurrency)
-                _announce(expected, plan, watch)
-                if folder is None or opened.record is None:
-                    return Ending(plan, expected)
-                watch.planned(opened.cells, len(standing))
-                limits = Limits(plan.concurrency, plan.limits)
-                sure = SureStop.of(plan, opened.cells) if plan.stop_when == "sure" else None
-                await run_session(opened, bench, limits, watch, sure)
-            if plan.is_judge_deferred:
-                await _settle(bench, plan, folder, quiet=quiet)
-            return Ending(
-                plan=plan,
-                forecast=expected,
-                accounts=await preparations_of(bench.journal, opened.record),
-                attempts=await attempts_of(bench.journal, plan.session_id),
-                ended=await ending_of(bench.journal, opened.record),
-            )
+    left = _left(plan, spent)
+    async with _opened_bench(settings, plan, left) as bench:
+        if bench.judge is not None:
+            await bench.judge.warm_up()
+        with progress(quiet=quiet) as bars:
+            watch = BenchWatch(bars, quiet=quiet)
+            opened = await open_session(plan, bench, folder, watch, record)
+            standing = {key: run for key, run in opened.known.items() if counts(run)}
+            expected = forecast(opened.cells, standing, await _past(bench.journal), plan.concurrency)
+            if folder is None or opened.record is None:
+                return Ending(plan, expected, tuple(watch.accounts))
+            _announce(expected, plan, watch)
+            if expected.runs:
+                _check_left(plan, left)
+            watch.planned(opened.cells, len(standing))
+            limits = Limits(plan.concurrency, plan.limits)
+            sure = SureStop.of(plan, opened.cells) if plan.stop_when == "sure" else None
+            await run_session(opened, bench, limits, watch, sure)
+        if plan.is_judge_deferred:
+            await _settle(bench, plan, folder, quiet=quiet)
+        return Ending(
+            plan=plan,
+            forecast=expected,
+            accounts=await preparations_of(bench.journal, opened.record),
+            attempts=await attempts_of(bench.journal, plan.session_id),
+            ended=await ending_of(bench.journal, opened.record),
+        )
+
+
+def say_how_to_go_on(session_id: str) -> None:
+    """Name the command that goes on with a session."""
+    from skvm.cli.console import err
+
+    err.print(f"go on with: skvm bench --resume={session_id}", style="cyan", markup=False)
+
+
+def _left(plan: BenchPlan, spent: Usage | None) -> SpendLimit:
+    """What is left under the ceilings of a session; 0 or less where one is reached."""
+    from skvm.llm.contract import SpendLimit
+
+    usd = 0.0 if spent is None or spent.cost_usd is None else spent.cost_usd
+    tokens = 0 if spent is None else spent.total_tokens
+    return SpendLimit(
+        max_usd=None if plan.max_usd is None else plan.max_usd - usd,
+        max_tokens=None if plan.max_tokens is None else plan.max_tokens - tokens,
+    )
+
+
+def _check_left(plan: BenchPlan, left: SpendLimit) -> None:
+    from skvm.llm.contract import BudgetExceededError
+
+    reached = []
+    if left.max_usd is not None and left.max_usd <= 0:
+        reached.append(f"${plan.max_usd:g} (--max-usd)")
+    if left.max_tokens is not None and left.max_tokens <= 0:
+        reached.append(f"{plan.max_tokens:,} tokens (--max-tokens)")
+    if reached:
+        raise BudgetExceededError(
+            f"earlier starts of session {plan.session_id} used up its {' and '.join(reached)}",
+            help="give a higher ceiling beside --resume; it holds for the whole session",
+        )
 
 
 @asynccontextmanager
-async def _opened_bench(settings: Settings, plan: BenchPlan) -> AsyncIterator[Bench]:
+async def _opened_bench(settings: Settings, plan: BenchPlan, left: SpendLimit) -> AsyncIterator[Bench]:
     from dataclasses import replace
 
     from skvm.evaluate.judging import judge_of
     from skvm.evaluate.run import open_bench
     from skvm.llm.contract import SpendLimit
 
-    limit = SpendLimit(plan.max_usd, plan.max_tokens)
+    # Where a ceiling is reached nothing fits under the rest of it; a report can still be made.
+    limit = SpendLimit(
+        max_usd=None if left.max_usd is None else max(left.max_usd, _NOTHING_USD),
+        max_tokens=None if left.max_tokens is None else max(left.max_tokens, 1),
+    )
     async with open_bench(
         settings, sandbox=plan.sandbox, limit=limit if limit != SpendLimit() else None
     ) as bench:
@@ -157,16 +183,18 @@ def _announce(expected: Forecast, plan: BenchPlan, watch: BenchWatch) -> None:
 
 def forecast_line(expected: Forecast) -> str:
     """One line: runs, tokens, dollars, minutes; what is unknown is said to be."""
-    parts = [f"{expected.runs:,} runs to make"]
+    parts = [f"{expected.runs:,} {'run' if expected.runs == 1 else 'runs'} to make"]
+    if not expected.runs:
+        return ", ".join([*parts, f"{expected.done:,} stand already"])
     if expected.done:
         parts.append(f"{expected.done:,} stand already")
     parts.append(f"about {expected.tokens:,} tokens" if expected.tokens is not None else "tokens unknown")
     parts.append(f"${expected.cost_usd:.2f}" if expected.cost_usd is not None else "price unknown")
     if expected.duration_s is not None:
         minutes = expected.duration_s / 60
-        parts.append(f"{minutes:.0f} min" if minutes >= 2 else f"{expected.duration_s:.0f} s")
-    if expected.known_runs:
-        parts.append(f"judged by earlier runs of {expected.known_runs:,} of them")
+        parts.append(f"{minutes:.0f} min" if minutes >= 2 else f"{max(1, expected.duration_s):.0f} s")
+    if 0 < expected.known_runs < expected.runs:
+        parts.append(f"scaled up from what is known of {expected.known_runs:,} of them")
     return ", ".join(parts)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +11,7 @@ if TYPE_CHECKING:
 
     from skvm.bench.plan import BenchPlan, PlannedCondition, Target
     from skvm.cli.bench_run import Ending
+    from skvm.evidence.record import Usage
     from skvm.settings import Settings
 
 __all__ = ["run_bench", "run_session_of"]
@@ -24,20 +26,24 @@ def run_bench(settings: Settings, options: dict[str, Any]) -> int:
     """
     import anyio
 
-    from skvm.cli.bench_run import resumed_plan
+    from skvm.cli.bench_resume import resumed_plan
     from skvm.errors import UsageError
 
     if options["resume"]:
-        record, plan = anyio.run(resumed_plan, settings, options["resume"])
-        _check_unchanged(plan)
-        return run_session_of(settings, plan, options, record=record)
+        found = anyio.run(resumed_plan, settings, options)
+        return run_session_of(settings, found.plan, options, record=found.record, spent=found.spent)
     if not options["models"]:
         raise UsageError("--model is missing", help="name what to bench: --model=local/qwen2.5-coder-1.5b")
     return run_session_of(settings, _plan(settings, options), options)
 
 
 def run_session_of(
-    settings: Settings, plan: BenchPlan, options: dict[str, Any], *, record: int | None = None
+    settings: Settings,
+    plan: BenchPlan,
+    options: dict[str, Any],
+    *,
+    record: int | None = None,
+    spent: Usage | None = None,
 ) -> int:
     """Run a plan as a session, report it, and hold it against the gate.
 
@@ -46,40 +52,53 @@ def run_session_of(
         plan: What to run; its session id is given here unless it is resumed.
         options: Of the command line.
         record: The plan's record in the journal, where the session is resumed.
+        spent: What its earlier starts used.
 
     Raises:
         SkvmError: The bench cannot go on; what was run is in the journal.
     """
     import anyio
 
+    from skvm.bench.session import hold
     from skvm.cli.bench_outcome import gate_of, report_ending, report_forecast
-    from skvm.cli.bench_run import run_plan
-    from skvm.cli.console import err
+    from skvm.cli.bench_preflight import check_plan
+    from skvm.cli.bench_run import run_plan, say_how_to_go_on
     from skvm.evidence.sessions import recorded_session
 
     gate = gate_of(plan, options)
+    check_plan(settings, plan)
     plan = _with_triggers(settings, plan, options)
     quiet = options["as_json"]
     if options["dry_run"]:
         return report_forecast(anyio.run(lambda: run_plan(settings, plan, None, quiet=quiet)), options)
-    with recorded_session(
-        settings.logs_dir,
-        "bench",
-        models=list(dict.fromkeys(target.model for target in plan.targets)),
-        harness=list(dict.fromkeys(target.harness for target in plan.targets)),
-        skill=sorted({skill.id for task in plan.tasks for skill in task.skills}),
-        conditions=plan.condition_names,
-        resumed=plan.session_id or None,
-        has_folder=True,
-    ) as entry:
-        named = plan.model_copy(update={"session_id": entry.id})
+    with ExitStack() as stack:
+        if plan.session_id:
+            # A process that runs the session now says in the index how it ends; we have no say in that.
+            stack.enter_context(hold(settings.logs_dir / "bench" / plan.session_id))
+        entry = stack.enter_context(
+            recorded_session(
+                settings.logs_dir,
+                "bench",
+                models=list(dict.fromkeys(target.model for target in plan.targets)),
+                harness=list(dict.fromkeys(target.harness for target in plan.targets)),
+                skill=sorted({skill.id for task in plan.tasks for skill in task.skills}),
+                conditions=plan.condition_names,
+                resumed=plan.session_id or None,
+                has_folder=True,
+            )
+        )
         folder = Path(entry.log_dir)
+        if not plan.session_id:
+            stack.enter_context(hold(folder))
+        named = plan.model_copy(update={"session_id": entry.id})
         try:
-            ending: Ending = anyio.run(lambda: run_plan(settings, named, folder, record=record, quiet=quiet))
+            ending: Ending = anyio.run(
+                lambda: run_plan(settings, named, folder, record=record, spent=spent, quiet=quiet)
+            )
+            return report_ending(settings, ending, folder, gate, options)
         except BaseException:
-            err.print(f"go on with: skvm bench --resume={entry.id}", style="cyan", markup=False)
+            say_how_to_go_on(entry.id)
             raise
-        return report_ending(settings, ending, folder, gate, options)
 
 
 def _with_triggers(settings: Settings, plan: BenchPlan, options: dict[str, Any]) -> BenchPlan:
@@ -101,22 +120,6 @@ def _with_triggers(settings: Settings, plan: BenchPlan, options: dict[str, Any])
     return plan.model_copy(update={"triggers": found})
 
 
-def _check_unchanged(plan: BenchPlan) -> None:
-    """Refuse to mix runs of one thing with runs of another.
-
-    Raises:
-        UsageError: A task or a skill is not what it was.
-    """
-    from skvm.bench.planning import changes_since, planned_tasks
-    from skvm.errors import UsageError
-
-    if changed := changes_since(plan, planned_tasks(plan)):
-        raise UsageError(
-            f"session {plan.session_id} cannot go on: {'; '.join(changed)}",
-            help="its finished runs would stand beside runs of something else; start a new session",
-        )
-
-
 def _plan(settings: Settings, options: dict[str, Any]) -> BenchPlan:
     from skvm.bench.plan import BenchPlan
     from skvm.bench.planning import plan_tasks
@@ -127,6 +130,7 @@ def _plan(settings: Settings, options: dict[str, Any]) -> BenchPlan:
 
     for adapter in options["adapters"]:
         HARNESSES.get(adapter)
+    targets = _targets(options)
     conditions = _conditions(options["conditions"])
     skills = [Path(skill).expanduser() for skill in options["skills"]] or None
     selected = tasks_of(
@@ -146,7 +150,7 @@ def _plan(settings: Settings, options: dict[str, Any]) -> BenchPlan:
         created_at=session_time(),
         tasks=plan_tasks(selected.tasks, skills),
         skipped=selected.skipped,
-        targets=_targets(options),
+        targets=targets,
         conditions=conditions,
         **shared_fields(options),
     )

@@ -37,10 +37,12 @@ class BenchWatch:
     done: int = 0
     scores: dict[str, list[float]] = field(default_factory=dict)
     failed: int = 0
+    accounts: list[Preparation] = field(default_factory=list)
     told_at_s: float = field(default_factory=time.monotonic)
 
     def prepared(self, account: Preparation) -> None:
         """Say what was made ready, and at once what could not be."""
+        self.accounts.append(account)
         about = f"{account.condition} on {account.model} in {account.harness}"
         skill = f", skill {account.skill_id}" if account.skill_id else ""
         if account.problem is not None:

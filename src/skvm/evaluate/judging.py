@@ -174,7 +174,7 @@ def check_judge(
     if same and not force:
         raise UsageError(
             f"the judge {judge_model} would judge itself ({same[0]})",
-            help="name another judge, or force it and say so beside the scores",
+            help="name another judge, or force it with --judge-itself; reports then say so",
         )
 
 

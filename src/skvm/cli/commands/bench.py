@@ -108,12 +108,13 @@ _LIST = CommaList()
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.pass_context
 def command(ctx: click.Context, /, **options: Any) -> int | None:
-    """Say whether a skill helps on a target, in what form, and how sure that is.
+    """Say whether a skill helps, in what form, and how sure that is.
 
     Every task runs in every condition as often as asked, side by side, and is graded where the agent cannot
     reach. Nothing that counts is run twice: a session that was interrupted goes on with --resume.
 
-    Exit code: 0; 1 if a --gate does not hold or some runs have no score; 3 if the infrastructure failed.
+    Exit code: 0; 1 if a --gate does not hold, or some runs or judgements have no score; 3 if the
+    infrastructure failed.
     """
     from skvm.cli import bench_modes
     from skvm.cli.bench_outcome import EXPORTS
@@ -126,6 +127,8 @@ def command(ctx: click.Context, /, **options: Any) -> int | None:
     if len(modes) > 1:
         raise UsageError(f"{_flag(modes[0])} and {_flag(modes[1])} exclude each other")
     check_adapter_config(options["adapters"], options["adapter_config"])
+    source = click.core.ParameterSource.COMMANDLINE
+    options["given"] = frozenset(name for name in options if ctx.get_parameter_source(name) is source)
     if modes:
         return bench_modes.MODES[modes[0]](settings, options)
     from skvm.cli.bench_session import run_bench

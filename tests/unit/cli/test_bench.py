@@ -1,0 +1,431 @@
+"""``skvm bench`` as a user calls it, on a scripted model."""
+
+import json
+import os
+import sqlite3
+import threading
+from functools import partial
+from types import SimpleNamespace
+
+import pytest
+
+from skvm.bench.session import hold
+from skvm.cli.commands import bench
+from skvm.cli.main import COMMANDS
+from skvm.cli.main import run as skvm
+from skvm.evaluate.schedule import run_persistently
+from skvm.evidence.sessions import read_sessions
+from skvm.llm.fake import FakeAnswer, FakeServer, FakeToolCall
+
+GRADE = {"method": "file-check", "id": "there", "path": "a", "mode": "exact", "expected": "x"}
+JUDGED = {"method": "llm-judge", "id": "nice", "rubric": "Is it nice?"}
+VERDICT = json.dumps({"score": 0.5, "reasoning": "half of it"})
+
+
+class Model:
+    """Writes x with the skill and y without it; ``says`` may answer instead."""
+
+    def __init__(self):
+        self.says = None
+        self.asked = 0
+        self.lock = threading.Lock()
+
+    def __call__(self, body):
+        with self.lock:
+            self.asked += 1
+        if self.says is not None and (answer := self.says(body)) is not None:
+            return answer
+        if "judge" in body["model"]:
+            return FakeAnswer(VERDICT)
+        if any(message["role"] == "tool" for message in body["messages"]):
+            return FakeAnswer("done")
+        good = "Write x" in json.dumps(body["messages"])
+        return FakeAnswer("", [FakeToolCall("write_file", {"path": "a", "content": "x" if good else "y"})])
+
+
+@pytest.fixture
+def place(tmp_path, monkeypatch):
+    """A cache with routes to a fake server, and a dataset of two tasks with a skill."""
+    cache, skill = tmp_path / "cache", tmp_path / "skills" / "writer"
+    monkeypatch.setenv("SKVM_CACHE", str(cache))
+    monkeypatch.setenv("SKVM_DATA_DIR", str(tmp_path / "data"))
+    monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("skvm.bench.execute.run_persistently", partial(run_persistently, pause_s=0))
+    cache.mkdir()
+    skill.mkdir(parents=True)
+    (skill / "SKILL.md").write_text("---\nname: writer\ndescription: Writes.\n---\n\nWrite x into a.\n")
+    model = Model()
+    found = SimpleNamespace(cache=cache, skill=skill, root=tmp_path, model=model, log=cache / "log")
+    for id in ("t1", "t2"):
+        write_task(found, id)
+    with FakeServer.running(model) as server:
+        routes = [
+            {"match": f"{name}/*", "kind": "openai-compatible", "baseUrl": server.base_url, "apiKey": "none"}
+            for name in ("fake", "other", "court")
+        ]
+        (cache / "skvm.config.json").write_text(json.dumps({"providers": {"routes": routes}}))
+        yield found
+
+
+def write_task(place, id, *, skill=True, criteria=(GRADE,), **fields):
+    folder = place.root / "data" / "tasks" / id
+    folder.mkdir(parents=True, exist_ok=True)
+    task = {"id": id, "prompt": f"Do {id}", "eval": list(criteria), **fields}
+    if skill:
+        task["skill"] = str(place.skill)
+    (folder / "task.json").write_text(json.dumps(task))
+
+
+def go(*more, models="fake/m", conditions="no-skill,original"):
+    return skvm(
+        [
+            "bench",
+            f"--model={models}",
+            f"--conditions={conditions}",
+            "--sandbox=none",
+            "--no-auto-probe",
+            *more,
+        ]
+    )
+
+
+def resume(*more, id="latest"):
+    return skvm(["bench", f"--resume={id}", "--no-auto-probe", *more])
+
+
+def finished(place):
+    """Every finished attempt in the journal, as it stands there."""
+    with sqlite3.connect(place.log / "journal.sqlite") as journal:
+        rows = journal.execute("select body from records where kind = 'run_finished' order by id")
+        return [json.loads(body) for (body,) in rows]
+
+
+def sessions(place):
+    return [entry for entry in read_sessions(place.log) if entry.type == "bench"]
+
+
+def one_line(text):
+    """The one error there is, without its help."""
+    errors = [line for line in text.splitlines() if line.startswith("error: ")]
+    assert len(errors) == 1, text
+    assert "Traceback" not in text
+    return errors[0]
+
+
+def test_the_help_line_is_the_listed_one():
+    assert bench.command.help.splitlines()[0] == COMMANDS["bench"]
+
+
+def test_a_bench_is_run_printed_written_and_listed(place, capsys):
+    assert go("--runs-per-task=3", "--concurrency=2", "--export=csv,junit,atif") == 0
+    said = capsys.readouterr()
+    assert "no-skill against original: worse: -1.000" in said.out
+    entry = sessions(place)[0]
+    folder = place.log / "bench" / entry.id
+    assert (entry.status, entry.conditions) == ("completed", ("no-skill", "original"))
+    for name in ("metadata.json", "report.json", "report.md", "report.html", "runs.csv", "junit.xml", "atif"):
+        assert (folder / name).exists(), name
+    assert skvm(["bench", "--list-sessions", "--json"]) == 0
+    assert [each["id"] for each in json.loads(capsys.readouterr().out)] == [entry.id]
+
+
+def test_json_is_one_document_and_agrees_with_the_journal(place, capsys):
+    assert go("--runs-per-task=2", "--json", "--gate=original >= no-skill") == 0
+    said = capsys.readouterr()
+    report = json.loads(said.out)
+    assert said.err == ""
+    assert report["gate"]["status"] == "pass"
+    runs = finished(place)
+    assert len(runs) == 2 * 2 * 2
+    for name, summary in report["summary"]["perCondition"].items():
+        own = [run for run in runs if run["condition"] == name]
+        assert summary["avgScore"] == sum(run["score"] for run in own) / len(own)
+        tokens = sum(run["usage"]["input_tokens"] + run["usage"]["output_tokens"] for run in own)
+        assert summary["avgTokens"] == tokens / len(own)
+        mean_ms = sum(run["duration_ms"] for run in own) / len(own)
+        assert summary["avgDurationMs"] == pytest.approx(mean_ms)
+        assert summary["evaluableCount"] == 2
+    for task in report["tasks"]:
+        for row in task["conditions"]:
+            own = [r for r in runs if (r["task_id"], r["condition"]) == (task["taskId"], row["condition"])]
+            assert row["runScores"] == [run["score"] for run in own]
+    assert report["summary"]["delta"]["originalVsBaseline"] == pytest.approx(1.0)
+
+
+def test_identical_behaviour_gives_exactly_zero(place, capsys):
+    place.model.says = lambda body: FakeAnswer("nothing to do")
+    write_task(place, "t3", skill=False)
+    assert go("--runs-per-task=2", "--json") == 0
+    report = json.loads(capsys.readouterr().out)
+    (compared,) = report["comparisons"]
+    assert "no difference found" in compared["asCompleted"]["sentence"]
+    assert compared["asCompleted"]["difference"] == 0
+    assert report["summary"]["delta"]["originalVsBaseline"] == 0, "t3 runs bare only and is in no pair"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "word"),
+    [
+        (["--gate=nonsense"], "not a gate"),
+        (["--gate=variant >= original"], "'variant' stands for 0"),
+        (["--gate=aot >= original"], "no condition 'aot'"),
+        (["--conditions=orignal"], "no condition 'orignal'"),
+        (["--tasks=t9"], "no task 't9'"),
+        (["--tasks=t1,t1"], "two tasks are called 't1'"),
+        (["--model=nope/m"], "no route serves 'nope/m'"),
+        (["--model=m"], "'m' is not a model id"),
+        (["--adapter=bare-agnt"], "unknown harness"),
+        (["--export=xml"], "unknown form 'xml'"),
+        (["--limits=fake"], "no NAME=N"),
+        (["--limits=fakr=2"], "'fakr' is no harness or provider"),
+        (["--source=nowhere"], "no task has the source"),
+        (["--async-judge"], "--async-judge needs --judge-model"),
+        (["--judge-model=fake/m"], "would judge itself"),
+        (["--judge-model=nope/j"], "no route serves 'nope/j'"),
+        (["--compiler-model=nope/c"], "no route serves 'nope/c'"),
+        (["--skill=nowhere"], "no such skill"),
+        (["--max-usd=1"], "the price of fake/m is unknown"),
+        (["--max-usd=0"], "must be more than 0"),
+        (["--triggers=nowhere"], "nowhere"),
+        (["--resume=zzz"], "no bench was ever started here"),
+        (["--custom=nowhere.yaml"], "nowhere.yaml"),
+        (["--custom=x", "--resume=latest"], "exclude each other"),
+        (["--list-sessions", "--compare"], "exclude each other"),
+        (["--judge"], "--judge needs --manifest"),
+        (["--judge", "--manifest=x"], "--judge needs --judge-model"),
+        (["--merge-judge"], "--merge-judge needs --report"),
+        (["--import=auto"], "--import needs --path"),
+    ],
+)
+def test_what_makes_no_sense_is_told_before_anything_is_spent_or_recorded(place, capsys, arguments, word):
+    assert go(*arguments) == 2
+    said = capsys.readouterr()
+    assert word in one_line(said.err)
+    assert "go on with" not in said.err
+    assert said.out == ""
+    assert place.model.asked == 0
+    assert not sessions(place)
+
+
+def test_no_model_is_an_error_of_use(place, capsys):
+    assert skvm(["bench"]) == 2
+    assert "--model is missing" in one_line(capsys.readouterr().err)
+
+
+def test_no_task_that_runs_is_an_error_of_use(place, capsys):
+    for id in ("t1", "t2"):
+        write_task(place, id, hostReady=False)
+    assert go() == 2
+    assert "no task can run here (t1: " in one_line(capsys.readouterr().err)
+    assert not sessions(place)
+
+
+def test_a_dry_run_says_what_it_would_take_and_leaves_no_trace(place, capsys):
+    assert go("--dry-run", "--runs-per-task=3", conditions="no-skill,original,aot-compiled") == 0
+    said = capsys.readouterr()
+    wanted = "2 tasks × 3 conditions × 1 targets × 3 repetitions: 12 runs to make, tokens unknown"
+    assert said.out.startswith(wanted)
+    assert "no profile of fake/m" in said.err
+    assert not sessions(place)
+    assert place.model.asked == 0
+    assert go("--dry-run", "--json") == 0
+    said = capsys.readouterr()
+    forecast = json.loads(said.out)
+    assert forecast["forecast"]["runs"] == 4
+    assert [each["condition"] for each in forecast["preparations"]] == ["no-skill", "original"]
+    assert said.err == ""
+
+
+def test_a_condition_asked_for_by_name_that_cannot_run_is_a_finding(place, capsys):
+    assert go(conditions="original,aot-compiled") == 1
+    assert "skvm profile --model=fake/m" in capsys.readouterr().err
+    assert {run["condition"] for run in finished(place)} == {"original"}
+
+
+def test_the_gate_decides_the_exit_code(place, capsys):
+    assert go("--runs-per-task=4", "--gate=no-skill >= original") == 1
+    assert "fail: significantly below 0" in capsys.readouterr().err
+    assert go("--runs-per-task=4", "--gate=original >= no-skill") == 0
+
+
+def test_several_targets_share_a_session_and_each_has_a_report(place, capsys):
+    assert go(models="fake/m,other/m") == 0
+    (entry,) = sessions(place)
+    folder = place.log / "bench" / entry.id
+    reports = [json.loads(path.read_text()) for path in sorted(folder.glob("targets/*/report.json"))]
+    assert sorted(report["model"] for report in reports) == ["fake/m", "other/m"]
+    assert {run["session_id"] for run in finished(place)} == {entry.id}
+    assert len({run["cell"] for run in finished(place)}) == 2 * 2 * 2
+
+
+def test_a_provider_that_fails_gives_no_scores_and_the_way_on(place, capsys):
+    place.model.says = lambda body: FakeAnswer("no", status=400)
+    assert go("--tasks=t1") == 1
+    said = capsys.readouterr()
+    assert "infra_failed" in said.err
+    id = sessions(place)[0].id
+    assert f"go on with: skvm bench --resume={id}" in said.err
+    place.model.says = None
+    assert resume() == 0
+    said = capsys.readouterr()
+    assert "go on with" not in said.err
+    assert [run["outcome"] for run in finished(place)][-2:] == ["scored", "scored"]
+    assert resume() == 2, "nothing is unfinished"
+
+
+def test_a_target_that_keeps_failing_ends_the_session(place, capsys):
+    for id in ("t3", "t4", "t5", "t6"):
+        write_task(place, id)
+    place.model.says = lambda body: FakeAnswer("no", status=400)
+    assert go() == 3
+    said = capsys.readouterr()
+    assert "5 runs on fake/m in bare-agent failed one after the other" in one_line(said.err)
+    assert "--resume=" in said.err
+
+
+def test_a_ceiling_ends_the_session_and_holds_over_its_resumption(place, capsys):
+    assert go("--runs-per-task=5", "--concurrency=4", "--max-tokens=2700", "--max-output-tokens=50") == 3
+    said = capsys.readouterr()
+    assert "tokens are left; nothing was sent" in one_line(said.err)
+    assert "go on with: skvm bench --resume=" in said.err
+    used = sum(run["usage"]["input_tokens"] + run["usage"]["output_tokens"] for run in finished(place))
+    assert 0 < used <= 2700
+    assert resume(f"--max-tokens={used}") == 3
+    assert "earlier starts of session" in one_line(capsys.readouterr().err)
+    assert resume("--max-tokens=1000000", "--concurrency=8") == 0
+    counted = [run for run in finished(place) if run["outcome"] == "scored"]
+    assert len(counted) == len({run["cell"] for run in counted}) == 20
+
+
+def test_a_resumed_session_may_not_be_planned_otherwise(place, capsys):
+    place.model.says = lambda body: FakeAnswer("no", status=400)
+    assert go("--tasks=t1", "--seed=4") == 1
+    capsys.readouterr()
+    for other in (
+        "--model=other/m",
+        "--conditions=original",
+        "--tasks=t2",
+        "--seed=5",
+        "--runs-per-task=2",
+        "--temperature=1",
+        "--judge-model=court/judge",
+        "--skill=elsewhere",
+        "--source=somewhere",
+        "--triggers=auto",
+    ):
+        assert resume(other) == 2, other
+        flag = other.partition("=")[0]
+        assert f"was planned with another {flag}" in one_line(capsys.readouterr().err)
+    place.model.says = None
+    same = ["--model=fake/m", "--conditions=original,no-skill", "--tasks=t1", "--seed=4", "--sandbox=none"]
+    assert resume(*same, f"--skill={place.skill}") == 0
+
+
+def test_what_changed_since_ends_a_resumption(place, capsys):
+    place.model.says = lambda body: FakeAnswer("no", status=400)
+    assert go("--tasks=t1") == 1
+    capsys.readouterr()
+    text = (place.skill / "SKILL.md").read_text()
+    (place.skill / "SKILL.md").write_text(text + "More.\n")
+    assert resume() == 2
+    assert "skill writer has changed" in one_line(capsys.readouterr().err)
+    place.skill.rename(place.root / "gone")
+    assert resume() == 2
+    assert "skill writer is gone" in one_line(capsys.readouterr().err)
+    (place.root / "gone").rename(place.skill)
+    (place.skill / "SKILL.md").write_text(text)
+    write_task(place, "t1", maxSteps=3)
+    assert resume() == 2
+    assert "task t1 has changed" in one_line(capsys.readouterr().err)
+
+
+def test_a_session_that_another_process_runs_is_left_alone(place, capsys):
+    place.model.says = lambda body: FakeAnswer("no", status=400)
+    assert go("--tasks=t1") == 1
+    (before,) = sessions(place)
+    capsys.readouterr()
+    with hold(place.log / "bench" / before.id):
+        assert resume() == 3
+    said = capsys.readouterr()
+    assert "another process runs bench session" in one_line(said.err)
+    assert "go on with" not in said.err
+    assert sessions(place) == [before], "the index still says what that process said"
+
+
+def test_a_lost_session_folder_is_made_anew(place, capsys):
+    place.model.says = lambda body: FakeAnswer("no", status=400)
+    assert go("--tasks=t1") == 1
+    folder = place.log / "bench" / sessions(place)[0].id
+    folder.rename(place.root / "lost")
+    place.model.says = None
+    assert resume() == 0
+    assert (folder / "report.json").is_file()
+    assert (folder / "metadata.json").is_file()
+
+
+def judged_task(place):
+    for id in ("t1", "t2"):
+        write_task(place, id, criteria=(GRADE, JUDGED))
+
+
+def test_a_judge_scores_now_or_at_the_end_of_the_session_alike(place, capsys):
+    judged_task(place)
+    found = []
+    for more in ((), ("--async-judge",)):
+        assert go("--runs-per-task=3", "--json", "--judge-model=court/judge", *more) == 0
+        report = json.loads(capsys.readouterr().out)
+        found.append([row["runScores"] for task in report["tasks"] for row in task["conditions"]])
+    assert found[0] == found[1] == [[0.25] * 3, [0.75] * 3] * 2
+
+
+def test_judgements_that_failed_are_told_and_taken_in_later(place, capsys):
+    judged_task(place)
+    place.model.says = lambda body: FakeAnswer("I would rather not") if "judge" in body["model"] else None
+    assert go("--runs-per-task=2", "--judge-model=court/judge", "--async-judge") == 1
+    said = capsys.readouterr()
+    assert "8 judgements still to come" in said.out
+    assert "go on with: skvm bench --resume=" in said.err
+    folder = place.log / "bench" / sessions(place)[0].id
+    manifest, report = folder / "deferred-evals" / "manifest.jsonl", folder / "report.json"
+    assert len(manifest.read_text().splitlines()) == 8
+    judge = ["bench", "--judge", f"--manifest={manifest}", "--json", "--no-auto-probe"]
+    assert skvm([*judge, "--judge-model=court/judge"]) == 1
+    assert json.loads(capsys.readouterr().out)["judged"] == 0
+    assert skvm(["bench", "--merge-judge", f"--report={report}"]) == 1, "they are still to come"
+    place.model.says = None
+    assert skvm([*judge, "--judge-model=fake/m"]) == 2
+    assert "would judge itself" in one_line(capsys.readouterr().err)
+    assert skvm([*judge, "--judge-model=court/judge"]) == 0
+    assert json.loads(capsys.readouterr().out)["judged"] == 8
+    for taken in (8, 0):
+        assert skvm(["bench", "--merge-judge", f"--report={report}", "--json"]) == 0
+        said = capsys.readouterr()
+        assert f"{taken} judgements taken" in said.err
+        scores = [row["runScores"] for task in json.loads(said.out)["tasks"] for row in task["conditions"]]
+        assert scores == [[0.25] * 2, [0.75] * 2] * 2
+
+
+def test_a_report_that_cannot_be_written_says_how_to_go_on(place, capsys, monkeypatch):
+    def full(*args, **kwargs):
+        raise OSError(28, os.strerror(28), "report.json")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("skvm.bench.report.write.write_session", full)
+        assert go("--tasks=t1") == 3
+    said = capsys.readouterr()
+    id = sessions(place)[0].id
+    assert "No space left" in one_line(said.err)
+    assert f"--resume={id}" in said.err
+    asked = place.model.asked
+    assert resume(id=id) == 0
+    assert place.model.asked == asked, "the runs stand"
+    assert (place.log / "bench" / id / "report.json").is_file()
+
+
+def test_progress_off_a_terminal_is_events_and_an_end(place, capsys):
+    assert go("--runs-per-task=5", "--concurrency=3") == 0
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 2
+    assert "20 runs to make" in lines[0]
+    assert lines[1].startswith("20/20 runs; ")
