@@ -28,6 +28,8 @@ def print_report(report: Report, files: Iterable[Path] = ()) -> None:
         report: Of one target.
         files: Where it was written.
     """
+    if not out.is_terminal:
+        out.width = 240  # a pipe has no width to fit into
     out.print(Text(visible(f"{report.model} in {report.adapter}"), style="bold"))
     out.print(condition_table(report, is_wide=not out.is_terminal or out.width >= _WIDE))
     for each in report.comparisons:
@@ -83,7 +85,7 @@ def condition_table(report: Report, *, is_wide: bool = True) -> Table:
     from skvm.bench.report import words
 
     table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
-    table.add_column("condition", overflow="fold")
+    table.add_column("condition", no_wrap=True, overflow="ellipsis", min_width=12)
     headings = ["score", "runs", "tokens", "time"]
     if is_wide:
         headings = ["score", "time-out = 0", "pass", "runs", "tokens", "time", "cost"]
