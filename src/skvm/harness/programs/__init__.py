@@ -1,0 +1,1 @@
+"""Harnesses that are programs: installed, started in a cell, pointed at the gateway, read."""
