@@ -290,7 +290,7 @@ def _copy_one(source: Path, target: Path, info: os.stat_result, root: Path) -> b
     elif stat.S_ISREG(info.st_mode):
         descriptor = os.open(source, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
         with os.fdopen(descriptor, "rb") as reader, target.open("xb") as writer:
-            _copy_bytes(reader, writer)
+            _copy_bytes(reader, writer, min(_CHUNK, info.st_size + 1))
         target.chmod(0o755 if info.st_mode & 0o100 else 0o644)
         os.utime(target, ns=(info.st_atime_ns, info.st_mtime_ns))
     else:
@@ -298,9 +298,9 @@ def _copy_one(source: Path, target: Path, info: os.stat_result, root: Path) -> b
     return True
 
 
-def _copy_bytes(reader: BinaryIO, writer: BinaryIO) -> None:
+def _copy_bytes(reader: BinaryIO, writer: BinaryIO, chunk_bytes: int) -> None:
     """Copy a file; long runs of zeros become holes again, so that a sparse file does not fill the disk."""
-    while chunk := reader.read(_CHUNK):
+    while chunk := reader.read(chunk_bytes):
         if chunk.count(0) == len(chunk):
             writer.seek(len(chunk), os.SEEK_CUR)
         else:
