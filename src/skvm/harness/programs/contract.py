@@ -1,8 +1,9 @@
-"""What an adapter of a program says: how to start it, where a skill goes, what its tools are, what it printed.
+"""What an adapter of a program says: how to start it, where a skill goes, its tools, what it printed.
 
-An adapter starts nothing and calls nobody. It makes a ``Launch`` from a ``Setting`` and reads a ``Told`` from what
-the program left; ``driver.run_program`` does the rest for all of them: a private home, the cell, the door to the
-gateway, the deadline, and the trajectory, which is read off the model traffic and not off what the program says.
+An adapter starts nothing and calls nobody. It makes a ``Launch`` from a ``Setting`` and reads a ``Told`` from
+what the program left; ``driver.run_program`` does the rest for all of them: a private home, the cell, the
+door to the gateway, the deadline, and the trajectory, which is read off the model traffic and not off what
+the program says.
 """
 
 from __future__ import annotations
@@ -50,7 +51,8 @@ class Setting:
         timeout_s: Wall clock.
         mode: ``managed``: a fresh configuration of ours; ``native``: the user's, copied into ``home``.
         skill: The skill, if the condition has one.
-        bundle: The skill's files beside ``SKILL.md``, by path relative to it; they lie in the work directory, too.
+        bundle: The skill's files beside ``SKILL.md``, by path relative to it; they lie in the work
+            directory, too.
         temperature: Sampling temperature, for programs that can set it; the gateway sets it in any case.
     """
 
@@ -134,7 +136,7 @@ class ToolTable:
 
     Args:
         kinds: What each tool does; a name that is not here is ``other``.
-        renamed: Arguments that have another name with us (``file_path`` → ``path``, ``cmd`` → ``command``), by tool.
+        renamed: Arguments that have another name with us (``file_path`` → ``path``), by tool.
     """
 
     kinds: Mapping[str, ToolKind]
