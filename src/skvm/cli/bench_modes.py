@@ -12,6 +12,15 @@ if TYPE_CHECKING:
 
 __all__ = ["MODES"]
 
+_PLAN_SAYS = {
+    "models": "--model",
+    "adapters": "--adapter",
+    "tasks": "--tasks",
+    "source": "--source",
+    "skills": "--skill",
+    "conditions": "--conditions",
+}
+"""What a plan file says itself, by option."""
 _STATES = {"completed": "green", "failed": "bold red", "running": "cyan"}
 
 
@@ -37,6 +46,8 @@ def _custom(settings: Settings, options: dict[str, Any]) -> int:
 
     if options["resume"]:
         raise UsageError("--custom and --resume exclude each other", help="--resume=ID alone goes on")
+    if said := [flag for name, flag in _PLAN_SAYS.items() if name in options["given"]]:
+        raise UsageError(f"--custom and {said[0]} exclude each other", help="say it in the plan")
     custom = load_custom_plan(Path(options["custom"]).expanduser(), data_dir=settings.data_dir)
     judge = options["judge_model"] or custom.judge_model
     selected = tasks_of(

@@ -50,14 +50,19 @@ def report_forecast(ending: Ending, options: dict[str, Any]) -> int:
         expected = forecast_json(ending.forecast)
         print_json({"plan": _plain(plan), "preparations": accounts, "forecast": expected})
         return 0
-    size = (
-        f"{len(plan.tasks):,} tasks × {len(plan.condition_names):,} conditions × "
-        f"{len(plan.targets):,} targets × {plan.repetitions:,} repetitions"
-    )
-    out.print(f"{size}: {forecast_line(ending.forecast)}", markup=False)
+    out.print(f"{_size(plan)}: {forecast_line(ending.forecast)}", markup=False)
     for skipped in plan.skipped:
         out.print(visible(f"  {skipped.task_id}: skipped: {skipped.reason}"), style="dim", markup=False)
     return 0
+
+
+def _size(plan: BenchPlan) -> str:
+    """``4 tasks × 2 conditions × 1 target × 1-3 repetitions``."""
+    repeated = sorted({each.repetitions or plan.repetitions for each in plan.conditions})
+    often = f"{repeated[0]:,}" if len(repeated) == 1 else f"{repeated[0]:,}-{repeated[-1]:,}"
+    counted = (("task", plan.tasks), ("condition", plan.condition_names), ("target", plan.targets))
+    parts = [f"{len(each):,} {name}{'s' * (len(each) != 1)}" for name, each in counted]
+    return " × ".join([*parts, f"{often} repetition{'s' * (repeated[-1] != 1)}"])
 
 
 def report_ending(
@@ -111,9 +116,10 @@ def _report(settings: Settings, left: Left, gate: Gate | None, options: dict[str
     from skvm.bench.report.session import build_session
     from skvm.bench.report.write import write_session
     from skvm.bench.triggers import CONDITION, report_triggers, trigger_report
-    from skvm.cli.bench_run import say_how_to_go_on
+    from skvm.cli.bench_run import kept_in, say_how_to_go_on
     from skvm.evaluate.bench import load_trajectory
     from skvm.evidence.blobs import BlobStore
+    from skvm.evidence.record import Outcome
 
     plan, ended = left.plan, left.ended
     runs = [run for run in left.attempts if run.condition != CONDITION]
@@ -137,16 +143,21 @@ def _report(settings: Settings, left: Left, gate: Gate | None, options: dict[str
         with_trajectories=options["with_trajectories"],
     )
     exported = [EXPORTS[name](left.folder, runs, subs, blobs) for name in options["exports"]]
+    if plan.keep_work_dirs:
+        exported.append(kept_in(left.folder))
     result = _gated(plan, runs, gate)
     _show(parent, subs, [*written, *exported], result, options)
     standing = counted(left.attempts).values()
     is_whole = ended is not None and all(map(counts, standing))
     is_judged = not any(criterion.is_pending for run in standing for criterion in run.criteria)
+    # A harness that fell over did so by itself: its run stands, without a score.
+    is_scored = not any(run.outcome is Outcome.HARNESS_FAILED for run in standing)
     if not (is_whole and is_judged):
         say_how_to_go_on(plan.session_id)
     # What was asked for by name and could not be made ready is a finding; what stood in a default is not.
     is_served = not options["conditions"] or all(each.problem is None for each in left.accounts)
-    return 0 if is_whole and is_judged and is_served and (result is None or result.is_passed) else 1
+    is_fine = is_whole and is_judged and is_scored and is_served
+    return 0 if is_fine and (result is None or result.is_passed) else 1
 
 
 def _gated(plan: BenchPlan, runs: Sequence[RunRecord], gate: Gate | None) -> GateResult | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from skvm.llm.contract import SpendLimit
     from skvm.settings import Settings
 
-__all__ = ["Ending", "run_plan", "say_how_to_go_on"]
+__all__ = ["Ending", "kept_in", "run_plan", "say_how_to_go_on"]
 
 _NOTHING_USD = 1e-12
 _PAST_RUNS = 5000
@@ -77,7 +77,7 @@ async def run_plan(
     from skvm.cli.console import progress
 
     left = _left(plan, spent)
-    async with _opened_bench(settings, plan, left) as bench:
+    async with _opened_bench(settings, plan, left, folder) as bench:
         if bench.judge is not None:
             await bench.judge.warm_up()
         with progress(quiet=quiet) as bars:
@@ -103,6 +103,13 @@ async def run_plan(
             attempts=await attempts_of(bench.journal, plan.session_id),
             ended=await ending_of(bench.journal, opened.record),
         )
+
+
+def kept_in(folder: Path) -> Path:
+    """Where a session keeps the work directories of its runs, made if absent."""
+    place = folder / "work"
+    place.mkdir(mode=0o700, exist_ok=True)
+    return place
 
 
 def say_how_to_go_on(session_id: str) -> None:
@@ -140,9 +147,9 @@ def _check_left(plan: BenchPlan, left: SpendLimit) -> None:
 
 
 @asynccontextmanager
-async def _opened_bench(settings: Settings, plan: BenchPlan, left: SpendLimit) -> AsyncIterator[Bench]:
-    from dataclasses import replace
-
+async def _opened_bench(
+    settings: Settings, plan: BenchPlan, left: SpendLimit, folder: Path | None
+) -> AsyncIterator[Bench]:
     from skvm.evaluate.judging import judge_of
     from skvm.evaluate.run import open_bench
     from skvm.llm.contract import SpendLimit
@@ -156,6 +163,9 @@ async def _opened_bench(settings: Settings, plan: BenchPlan, left: SpendLimit) -
         settings, sandbox=plan.sandbox, limit=limit if limit != SpendLimit() else None
     ) as bench:
         shared = replace(bench, temperature=plan.temperature, max_output_tokens=plan.max_output_tokens)
+        if plan.keep_work_dirs and folder is not None:
+            # What lies among temporary files is swept away one day.
+            shared = replace(shared, settings=replace(settings, tmp_dir=kept_in(folder)))
         if plan.judge_model is not None:
             judge = judge_of(
                 bench, plan.judge_model, is_deferred=plan.is_judge_deferred, allow_self=plan.may_judge_itself

@@ -5,6 +5,7 @@ import os
 import sqlite3
 import threading
 from functools import partial
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -15,7 +16,9 @@ from skvm.cli.main import COMMANDS
 from skvm.cli.main import run as skvm
 from skvm.evaluate.schedule import run_persistently
 from skvm.evidence.sessions import read_sessions
+from skvm.harness.fake import registered_fake
 from skvm.llm.fake import FakeAnswer, FakeServer, FakeToolCall
+from tests.unit.bench.sessions import Agent
 
 GRADE = {"method": "file-check", "id": "there", "path": "a", "mode": "exact", "expected": "x"}
 JUDGED = {"method": "llm-judge", "id": "nice", "rubric": "Is it nice?"}
@@ -189,8 +192,9 @@ def test_identical_behaviour_gives_exactly_zero(place, capsys):
         (["--max-usd=0"], "must be more than 0"),
         (["--triggers=nowhere"], "nowhere"),
         (["--resume=zzz"], "no bench was ever started here"),
-        (["--custom=nowhere.yaml"], "nowhere.yaml"),
         (["--custom=x", "--resume=latest"], "exclude each other"),
+        (["--custom=x"], "--custom and --model exclude each other"),
+        (["--judge", "--dry-run"], "--judge has no --dry-run"),
         (["--list-sessions", "--compare"], "exclude each other"),
         (["--judge"], "--judge needs --manifest"),
         (["--judge", "--manifest=x"], "--judge needs --judge-model"),
@@ -224,7 +228,7 @@ def test_no_task_that_runs_is_an_error_of_use(place, capsys):
 def test_a_dry_run_says_what_it_would_take_and_leaves_no_trace(place, capsys):
     assert go("--dry-run", "--runs-per-task=3", conditions="no-skill,original,aot-compiled") == 0
     said = capsys.readouterr()
-    wanted = "2 tasks × 3 conditions × 1 targets × 3 repetitions: 12 runs to make, tokens unknown"
+    wanted = "2 tasks × 3 conditions × 1 target × 3 repetitions: 12 runs to make, tokens unknown"
     assert said.out.startswith(wanted)
     assert "no profile of fake/m" in said.err
     assert not sessions(place)
@@ -429,3 +433,67 @@ def test_progress_off_a_terminal_is_events_and_an_end(place, capsys):
     assert len(lines) == 2
     assert "20 runs to make" in lines[0]
     assert lines[1].startswith("20/20 runs; ")
+
+
+def test_a_harness_that_crashes_is_a_finding_that_no_resumption_mends(place, capsys):
+    async def crash(context):
+        raise RuntimeError("it fell over")
+
+    with registered_fake(Agent(crash)):
+        assert go("--tasks=t1", "--adapter=fake") == 1
+    said = capsys.readouterr()
+    assert "harness_failed: RuntimeError: it fell over" in said.err
+    assert "go on with" not in said.err
+    assert resume() == 2, "there is nothing to go on with"
+
+
+def test_a_custom_plan_is_run_with_its_labels(place, capsys):
+    plan = place.root / "plan.yaml"
+    plan.write_text(
+        "defaults: {model: fake/m, adapter: bare-agent, runs-per-task: 2}\n"
+        "groups:\n"
+        "  - {label: bare, tasks: [t1, t2]}\n"
+        "  - {label: tuned, skill: skills/writer, tasks: [t1, t2], max-steps: 4}\n"
+    )
+    custom = ["bench", f"--custom={plan}", "--sandbox=none", "--no-auto-probe"]
+    assert skvm([*custom, "--dry-run"]) == 0
+    wanted = "2 tasks × 2 conditions × 1 target × 2 repetitions: 8 runs to make"
+    assert capsys.readouterr().out.startswith(wanted)
+    assert skvm([*custom, "--json", "--gate=tuned >= bare"]) == 0
+    report = json.loads(capsys.readouterr().out)
+    scores = {name: each["avgScore"] for name, each in report["summary"]["perCondition"].items()}
+    assert scores == {"bare": 0.0, "tuned": 1.0}
+    assert sessions(place)[0].conditions == ("bare", "tuned")
+    assert skvm(["bench", "--custom=nowhere.yaml"]) == 2
+    assert "nowhere.yaml" in one_line(capsys.readouterr().err)
+
+
+def test_triggers_run_beside_the_matrix_and_go_on_with_it(place, capsys):
+    cases = [
+        {"prompt": "Please write x", "should_trigger": True},
+        {"prompt": "What time is it?", "should_trigger": False},
+    ]
+    (place.root / "triggers.json").write_text(json.dumps(cases))
+    failing = {"role": "user", "content": "What time is it?"}
+    place.model.says = lambda body: FakeAnswer("no", status=400) if failing in body["messages"] else None
+    assert go("--tasks=t1", "--triggers=triggers.json") == 1
+    place.model.says = None
+    capsys.readouterr()
+    assert resume("--json") == 0
+    report = json.loads(capsys.readouterr().out)
+    (figures,) = report["triggers"]
+    assert (figures["shouldFire"], figures["nearMisses"], figures["unknown"]) == (1, 1, 0)
+    assert set(report["summary"]["perCondition"]) == {"no-skill", "original"}
+
+
+def test_kept_work_directories_lie_beside_the_reports(place, capsys):
+    assert go("--tasks=t1", "--keep-workdirs", "--sandbox=auto") == 0
+    kept = place.log / "bench" / sessions(place)[0].id / "work"
+    assert str(kept) in capsys.readouterr().out
+    runs = finished(place)
+    assert len(runs) == 2
+    for run in runs:
+        assert run["work_dir"].startswith(f"{kept}/")
+        written = Path(run["work_dir"], "a").read_text()
+        assert written == ("x" if run["condition"] == "original" else "y")
+    assert len(list(kept.iterdir())) == 2, "and nothing else stays"

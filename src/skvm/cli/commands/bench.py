@@ -17,6 +17,8 @@ from skvm.cli.command import (
 __all__ = ["command"]
 
 _LIST = CommaList()
+_SPENDING = ("judge", "merge_judge", "compare")
+"""Modes that ask models or write, and have no forecast of that."""
 
 
 @click.command("bench", cls=SkvmCommand)
@@ -129,6 +131,8 @@ def command(ctx: click.Context, /, **options: Any) -> int | None:
     check_adapter_config(options["adapters"], options["adapter_config"])
     source = click.core.ParameterSource.COMMANDLINE
     options["given"] = frozenset(name for name in options if ctx.get_parameter_source(name) is source)
+    if options["dry_run"] and modes and modes[0] in _SPENDING:
+        raise UsageError(f"{_flag(modes[0])} has no --dry-run")
     if modes:
         return bench_modes.MODES[modes[0]](settings, options)
     from skvm.cli.bench_session import run_bench
