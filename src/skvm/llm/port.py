@@ -210,7 +210,8 @@ class ModelPort:
         if self._client is None:
             import httpx2
 
-            limits = httpx2.Limits(max_connections=100, max_keepalive_connections=20)
+            # All are kept: a bench has as many calls under way as runs, again and again.
+            limits = httpx2.Limits(max_connections=100, max_keepalive_connections=100)
             self._client = httpx2.AsyncClient(limits=limits)
         return await self._client.send(request, stream=True, follow_redirects=True)
 

@@ -250,12 +250,11 @@ def cell_folder(uid: int | None) -> Iterator[Path]:
             if uid is not None:
                 os.chown(folder / name, uid, uid)
         group = os.getegid() if uid is None else uid
-        (folder / "passwd").write_text(
-            f"root:x:0:0:root:/root:/bin/sh\nagent:x:{owner}:{group}:agent:/tmp/home:/bin/sh\n"
-        )
-        (folder / "group").write_text(f"root:x:0:\nagent:x:{group}:\n")
-        for name in ("passwd", "group"):
-            (folder / name).chmod(0o644)
+        users = f"root:x:0:0:root:/root:/bin/sh\nagent:x:{owner}:{group}:agent:/tmp/home:/bin/sh\n"
+        for name, text in (("passwd", users), ("group", f"root:x:0:\nagent:x:{group}:\n")):
+            with (folder / name).open("w") as file:
+                os.fchmod(file.fileno(), 0o644)
+                file.write(text)
         yield folder
     finally:
         _remove(folder)
