@@ -7,18 +7,13 @@ killed meanwhile leaves either the old one, the new one or rubbish that the next
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 import re
-import shutil
-import tempfile
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
 
-import anyio
 import anyio.to_thread
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -27,6 +22,7 @@ from skvm.harness.environment.build import Plan, build, is_inside, plan_of
 from skvm.harness.environment.manifest import Manifest
 from skvm.harness.environment.packages import BoundPackage, installed_packages, site_packages
 from skvm.harness.sandbox import Sandbox
+from skvm.harness.standing import Standing
 
 __all__ = ["Bound", "BoundRecord", "bind", "environment_dir", "find_bound", "unbind", "using"]
 
@@ -118,33 +114,13 @@ async def using(bound: Bound | None) -> AsyncIterator[None]:
     """
     with contextlib.ExitStack() as stack:
         if bound is not None:
-            shared = _shared(bound.folder)
+            shared = _standing(bound.folder).shared()
             await anyio.to_thread.run_sync(lambda: stack.enter_context(shared))
         yield
 
 
-@contextmanager
-def _shared(folder: Path) -> Iterator[None]:
-    try:
-        file = _lock_path(folder).open("rb")
-    except OSError:
-        # A cache that came without its locks, or one of somebody else: nobody can be kept out of it.
-        yield
-        return
-    with file:
-        _flock(file, fcntl.LOCK_SH, f"{folder}: another process builds or removes this environment now")
-        if not (folder / RECORD).is_file():
-            raise InfrastructureError(
-                f"{folder}: the environment was removed meanwhile", help="bind it again"
-            )
-        yield
-
-
-def _flock(file: IO[Any], kind: int, refusal: str) -> None:
-    try:
-        fcntl.flock(file, kind | fcntl.LOCK_NB)
-    except OSError as error:
-        raise InfrastructureError(refusal, help="wait for it to end, then run the command again") from error
+def _standing(folder: Path) -> Standing:
+    return Standing(folder, RECORD, "environment")
 
 
 async def bind(
@@ -170,7 +146,8 @@ async def bind(
     """
     folder = environment_dir(cache_dir, manifest)
     plan = plan_of(manifest, optional=optional)
-    async with _held(folder), _scratch(folder) as scratch:
+    standing = _standing(folder)
+    async with standing.held(), standing.scratch() as scratch:
         await build(plan, scratch, folder, sandbox, report)
         await anyio.to_thread.run_sync(_finish, plan, manifest, scratch, folder)
     bound = find_bound(cache_dir, manifest)
@@ -188,10 +165,11 @@ async def unbind(cache_dir: Path, manifest: Manifest) -> bool:
     folder = environment_dir(cache_dir, manifest)
     if not folder.parent.is_dir():
         return False
-    async with _held(folder):
+    standing = _standing(folder)
+    async with standing.held():
         stood = folder.is_dir()
         if stood:
-            await anyio.to_thread.run_sync(_remove, folder)
+            await anyio.to_thread.run_sync(standing.remove)
     return stood
 
 
@@ -200,90 +178,4 @@ def _finish(plan: Plan, manifest: Manifest, scratch: Path, folder: Path) -> None
     packages, python = installed_packages(scratch)
     plan.check(packages)
     record = BoundRecord(manifest=manifest.digest, python=python, packages=packages)
-    try:
-        # Cells of another user must be able to read it.
-        scratch.chmod(0o755)
-        # What an installer left under this name may be a link to anywhere.
-        (scratch / RECORD).unlink(missing_ok=True)
-        with (scratch / RECORD).open("x", encoding="utf-8") as file:
-            file.write(record.model_dump_json(by_alias=True, indent=2) + "\n")
-        old = folder.parent / f".{folder.name}.old-{os.getpid()}"
-        if folder.exists():
-            folder.rename(old)
-        try:
-            scratch.rename(folder)
-        except OSError:
-            if old.exists():
-                old.rename(folder)
-            raise
-        shutil.rmtree(old, ignore_errors=True)
-    except OSError as error:
-        raise InfrastructureError(f"{folder}: cannot be written: {error.strerror or error}") from error
-
-
-@asynccontextmanager
-async def _held(folder: Path) -> AsyncIterator[None]:
-    """Hold the name of an environment; the kernel lets go of it with the process, however that ends."""
-    stack = contextlib.ExitStack()
-
-    def take() -> None:
-        stack.enter_context(_lock(folder))
-
-    await anyio.to_thread.run_sync(take)
-    try:
-        yield
-    finally:
-        stack.close()
-
-
-@contextmanager
-def _lock(folder: Path) -> Iterator[None]:
-    path = _lock_path(folder)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        file = path.open("w")
-    except OSError as error:
-        raise InfrastructureError(f"{path}: cannot be written: {error.strerror}") from error
-    with file:
-        _flock(file, fcntl.LOCK_EX, f"{folder}: another process builds, removes or uses this environment now")
-        _reap(folder)
-        yield
-
-
-def _lock_path(folder: Path) -> Path:
-    return folder.parent / f".{folder.name}.lock"
-
-
-def _reap(folder: Path) -> None:
-    """Clear what a killed build left; one that died between the two renames gets its old folder back."""
-    for left in sorted(folder.parent.glob(f".{folder.name}.old-*")):
-        if not folder.exists() and (left / RECORD).is_file():
-            left.rename(folder)
-    for pattern in (f".{folder.name}.new-*", f".{folder.name}.old-*"):
-        for left in folder.parent.glob(pattern):
-            shutil.rmtree(left, ignore_errors=True)
-
-
-@asynccontextmanager
-async def _scratch(folder: Path) -> AsyncIterator[Path]:
-    """A new folder whose path is longer than the final one's, removed unless it has been renamed."""
-    try:
-        made = Path(tempfile.mkdtemp(prefix=f".{folder.name}.new-", dir=folder.parent))
-    except OSError as error:
-        raise InfrastructureError(f"{folder.parent}: cannot be written: {error.strerror}") from error
-    try:
-        yield made
-    finally:
-        with anyio.CancelScope(shield=True):
-            await anyio.to_thread.run_sync(lambda: shutil.rmtree(made, ignore_errors=True))
-
-
-def _remove(folder: Path) -> None:
-    away = folder.parent / f".{folder.name}.old-{os.getpid()}"
-    try:
-        # The record goes first: a folder without one is never taken for an environment again.
-        (folder / RECORD).unlink(missing_ok=True)
-        folder.rename(away)
-        shutil.rmtree(away)
-    except OSError as error:
-        raise InfrastructureError(f"{folder}: cannot be removed: {error.strerror or error}") from error
+    _standing(folder).put(scratch, record.model_dump_json(by_alias=True, indent=2) + "\n")
