@@ -18,7 +18,7 @@ from typing import Any, Literal
 from skvm.diagnostics import Diagnostic, Severity, rule
 from skvm.errors import ConfigError
 
-__all__ = ["Route", "RouteKind", "Settings", "load_settings"]
+__all__ = ["AdapterSettings", "Route", "RouteKind", "Settings", "load_settings"]
 
 RouteKind = Literal["openrouter", "anthropic", "openai-compatible", "local"]
 _KINDS = ("openrouter", "anthropic", "openai-compatible", "local")
@@ -60,6 +60,23 @@ class Route:
 
 
 @dataclass(frozen=True, slots=True)
+class AdapterSettings:
+    """What the configuration says of one harness.
+
+    Args:
+        path: Its executable, or a checkout that holds one; ``None`` finds it as usual.
+        native_agent: Which of the user's own agents ``native`` takes, for harnesses that have several.
+        native_source_agent: Which one its models and identity are copied from.
+        extra_args: Put after the arguments we start it with.
+    """
+
+    path: Path | None = None
+    native_agent: str | None = None
+    native_source_agent: str | None = None
+    extra_args: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """Where things lie and which providers there are.
 
@@ -71,6 +88,7 @@ class Settings:
         data_dir: The task and skill dataset.
         tmp_dir: Where work directories are made.
         routes: Provider routes, first match wins.
+        adapters: What the configuration says of harnesses, by name.
         auto_probe: Whether an endpoint may be probed for what it can do.
         diagnostics: What was wrong with the configuration file.
     """
@@ -82,6 +100,7 @@ class Settings:
     data_dir: Path
     tmp_dir: Path
     routes: tuple[Route, ...] = ()
+    adapters: Mapping[str, AdapterSettings] = field(default_factory=dict)
     auto_probe: bool = True
     diagnostics: tuple[Diagnostic, ...] = ()
 
@@ -118,6 +137,7 @@ def load_settings(
     cache = Path(cache_dir or env.get("SKVM_CACHE") or Path.home() / ".skvm").expanduser().absolute()
     config, path = _read_config((cache / "skvm.config.json", Path("skvm.config.json")))
     routes, diagnostics = _routes(config, path)
+    adapters, misspelt = _adapters(config, path)
     paths = config.get("paths") or {}
     tmp = paths.get("tmpDir") if isinstance(paths, dict) else 0
     if not isinstance(tmp, str | None) or "\0" in (tmp or ""):
@@ -139,8 +159,9 @@ def load_settings(
         if tmp_dir
         else folder("SKVM_TMP_DIR", Path(tmp or tempfile.gettempdir())),
         routes=routes,
+        adapters=adapters,
         auto_probe=env.get("SKVM_AUTO_PROBE") != "0" if auto_probe is None else auto_probe,
-        diagnostics=diagnostics,
+        diagnostics=(*diagnostics, *misspelt),
     )
 
 
@@ -197,3 +218,37 @@ def _routes(config: dict[str, Any], path: Path) -> tuple[tuple[Route, ...], tupl
             )
         )
     return tuple(routes), tuple(found)
+
+
+def _adapters(
+    config: dict[str, Any], path: Path
+) -> tuple[dict[str, AdapterSettings], tuple[Diagnostic, ...]]:
+    listed = config.get("adapters") or {}
+    if not isinstance(listed, dict):
+        raise ConfigError(f"{path}: SKV402 adapters must be an object")
+    known = {"repoPath", "nativeAgent", "nativeSourceAgent", "extraCliArgs"}
+    adapters: dict[str, AdapterSettings] = {}
+    found: list[Diagnostic] = []
+    for name, value in sorted(listed.items()):
+        where = f"adapters.{name}"
+        item = {"repoPath": value} if isinstance(value, str) else value
+        if not isinstance(item, dict):
+            raise ConfigError(f"{path}: SKV402 {where} must be a path or an object")
+        for key in ("repoPath", "nativeAgent", "nativeSourceAgent"):
+            if not isinstance(item.get(key), str | None) or "\0" in (item.get(key) or ""):
+                raise ConfigError(f"{path}: SKV402 {where}.{key} must be a string")
+        extra = item.get("extraCliArgs") or []
+        if not isinstance(extra, list) or not all(
+            isinstance(each, str) and "\0" not in each for each in extra
+        ):
+            raise ConfigError(f"{path}: SKV402 {where}.extraCliArgs must be a list of strings")
+        found += [SKV401.at(f"{where}.{key} is not read", path=path) for key in sorted(set(item) - known)]
+        place = item.get("repoPath") or None
+        adapters[name] = AdapterSettings(
+            # What the file says is meant from where the file lies.
+            path=(path.absolute().parent / Path(place).expanduser()) if place else None,
+            native_agent=item.get("nativeAgent") or None,
+            native_source_agent=item.get("nativeSourceAgent") or None,
+            extra_args=tuple(extra),
+        )
+    return adapters, tuple(found)

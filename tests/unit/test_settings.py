@@ -99,3 +99,45 @@ def test_a_pipe_is_no_file_of_settings(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "skvm.config.json")
     with pytest.raises(ConfigError, match="not a regular file"):
         load_settings(cache_dir=str(tmp_path), env={})
+
+
+def test_what_the_file_says_of_harnesses(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    write(
+        tmp_path / "cache",
+        {
+            "adapters": {
+                "pi": "/opt/pi",
+                "codex": {"repoPath": "../codex", "extraCliArgs": ["-c", "x=1"], "nativeAgent": ""},
+                "openclaw": {"nativeAgent": "mine", "nativeSourceAgent": "main", "native_agent": "no"},
+            }
+        },
+    )
+    found = load_settings(cache_dir=str(tmp_path / "cache"), env={})
+    assert found.adapters["pi"].path == Path("/opt/pi")
+    assert found.adapters["codex"].path == tmp_path / "cache" / "../codex"
+    assert found.adapters["codex"].extra_args == ("-c", "x=1")
+    assert found.adapters["codex"].native_agent is None
+    assert found.adapters["openclaw"].path is None
+    assert found.adapters["openclaw"].native_source_agent == "main"
+    assert [item.message for item in found.diagnostics] == ["adapters.openclaw.native_agent is not read"]
+
+
+@pytest.mark.parametrize(
+    "adapters",
+    [
+        ["pi"],
+        {"pi": 3},
+        {"pi": {"repoPath": 3}},
+        {"pi": {"extraCliArgs": "-x"}},
+        {"pi": {"extraCliArgs": [1]}},
+        {"pi": "a\0b"},
+    ],
+)
+def test_malformed_settings_of_harnesses_are_refused(
+    adapters: object, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    write(tmp_path / "cache", {"adapters": adapters})
+    with pytest.raises(ConfigError, match="SKV402 adapters"):
+        load_settings(cache_dir=str(tmp_path / "cache"), env={})

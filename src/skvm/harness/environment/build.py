@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -17,22 +18,33 @@ from skvm.harness.environment.packages import BoundPackage, site_packages
 from skvm.harness.environment.sources import Sources, read_sources
 from skvm.harness.sandbox import Cell, Limits, Policy, Sandbox
 
-__all__ = ["Plan", "build", "cell_path", "is_inside", "plan_of"]
+__all__ = ["Plan", "build", "cell_path", "is_inside", "is_system", "plan_of"]
 
 INSTALL_TIMEOUT_S = 1800.0
 """Wall clock of one installer."""
 _LIMITS = Limits(cpu_s=1800, memory_bytes=64 << 30, processes=512, file_bytes=8 << 30)
 _SHOWN_LINES = 6
+_NOISE = re.compile(r"npm (error|warn)$|npm error A complete log of this run.*|npm error\s+/.*-debug-.*\.log")
+"""Lines that say nothing, or name a log that goes with the cell."""
 _PLACES = ("venv", "venv/bin", "npm", "npm/node_modules", "npm/node_modules/.bin")
 """Folders of an environment that agents are shown, or that we read."""
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What is to be installed."""
+    """What is to be installed.
+
+    Args:
+        pip: Python packages.
+        npm: Node packages.
+        pip_flags: Further arguments of the Python installer, pip or uv.
+        npm_flags: Further arguments of npm.
+    """
 
     pip: tuple[Dependency, ...]
     npm: tuple[Dependency, ...]
+    pip_flags: tuple[str, ...] = ()
+    npm_flags: tuple[str, ...] = ()
 
     def check(self, packages: Sequence[BoundPackage]) -> None:
         """Hold what was installed against what was asked for.
@@ -85,28 +97,60 @@ async def build(
         report(f"{name}: its credentials are not passed on to installers")
     (scratch / "requirements.txt").write_text("".join(f"{entry.requirement}\n" for entry in plan.pip))
     (scratch / "npmrc").write_text(sources.npmrc)
+    tools = _tools()
     policy = Policy(
         work_dir=scratch,
         network=True,
-        read_only=(*sources.paths, *_tool_paths()),
-        path_prefix=tuple(_tool_paths()),
+        read_only=(*sources.paths, *tools.shown),
+        path_prefix=tools.prefix,
         env=_environment(sources, scratch),
         limits=_LIMITS,
     )
     async with sandbox.open(policy) as cell:
         if plan.pip:
-            await _install_python(plan.pip, cell, sandbox, report)
+            await _install_python(plan, cell, sandbox, report)
         if plan.npm:
-            await _install_npm(plan.npm, cell, report)
+            await _install_npm(plan, cell, report)
     (scratch / "npmrc").unlink(missing_ok=True)
     _check_places(scratch)
     await anyio.to_thread.run_sync(_move_names, scratch, folder)
 
 
-def _tool_paths() -> list[Path]:
-    """The folder of ``uv``, where it is not one that cells see anyway."""
-    found = shutil.which("uv")
-    return [] if found is None or shutil.which("uv", path=cell_path()) else [Path(found).resolve().parent]
+@dataclass(frozen=True, slots=True)
+class _Tools:
+    """Installers of the user's own that cells do not see by themselves.
+
+    Args:
+        prefix: Folders they are started from.
+        shown: Folders they lie in.
+    """
+
+    prefix: tuple[Path, ...]
+    shown: tuple[Path, ...]
+
+
+def _tools() -> _Tools:
+    places = [place for place in (_uv(), _npm()) if place and not is_system(place)]
+    real = [Path(os.path.realpath(place)) for place in places]
+    # A Node of the user's own has npm as a package beside it.
+    shown = [next((up for up in file.parents if up.name == "npm"), file.parent) for file in real]
+    return _Tools(tuple(dict.fromkeys(place.parent for place in places)), tuple(dict.fromkeys(shown)))
+
+
+def _uv() -> Path | None:
+    found = shutil.which("uv", path=cell_path()) or shutil.which("uv")
+    return Path(found) if found else None
+
+
+def _npm() -> Path | None:
+    """The npm of the user's PATH, whose Node they chose; else the system's."""
+    found = shutil.which("npm") or shutil.which("npm", path=cell_path())
+    return Path(found).absolute() if found else None
+
+
+def is_system(program: Path) -> bool:
+    """Whether cells see a program without being shown it."""
+    return str(program.parent) in cell_path().split(os.pathsep)
 
 
 def _environment(sources: Sources, scratch: Path) -> dict[str, str]:
@@ -136,38 +180,33 @@ def _interpreter(sandbox: Sandbox) -> str:
     return found
 
 
-async def _install_python(
-    entries: Sequence[Dependency], cell: Cell, sandbox: Sandbox, report: Callable[[str], None]
-) -> None:
+async def _install_python(plan: Plan, cell: Cell, sandbox: Sandbox, report: Callable[[str], None]) -> None:
     python = _interpreter(sandbox)
-    names = ", ".join(entry.requirement for entry in entries)
+    names = ", ".join(entry.requirement for entry in plan.pip)
+    what = [*plan.pip_flags, "-r", "requirements.txt"]
     if shutil.which("uv"):
         report("making a Python environment (uv)")
         await _run(cell, ["uv", "venv", "--quiet", "--python", python, "venv"], "uv venv")
         report(f"installing {names}")
         await _run(
             cell,
-            ["uv", "pip", "install", "--quiet", "--python", "venv/bin/python", "-r", "requirements.txt"],
+            ["uv", "pip", "install", "--quiet", "--python", "venv/bin/python", *what],
             "uv pip install",
         )
         return
     report("making a Python environment (venv)")
     await _run(cell, [python, "-m", "venv", "venv"], "python -m venv")
     report(f"installing {names}")
-    await _run(
-        cell, ["venv/bin/python", "-m", "pip", "install", "--quiet", "-r", "requirements.txt"], "pip install"
-    )
+    await _run(cell, ["venv/bin/python", "-m", "pip", "install", "--quiet", *what], "pip install")
 
 
-async def _install_npm(entries: Sequence[Dependency], cell: Cell, report: Callable[[str], None]) -> None:
-    if shutil.which("npm", path=cell_path()) is None:
-        raise InfrastructureError(
-            "npm is not in a system directory, so no cell can reach it", help="install the system's npm"
-        )
-    report(f"installing {', '.join(entry.requirement for entry in entries)}")
+async def _install_npm(plan: Plan, cell: Cell, report: Callable[[str], None]) -> None:
+    if _npm() is None:
+        raise InfrastructureError("npm is not installed", help="install Node with npm, then try again")
+    report(f"installing {', '.join(entry.requirement for entry in plan.npm)}")
     await cell.write("npm/package.json", b'{"private": true}\n')
-    options = ["--prefix", "npm", "--no-audit", "--no-fund", "--loglevel", "error"]
-    await _run(cell, ["npm", "install", *options, *(entry.requirement for entry in entries)], "npm install")
+    options = ["--prefix", "npm", "--no-audit", "--no-fund", "--loglevel", "error", *plan.npm_flags]
+    await _run(cell, ["npm", "install", *options, *(entry.requirement for entry in plan.npm)], "npm install")
 
 
 async def _run(cell: Cell, argv: Sequence[str], what: str) -> None:
@@ -175,7 +214,7 @@ async def _run(cell: Cell, argv: Sequence[str], what: str) -> None:
     if done.is_timed_out:
         raise FindingsError(f"{what} took over {INSTALL_TIMEOUT_S:g} s")
     if done.exit_code != 0:
-        said = [line for line in f"{done.stdout}\n{done.stderr}".splitlines() if line.strip()]
+        said = [line for line in f"{done.stdout}\n{done.stderr}".splitlines() if _NOISE.sub("", line).strip()]
         shown = " | ".join(line.strip()[:200] for line in said[-_SHOWN_LINES:]) or "no message"
         raise FindingsError(f"{what} failed (exit code {done.exit_code}): {shown}")
 
