@@ -247,8 +247,7 @@ class _Run:
         began = perf_counter()
         async with bench.port.session(scope, deadline_s=timeout_s) as session:
             try:
-                listen_port = None if spec.site is None else SITE_PORT
-                policy = _policy(spec, work, listen_port)
+                policy = _policy(spec, work)
                 opening = open_on_demand if spec.site is None else _open_now
                 async with (
                     using(spec.environment),
@@ -284,9 +283,9 @@ class _Run:
         if self.spec.site is None:
             yield None
             return
-        if cell.listener is None:
+        if not cell.listeners:
             raise InfrastructureError(f"a {self.bench.sandbox.name} cell gives no way to serve a site to it")
-        async with serve_site(self.spec.site, cell.listener) as server:
+        async with serve_site(self.spec.site, cell.listeners[0]) as server:
             try:
                 yield server
             finally:
@@ -407,9 +406,10 @@ def _as_bytes(trajectory: Trajectory) -> bytes:
         return json.dumps(plain, ensure_ascii=False).encode("utf-8", "replace")
 
 
-def _policy(spec: RunSpec, work: Path, listen_port: int | None) -> Policy:
+def _policy(spec: RunSpec, work: Path) -> Policy:
     """What the agent's cell may touch; a bound environment comes first on its PATH."""
-    policy = Policy(work_dir=work, network=spec.task.network, listen_port=listen_port)
+    ports = () if spec.site is None else (SITE_PORT,)
+    policy = Policy(work_dir=work, network=spec.task.network, listen_ports=ports)
     bound = spec.environment
     if bound is None:
         return policy

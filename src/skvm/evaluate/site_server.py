@@ -1,6 +1,6 @@
 """Serves a site to one run, from our side of the confinement, and remembers what was asked.
 
-The listening socket is the cell's door (``Cell.listener``): made in the cell's own network where it has one,
+The listening socket is the cell's door (``Cell.listeners``): made in the cell's own network where it has one,
 else on the host's loopback. Who asks is the agent, so whatever comes is answered, with 400 if it is no HTTP,
 and nothing that comes can raise here or fill the memory.
 """
@@ -226,7 +226,7 @@ async def serve_site(site: Site, listener: socket) -> AsyncIterator[SiteServer]:
 
     Args:
         site: Its pages.
-        listener: A listening TCP socket, which stays open; see ``Cell.listener``.
+        listener: A listening TCP socket, which stays open; see ``Cell.listeners``.
     """
     host, port = listener.getsockname()[:2]
     server = SiteServer(site, f"http://{host}:{port}")

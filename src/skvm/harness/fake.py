@@ -13,7 +13,7 @@ import socket
 import subprocess
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,7 +24,7 @@ from anyio.abc import Process
 from skvm.evidence.record import CallRecord, Outcome, Usage
 from skvm.harness.confine.inside import operations
 from skvm.harness.contract import HARNESSES, Facility, Harness, RunContext
-from skvm.harness.sandbox import Cell, Entry, Execution, Fetched, Policy
+from skvm.harness.sandbox import Cell, Entry, Execution, Fetched, Policy, Streams
 from skvm.harness.trajectory import Trajectory, Turn
 from skvm.llm.contract import CallScope
 
@@ -43,12 +43,13 @@ class FakeCell:
     Args:
         work_dir: Where relative paths and commands start.
         pages: What ``fetch`` answers, by URL; any other URL raises ``OSError``.
-        listener: See ``sandbox.Cell``.
+        listeners: See ``sandbox.Cell``.
     """
 
     work_dir: Path
     pages: Mapping[str, str] = field(default_factory=dict)
-    listener: socket.socket | None = None
+    listeners: Sequence[socket.socket] = ()
+    home: Path | None = None
 
     async def execute(
         self,
@@ -66,7 +67,8 @@ class FakeCell:
             arguments,
             stdin=subprocess.PIPE,
             cwd=self.work_dir / cwd,
-            env={"PATH": os.environ["PATH"], "HOME": str(self.work_dir), "LANG": "C.UTF-8", **(env or {})},
+            env={"PATH": os.environ["PATH"], "HOME": str(self.home or self.work_dir), "LANG": "C.UTF-8"}
+            | dict(env or {}),
             start_new_session=True,
         )
         stdout, stderr = bytearray(), bytearray()
@@ -87,6 +89,22 @@ class FakeCell:
             is_timed_out=deadline.cancelled_caught,
             duration_ms=(time.monotonic() - started) * 1000,
         )
+
+    async def stream(
+        self,
+        argv: Sequence[str],
+        streams: Streams,
+        *,
+        timeout_s: float,
+        stdin: bytes = b"",
+        env: Mapping[str, str] | None = None,
+        cwd: str = ".",
+    ) -> Execution:
+        """Run a command, then write what it printed to the files."""
+        done = await self.execute(argv, timeout_s=timeout_s, stdin=stdin, env=env, cwd=cwd)
+        streams.stdout.write_text(done.stdout, encoding="utf-8")
+        streams.stderr.write_text(done.stderr, encoding="utf-8")
+        return replace(done, stdout="", stderr="")
 
     async def read(self, path: str, *, max_bytes: int = 4 << 20) -> bytes:
         """Read a file."""
@@ -116,7 +134,8 @@ class FakeCell:
         timeout_s: float = 30.0,
     ) -> Fetched:
         """Answer from ``pages``; what the ``listener`` serves is really asked for."""
-        if self.listener is not None and url.startswith("http://{}:{}/".format(*self.listener.getsockname())):
+        served = ["http://{}:{}/".format(*listener.getsockname()) for listener in self.listeners]
+        if url.startswith(tuple(served)):
             request = {"url": url, "method": method, "headers": dict(headers or {}), "timeout_s": timeout_s}
             request["has_body"] = body is not None
             header, text = await anyio.to_thread.run_sync(operations.fetch, request, body or b"")
@@ -159,9 +178,11 @@ class FakeSandbox:
     @contextlib.asynccontextmanager
     async def open(self, policy: Policy) -> AsyncIterator[Cell]:
         """Open a cell on the policy's work directory."""
-        listener = None if policy.listen_port is None else socket.create_server(("127.0.0.1", 0))
-        with contextlib.nullcontext() if listener is None else listener:
-            yield FakeCell(policy.work_dir, self.pages, listener)
+        with contextlib.ExitStack() as stack:
+            listeners = [
+                stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in policy.listen_ports
+            ]
+            yield FakeCell(policy.work_dir, self.pages, listeners, policy.home)
 
 
 @dataclass(slots=True)

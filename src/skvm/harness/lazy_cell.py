@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 import anyio
 
-from skvm.harness.sandbox import Cell, Entry, Execution, Fetched, Policy, Sandbox
+from skvm.harness.sandbox import Cell, Entry, Execution, Fetched, Policy, Sandbox, Streams
 
 __all__ = ["open_on_demand"]
 
@@ -80,9 +80,9 @@ class _LazyCell:
         return self.cell
 
     @property
-    def listener(self) -> socket.socket | None:
+    def listeners(self) -> Sequence[socket.socket]:
         """None: a cell that is listened in is opened at once."""
-        return None
+        return ()
 
     async def execute(
         self,
@@ -96,6 +96,20 @@ class _LazyCell:
         """See ``Cell``."""
         cell = await self.opened()
         return await cell.execute(command, timeout_s=timeout_s, stdin=stdin, env=env, cwd=cwd)
+
+    async def stream(
+        self,
+        argv: Sequence[str],
+        streams: Streams,
+        *,
+        timeout_s: float,
+        stdin: bytes = b"",
+        env: Mapping[str, str] | None = None,
+        cwd: str = ".",
+    ) -> Execution:
+        """See ``Cell``."""
+        cell = await self.opened()
+        return await cell.stream(argv, streams, timeout_s=timeout_s, stdin=stdin, env=env, cwd=cwd)
 
     async def read(self, path: str, *, max_bytes: int = 4 << 20) -> bytes:
         """See ``Cell``."""

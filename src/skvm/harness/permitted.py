@@ -13,7 +13,7 @@ from pathlib import Path
 
 from skvm.harness.confine.provision import cell_environment
 from skvm.harness.permissions import Grant, host_of, hosts_of, policy_for, programs_of
-from skvm.harness.sandbox import Cell, Entry, Execution, Fetched, Policy
+from skvm.harness.sandbox import Cell, Entry, Execution, Fetched, Policy, Streams
 
 __all__ = ["PermittedCell", "held_to"]
 
@@ -87,9 +87,9 @@ class PermittedCell:
         return self._enforces
 
     @property
-    def listener(self) -> socket.socket | None:
+    def listeners(self) -> Sequence[socket.socket]:
         """See ``Cell``."""
-        return self.cell.listener
+        return self.cell.listeners
 
     async def execute(
         self,
@@ -114,6 +114,19 @@ class PermittedCell:
             said = "".join(f"{name}: not permitted for this skill\n" for name in refused)
             return Execution(_NOT_PERMITTED, "", said, False, False, 0.0)
         return await self.cell.execute(command, timeout_s=timeout_s, stdin=stdin, env=env, cwd=cwd)
+
+    async def stream(
+        self,
+        argv: Sequence[str],
+        streams: Streams,
+        *,
+        timeout_s: float,
+        stdin: bytes = b"",
+        env: Mapping[str, str] | None = None,
+        cwd: str = ".",
+    ) -> Execution:
+        """See ``Cell``; what is run so is the harness itself, which is not the skill's to permit."""
+        return await self.cell.stream(argv, streams, timeout_s=timeout_s, stdin=stdin, env=env, cwd=cwd)
 
     def _is_beyond(self, program: str, line: str) -> bool:
         """Whether a program is there and not permitted; what is nowhere is a function, or cannot start."""

@@ -14,7 +14,7 @@ from pathlib import Path
 from socket import socket
 from typing import Protocol
 
-__all__ = ["Cell", "Entry", "Execution", "Fetched", "Limits", "Policy", "Sandbox", "SandboxReport"]
+__all__ = ["Cell", "Entry", "Execution", "Fetched", "Limits", "Policy", "Sandbox", "SandboxReport", "Streams"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,14 +23,14 @@ class Limits:
 
     Args:
         cpu_s: Processor seconds of one process.
-        memory_bytes: Address space of one process.
+        memory_bytes: Address space of one process; ``None`` for programs that reserve far more than they use.
         processes: Processes and threads alive at once in the cell.
         file_bytes: Size of one written file.
         output_bytes: What is kept of stdout and of stderr, each; the rest is read and dropped.
     """
 
     cpu_s: int = 120
-    memory_bytes: int = 4 << 30
+    memory_bytes: int | None = 4 << 30
     processes: int = 256
     file_bytes: int = 512 << 20
     output_bytes: int = 1 << 20
@@ -48,9 +48,11 @@ class Policy:
         path_prefix: Directories put before PATH; they are shown read-only.
         limits: Resource limits.
         writable: Directories in ``work_dir`` that alone may be written, made if absent; ``None``: all of it.
-        listen_port: Gives the cell a ``listener``: a door to one server of ours, whatever ``network`` says.
-            It is at this loopback port where the cell has a loopback of its own, else at a free one of the
+        listen_ports: Gives the cell ``listeners``, doors to servers of ours, whatever ``network`` says. They
+            are at these loopback ports where the cell has a loopback of its own, else at free ones of the
             host.
+        home: Private folder of the host, shown writable at the same place and HOME there. It is the cell's
+            user's as long as the cell stands, and open to nobody else.
     """
 
     work_dir: Path
@@ -59,8 +61,9 @@ class Policy:
     env: Mapping[str, str] = field(default_factory=dict)
     path_prefix: Sequence[Path] = ()
     limits: Limits = field(default_factory=Limits)
-    listen_port: int | None = None
+    listen_ports: Sequence[int] = ()
     writable: Sequence[Path] | None = None
+    home: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +85,21 @@ class Execution:
     is_truncated: bool
     is_timed_out: bool
     duration_ms: float
+
+
+@dataclass(frozen=True, slots=True)
+class Streams:
+    """Where the output of a command goes.
+
+    Args:
+        stdout: File of ours, made or emptied; the cell neither sees nor names it.
+        stderr: Likewise.
+        max_bytes: Bytes of both together, after which the command is ended.
+    """
+
+    stdout: Path
+    stderr: Path
+    max_bytes: int = 2 << 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,10 +129,10 @@ class Cell(Protocol):
     """
 
     @property
-    def listener(self) -> socket | None:
-        """A listening TCP socket, ours to serve, that the cell reaches at the socket's own address.
+    def listeners(self) -> Sequence[socket]:
+        """Listening TCP sockets, ours to serve, that the cell reaches at the sockets' own addresses.
 
-        ``None`` unless ``Policy.listen_port`` asked for it. It is closed with the cell.
+        One for each of ``Policy.listen_ports``, in that order. They are closed with the cell.
         """
 
     async def execute(
@@ -127,6 +145,27 @@ class Cell(Protocol):
         cwd: str = ".",
     ) -> Execution:
         """Run a shell command line (``sh -c``) or an argument vector."""
+
+    async def stream(
+        self,
+        argv: Sequence[str],
+        streams: Streams,
+        *,
+        timeout_s: float,
+        stdin: bytes = b"",
+        env: Mapping[str, str] | None = None,
+        cwd: str = ".",
+    ) -> Execution:
+        """Run an argument vector whose output goes to files, never through memory.
+
+        When it returns, everything the command started is gone.
+
+        Returns:
+            Without output; ``is_truncated`` where ``Streams.max_bytes`` ended it.
+
+        Raises:
+            OSError: A file cannot be made.
+        """
 
     async def read(self, path: str, *, max_bytes: int = 4 << 20) -> bytes:
         """Read a file; larger ones raise ``OSError``."""

@@ -204,7 +204,7 @@ def test_a_task_with_the_network_has_its_site_on_the_host(bench: Callable) -> No
 
 def test_a_run_without_a_site_has_no_door_and_no_visits(bench: Callable) -> None:
     async def act(context: RunContext) -> None:
-        assert context.cell.listener is None
+        assert context.cell.listeners == ()
         assert context.site_origin is None
         with pytest.raises(OSError, match="refused"):
             await context.cell.fetch(f"http://127.0.0.1:{SITE_PORT}/")

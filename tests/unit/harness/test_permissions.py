@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from socket import socket
 from typing import Literal
 
 import anyio
@@ -26,7 +27,7 @@ from skvm.harness.permissions import (
     task_files,
 )
 from skvm.harness.permitted import held_to
-from skvm.harness.sandbox import Cell, Entry, Execution, Fetched, Policy
+from skvm.harness.sandbox import Cell, Entry, Execution, Fetched, Policy, Streams
 
 
 def named(*names: str) -> tuple[Permission, ...]:
@@ -209,7 +210,7 @@ class FakeCell:
     """Remembers what reached it."""
 
     seen: list[str] = field(default_factory=list)
-    listener: None = None
+    listeners: Sequence[socket] = ()
 
     async def execute(
         self,
@@ -221,6 +222,19 @@ class FakeCell:
         cwd: str = ".",
     ) -> Execution:
         self.seen.append(f"execute {command}")
+        return Execution(0, "", "", False, False, 0.0)
+
+    async def stream(
+        self,
+        argv: Sequence[str],
+        streams: Streams,
+        *,
+        timeout_s: float,
+        stdin: bytes = b"",
+        env: Mapping[str, str] | None = None,
+        cwd: str = ".",
+    ) -> Execution:
+        self.seen.append(f"stream {argv[0]}")
         return Execution(0, "", "", False, False, 0.0)
 
     async def read(self, path: str, *, max_bytes: int = 4 << 20) -> bytes:

@@ -5,7 +5,7 @@
     our process                        │ the confinement
     cell.py  ── frames over pipes ───► │ inside/worker.py ─ forks per request ─► shepherd ─► command
                                        │                                     └─► file operation
-    a server   ── accepts from ──────► │ a socket the worker made: the cell's door (``Policy.listen_port``)
+    a server   ── accepts from ──────► │ a socket the worker made: the cell's door (``Policy.listen_ports``)
 
 A socket stays in the network it was made in, whoever holds it: so we serve, from outside, a port inside,
 and nothing is copied or forwarded. Where a cell has no network of its own, the door is a port of the host.

@@ -19,7 +19,8 @@ from pathlib import Path
 
 from skvm.errors import InfrastructureError
 from skvm.harness.confine import bundle, provision
-from skvm.harness.confine.cell import Launch, WorkerCell, host_listener, open_cell
+from skvm.harness.confine.cell import WorkerCell, host_listeners, open_cell
+from skvm.harness.confine.launch import Launch
 from skvm.harness.sandbox import Limits, Policy
 
 __all__ = ["BubblewrapSandbox"]
@@ -45,13 +46,10 @@ class BubblewrapSandbox:
                 "bwrap is not installed", help="install the package 'bubblewrap', or choose another --sandbox"
             )
         # With the network of the host, its loopback is the host's too.
-        at_host = host_listener(policy) if policy.network else nullcontext()
-        async with provision.footing(policy.work_dir, own_user=True, writable=policy.writable or ()) as (
-            folder,
-            uid,
-        ):
+        at_host = host_listeners(policy) if policy.network else nullcontext(())
+        async with provision.footing(policy, own_user=True) as (folder, uid):
             arguments = _arguments(policy, folder, uid)
-            with at_host as listener:
+            with at_host as listeners:
                 launch = Launch(
                     sandbox=self.name,
                     argv=[program, *arguments, "--", *bundle.COMMAND],
@@ -63,8 +61,8 @@ class BubblewrapSandbox:
                     uid=uid,
                     families=_LOCAL_FAMILIES,
                     dies_with_parent=True,
-                    listen_port=None if policy.network else policy.listen_port,
-                    listener=listener,
+                    listen_ports=() if policy.network else policy.listen_ports,
+                    listeners=listeners,
                 )
                 async with open_cell(launch) as cell:
                     yield cell
@@ -127,6 +125,8 @@ def _view(policy: Policy, folder: Path) -> list[str]:
         shown[prefix] = "--ro-bind"
     shown[policy.work_dir] = "--bind" if policy.writable is None else "--ro-bind"
     shown |= dict.fromkeys(policy.writable or (), "--bind")
+    if policy.home is not None:
+        shown[policy.home] = "--bind"
     # The outer before the inner, so that each keeps its own rights.
     for path in sorted(shown, key=lambda path: len(path.parts)):
         mount(shown[path], path, path)

@@ -6,8 +6,7 @@ import itertools
 import os
 import socket
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager, contextmanager, suppress
-from dataclasses import asdict, dataclass
+from contextlib import ExitStack, asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +15,11 @@ import anyio.to_thread
 
 from skvm.errors import InfrastructureError
 from skvm.harness.confine.inside.frames import Decoder, encode
+from skvm.harness.confine.launch import Launch
 from skvm.harness.confine.workers import Running, fork_server, start_program
-from skvm.harness.sandbox import Entry, Execution, Fetched, Limits, Policy
+from skvm.harness.sandbox import Entry, Execution, Fetched, Policy, Streams
 
-__all__ = ["Launch", "PathRules", "WorkerCell", "host_listener", "open_cell"]
+__all__ = ["WorkerCell", "host_listeners", "open_cell"]
 
 _START_S = 30.0
 _END_S = 10.0
@@ -28,71 +28,6 @@ _GRACE_S = 20.0
 _FILE_S = 60.0
 _LOOK_S = 1.0
 _CHUNK = 1 << 18
-
-
-@dataclass(frozen=True, slots=True)
-class PathRules:
-    """What Landlock leaves of the file system, and of TCP: all, or one port to connect to."""
-
-    readable: Sequence[str]
-    writable: Sequence[str]
-    network: bool
-    port: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Launch:
-    """How a worker is started and what it takes from itself.
-
-    Args:
-        sandbox: Name of the back end, for messages.
-        argv: The program.
-        work_dir: Work directory as the cell sees it.
-        env: Environment of commands.
-        limits: Resource limits.
-        errors: File that takes what the program says on standard error.
-        prelude: What the program reads before the first message.
-        fork_server: Program that forks such a worker faster, in the place of ``argv`` where it can.
-        uid: User to become, if started by root.
-        landlock: Path rules to apply in the worker's children.
-        families: Socket families left by the system-call filter; ``None`` for no filter.
-        dies_with_parent: Whether the kernel is to kill the worker with its parent. Not where the worker
-            has to clear up by itself; it does so when its input ends.
-        listen_port: Loopback port on which the worker is to listen for us, in a network of the cell's own.
-        listener: Instead of that, a socket of the host.
-        is_tcp_only: Whether the system-call filter leaves nothing of IPv4 but connecting over TCP.
-    """
-
-    sandbox: str
-    argv: Sequence[str]
-    work_dir: Path
-    env: Mapping[str, str]
-    limits: Limits
-    errors: Path
-    prelude: bytes = b""
-    fork_server: tuple[str, ...] = ()
-    uid: int | None = None
-    landlock: PathRules | None = None
-    families: Sequence[int] | None = None
-    dies_with_parent: bool = False
-    listen_port: int | None = None
-    listener: socket.socket | None = None
-    is_tcp_only: bool = False
-
-    def config(self, door: int | None = None) -> dict[str, Any]:
-        """The first message to the worker; ``door`` is its descriptor to hand a listening socket out by."""
-        return {
-            "work_dir": str(self.work_dir),
-            "env": dict(self.env),
-            "limits": asdict(self.limits),
-            "uid": self.uid,
-            "landlock": None if self.landlock is None else asdict(self.landlock),
-            "families": self.families,
-            "dies_with_parent": self.dies_with_parent,
-            "is_tcp_only": self.is_tcp_only,
-            "door": door,
-            "listen_port": self.listen_port,
-        }
 
 
 class WorkerCell:
@@ -104,7 +39,7 @@ class WorkerCell:
         self._launch = launch
         self._process = process
         self._door = door
-        self._listener = launch.listener
+        self._listeners = tuple(launch.listeners)
         self._numbers = itertools.count(1)
         self._replies: dict[int, tuple[dict[str, Any], bytes] | None] = {}
         self._decoder = Decoder()
@@ -126,8 +61,9 @@ class WorkerCell:
                 await self._request(self._launch.config(descriptor), number=0)
                 if self._door is not None:
                     # Sent before the answer, so this does not wait.
-                    _, descriptors, _, _ = socket.recv_fds(self._door[0], 1, 1, socket.MSG_DONTWAIT)
-                    self._listener = socket.socket(fileno=descriptors[0])
+                    count = len(self._launch.listen_ports)
+                    _, descriptors, _, _ = socket.recv_fds(self._door[0], 1, count, socket.MSG_DONTWAIT)
+                    self._listeners = tuple(socket.socket(fileno=each) for each in descriptors)
             except OSError as error:
                 raise InfrastructureError(
                     f"the {self._launch.sandbox} cell cannot be set up: {error.strerror}"
@@ -136,9 +72,9 @@ class WorkerCell:
         raise self._dead(f"it did not start within {_START_S:.0f} s")
 
     @property
-    def listener(self) -> socket.socket | None:
-        """The cell's door to a server of ours; see ``sandbox.Cell``."""
-        return self._listener
+    def listeners(self) -> Sequence[socket.socket]:
+        """The cell's doors to servers of ours; see ``sandbox.Cell``."""
+        return self._listeners
 
     async def execute(
         self,
@@ -161,18 +97,33 @@ class WorkerCell:
             "timeout_s": timeout_s,
             "output_bytes": self._launch.limits.output_bytes,
         }
-        header, body = await self._request(request, stdin, patience_s=timeout_s + _GRACE_S)
-        if header.get("is_lost"):
-            return Execution(-9, "", "the command killed its own keeper\n", True, False, 0.0)
-        split = header["stdout_bytes"]
-        return Execution(
-            exit_code=header["exit_code"],
-            stdout=body[:split].decode("utf-8", "replace"),
-            stderr=body[split:].decode("utf-8", "replace"),
-            is_truncated=header["is_truncated"],
-            is_timed_out=header["is_timed_out"],
-            duration_ms=header["duration_ms"],
-        )
+        return _execution(*await self._request(request, stdin, patience_s=timeout_s + _GRACE_S))
+
+    async def stream(
+        self,
+        argv: Sequence[str],
+        streams: Streams,
+        *,
+        timeout_s: float,
+        stdin: bytes = b"",
+        env: Mapping[str, str] | None = None,
+        cwd: str = ".",
+    ) -> Execution:
+        """Run an argument vector whose output goes to files; see ``sandbox.Cell``."""
+        if not argv:
+            raise ValueError("an empty command")
+        request = {
+            "op": "stream",
+            "argv": list(argv),
+            "env": {**self._launch.env, **(env or {})},
+            "cwd": self._absolute(cwd),
+            "timeout_s": timeout_s,
+            "output_bytes": streams.max_bytes,
+        }
+        with ExitStack() as stack:
+            files = [_fresh(path, stack) for path in (streams.stdout, streams.stderr)]
+            answer = await self._request(request, stdin, patience_s=timeout_s + _GRACE_S, descriptors=files)
+        return _execution(*answer)
 
     async def read(self, path: str, *, max_bytes: int = 4 << 20) -> bytes:
         """Read a file; larger ones raise ``OSError``."""
@@ -231,6 +182,7 @@ class WorkerCell:
         *,
         number: int | None = None,
         patience_s: float = _FILE_S,
+        descriptors: Sequence[int] = (),
     ) -> tuple[dict[str, Any], bytes]:
         if self._death is not None:
             raise self._dead(self._death)
@@ -241,7 +193,7 @@ class WorkerCell:
             raise OSError(7, str(error)) from error
         self._replies[number] = None
         try:
-            await self._send(frame)
+            await self._send(frame, descriptors)
             with anyio.move_on_after(patience_s):
                 answer, data = await self._reply(number)
                 if "errno" in answer:
@@ -255,7 +207,7 @@ class WorkerCell:
             del self._replies[number]
         raise self._dead(f"no answer within {patience_s:.0f} s")
 
-    async def _send(self, frame: bytes) -> None:
+    async def _send(self, frame: bytes, descriptors: Sequence[int] = ()) -> None:
         # Half a frame would spoil the stream for every later request, so it is sent whole.
         with anyio.CancelScope(shield=True):
             async with self._sending:
@@ -263,7 +215,8 @@ class WorkerCell:
                 try:
                     while left:
                         with suppress(BlockingIOError):
-                            left = left[self._process.connection.send(left) :]
+                            sent = socket.send_fds(self._process.connection, [left], descriptors)
+                            left, descriptors = left[sent:], ()
                             continue
                         await anyio.wait_writable(self._process.connection)
                 except (anyio.ClosedResourceError, OSError) as error:
@@ -319,8 +272,8 @@ class WorkerCell:
         self._death = self._death or "it is closed"
         if self._door is not None:
             self._door[0].close()
-            if self._listener is not None:
-                self._listener.close()
+            for listener in self._listeners:
+                listener.close()
         with anyio.CancelScope(shield=True):
             with suppress(OSError):
                 self._process.connection.shutdown(socket.SHUT_WR)
@@ -338,6 +291,28 @@ class WorkerCell:
                 await self._receive()
 
 
+def _execution(header: dict[str, Any], body: bytes) -> Execution:
+    if header.get("is_lost"):
+        return Execution(-9, "", "the command killed its own keeper\n", True, False, 0.0)
+    split = header["stdout_bytes"]
+    return Execution(
+        exit_code=header["exit_code"],
+        stdout=body[:split].decode("utf-8", "replace"),
+        stderr=body[split:].decode("utf-8", "replace"),
+        is_truncated=header["is_truncated"],
+        is_timed_out=header["is_timed_out"],
+        duration_ms=header["duration_ms"],
+    )
+
+
+def _fresh(path: Path, stack: ExitStack) -> int:
+    """An empty file of ours, open for writing until the stack ends."""
+    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
+    descriptor = os.open(path, flags, 0o600)
+    stack.callback(os.close, descriptor)
+    return descriptor
+
+
 @asynccontextmanager
 async def open_cell(launch: Launch) -> AsyncIterator[WorkerCell]:
     """Start a worker, serve it, end it and all it started.
@@ -345,7 +320,7 @@ async def open_cell(launch: Launch) -> AsyncIterator[WorkerCell]:
     Raises:
         InfrastructureError: It cannot be started.
     """
-    ours, theirs = socket.socketpair() if launch.listen_port is not None else (None, None)
+    ours, theirs = socket.socketpair() if launch.listen_ports else (None, None)
     door = None if ours is None or theirs is None else (ours, theirs.fileno())
     try:
         process = await _start(launch, () if theirs is None else (theirs.fileno(),))
@@ -378,10 +353,10 @@ async def _start(launch: Launch, pass_fds: Sequence[int]) -> Running:
 
 
 @contextmanager
-def host_listener(policy: Policy) -> Iterator[socket.socket | None]:
-    """A listening socket at a free port of the host's loopback, if the policy asks for a listener."""
-    if policy.listen_port is None:
-        yield None
-        return
-    with socket.create_server(("127.0.0.1", 0), backlog=128) as listener:
-        yield listener
+def host_listeners(policy: Policy) -> Iterator[Sequence[socket.socket]]:
+    """Listening sockets at free ports of the host's loopback, one for each the policy asks for."""
+    with ExitStack() as stack:
+        yield tuple(
+            stack.enter_context(socket.create_server(("127.0.0.1", 0), backlog=128))
+            for _ in policy.listen_ports
+        )

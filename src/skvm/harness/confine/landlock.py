@@ -9,16 +9,17 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from skvm.errors import InfrastructureError
 from skvm.harness.confine import provision
-from skvm.harness.confine.cell import Launch, PathRules, WorkerCell, host_listener, open_cell
+from skvm.harness.confine.cell import WorkerCell, host_listeners, open_cell
 from skvm.harness.confine.inside.landlock import abi_version
 from skvm.harness.confine.inside.operations import NEEDED_LATER
+from skvm.harness.confine.launch import Launch, PathRules
 from skvm.harness.sandbox import Policy
 
 __all__ = ["PACKAGE_ROOT", "LandlockSandbox"]
@@ -43,23 +44,22 @@ class LandlockSandbox:
         """Open a cell; see ``sandbox.Sandbox``."""
         if abi_version() < 1:
             raise InfrastructureError("this kernel has no Landlock, or it is switched off")
-        if policy.listen_port is not None and not policy.network and abi_version() < 4:
+        if policy.listen_ports and not policy.network and abi_version() < 4:
             raise InfrastructureError(
-                f"the Landlock of this kernel (ABI {abi_version()}) cannot leave a cell one port alone",
+                f"the Landlock of this kernel (ABI {abi_version()}) cannot leave a cell a few ports alone",
                 help="install bubblewrap, whose cells have a network of their own",
             )
-        async with provision.footing(policy.work_dir, own_user=True, writable=policy.writable or ()) as (
-            folder,
-            uid,
-        ):
+        async with provision.footing(policy, own_user=True) as (folder, uid):
             if uid is not None:
                 _check_reachable(policy.work_dir)
-            with host_listener(policy) as listener:
-                async with open_cell(_launch(policy, folder, uid, listener)) as cell:
+                if policy.home is not None:
+                    _check_reachable(policy.home)
+            with host_listeners(policy) as listeners:
+                async with open_cell(_launch(policy, folder, uid, listeners)) as cell:
                     yield cell
 
 
-def _launch(policy: Policy, folder: Path, uid: int | None, listener: socket.socket | None) -> Launch:
+def _launch(policy: Policy, folder: Path, uid: int | None, listeners: Sequence[socket.socket]) -> Launch:
     tmp = str(folder / "tmp")
     limits = policy.limits
     if uid is None:
@@ -79,17 +79,20 @@ def _launch(policy: Policy, folder: Path, uid: int | None, listener: socket.sock
             readable=_readable(policy),
             writable=[*_writable(policy), tmp, *(f"/dev/{name}" for name in _DEVICES)],
             network=policy.network,
-            port=listener.getsockname()[1] if listener else None,
+            ports=[listener.getsockname()[1] for listener in listeners],
         ),
         # Landlock lets through UDP and Unix sockets in the file system; no family, no socket.
         families=(socket.AF_INET, socket.AF_INET6, socket.AF_NETLINK) if policy.network else (),
-        listener=listener,
-        is_tcp_only=listener is not None and not policy.network,
+        listeners=listeners,
+        is_tcp_only=bool(listeners) and not policy.network,
     )
 
 
 def _writable(policy: Policy) -> list[str]:
-    return [str(path) for path in ((policy.work_dir,) if policy.writable is None else policy.writable)]
+    paths = [policy.work_dir] if policy.writable is None else [*policy.writable]
+    if policy.home is not None:
+        paths.append(policy.home)
+    return [str(path) for path in paths]
 
 
 def _readable(policy: Policy) -> list[str]:
@@ -103,10 +106,10 @@ def _readable(policy: Policy) -> list[str]:
     return paths
 
 
-def _check_reachable(work_dir: Path) -> None:
-    for parent in Path(os.path.realpath(work_dir)).parents:
+def _check_reachable(path: Path) -> None:
+    for parent in Path(os.path.realpath(path)).parents:
         if not parent.stat().st_mode & 0o001:
             raise InfrastructureError(
-                f"{work_dir}: the unprivileged user of a landlock cell cannot pass {parent}",
+                f"{path}: the unprivileged user of a landlock cell cannot pass {parent}",
                 help=f"chmod o+x {parent}, or choose another --tmp-dir, or install bubblewrap",
             )

@@ -130,7 +130,7 @@ def cell_environment(policy: Policy, *, tmp: str, has_prefix: bool = True) -> di
         path.append(str(prefix / "bin"))
     return {
         "PATH": ":".join(path),
-        "HOME": f"{tmp}/home",
+        "HOME": f"{tmp}/home" if policy.home is None else str(policy.home),
         "TMPDIR": tmp,
         "LANG": "C.UTF-8",
         "TERM": "dumb",
@@ -174,6 +174,17 @@ def check_work_dir(work_dir: Path) -> None:
                 f"{work_dir}: cannot be the work directory of a cell, because {path} lies in it",
                 help="name a directory made for this run",
             )
+
+
+def check_home(home: Path) -> None:
+    """Refuse a home that is missing, that others may enter, or that would give away more than itself.
+
+    Raises:
+        InfrastructureError: With the reason.
+    """
+    check_work_dir(home)
+    if home.stat().st_mode & 0o077:
+        raise InfrastructureError(f"{home}: the home of a cell must be closed to others (0700)")
 
 
 @functools.lru_cache(4)
@@ -285,15 +296,13 @@ def _remove(folder: Path) -> None:
 
 
 @asynccontextmanager
-async def footing(
-    work_dir: Path, *, own_user: bool, writable: Sequence[Path] = ()
-) -> AsyncIterator[tuple[Path, int | None]]:
+async def footing(policy: Policy, *, own_user: bool) -> AsyncIterator[tuple[Path, int | None]]:
     """Prepare what a cell stands on, off the event loop; gives its private folder and its user, if any.
 
     Args:
-        work_dir: Lent to that user for the time of the cell.
+        policy: Its work directory and its home are lent to that user for the time of the cell; the
+            directories that may be written are made before.
         own_user: Whether a cell started by root gets a user of its own.
-        writable: Directories in it that are made before it is lent.
 
     Raises:
         InfrastructureError: The work directory is unfit.
@@ -301,12 +310,16 @@ async def footing(
     stack = ExitStack()
 
     def prepare() -> tuple[Path, int | None]:
-        check_work_dir(work_dir)
-        for path in writable:
-            _make_inside(path, work_dir)
+        check_work_dir(policy.work_dir)
+        for path in policy.writable or ():
+            _make_inside(path, policy.work_dir)
+        if policy.home is not None:
+            check_home(policy.home)
         uid = pick_uid() if own_user else None
         folder = stack.enter_context(cell_folder(uid))
-        stack.enter_context(lent(work_dir, uid))
+        stack.enter_context(lent(policy.work_dir, uid))
+        if policy.home is not None:
+            stack.enter_context(lent(policy.home, uid))
         if uid is not None:
             # The user is the cell's own, so this finds whatever a dead worker left.
             stack.callback(tree.kill_user, uid)

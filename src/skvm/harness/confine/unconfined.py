@@ -8,8 +8,9 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 
 from skvm.harness.confine import provision
-from skvm.harness.confine.cell import Launch, WorkerCell, host_listener, open_cell
+from skvm.harness.confine.cell import WorkerCell, host_listeners, open_cell
 from skvm.harness.confine.landlock import PACKAGE_ROOT
+from skvm.harness.confine.launch import Launch
 from skvm.harness.sandbox import Policy
 
 __all__ = ["UnconfinedSandbox"]
@@ -27,11 +28,11 @@ class UnconfinedSandbox:
     @asynccontextmanager
     async def open(self, policy: Policy) -> AsyncIterator[WorkerCell]:
         """Open a cell; see ``sandbox.Sandbox``."""
-        async with provision.footing(policy.work_dir, own_user=False) as (folder, _):
+        async with provision.footing(policy, own_user=False) as (folder, _):
             # Root is never held to that limit.
             others = provision.count_own_tasks() if os.geteuid() else 0
             processes = policy.limits.processes + others
-            with host_listener(policy) as listener:
+            with host_listeners(policy) as listeners:
                 launch = Launch(
                     sandbox=self.name,
                     argv=provision.worker_command(PACKAGE_ROOT),
@@ -40,7 +41,7 @@ class UnconfinedSandbox:
                     env=provision.cell_environment(policy, tmp=str(folder / "tmp")),
                     limits=replace(policy.limits, processes=processes),
                     errors=folder / "errors",
-                    listener=listener,
+                    listeners=listeners,
                 )
                 async with open_cell(launch) as cell:
                     yield cell

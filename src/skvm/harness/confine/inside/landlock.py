@@ -39,7 +39,7 @@ def _all_rights(abi: int) -> int:
 
 
 def make_ruleset(
-    readable: Sequence[str], writable: Sequence[str], *, network: bool, port: int | None = None
+    readable: Sequence[str], writable: Sequence[str], *, network: bool, ports: Sequence[int] = ()
 ) -> int:
     """Prepare a ruleset; paths that do not exist are passed over.
 
@@ -47,7 +47,7 @@ def make_ruleset(
         readable: Files and directories to read and execute.
         writable: Files and directories to do everything with.
         network: Whether TCP is allowed (ABI 4 can forbid it).
-        port: The one TCP port that can be connected to without the network.
+        ports: The TCP ports that can be connected to without the network.
 
     Returns:
         Its descriptor, for ``restrict``.
@@ -63,7 +63,7 @@ def make_ruleset(
     if abi >= 6:
         attributes += struct.pack("Q", 0b11)  # abstract Unix sockets and signals stay inside
     ruleset = _call(_CREATE_RULESET, attributes, len(attributes), 0)
-    if abi >= 4 and port is not None and not network:
+    for port in ports if abi >= 4 and not network else ():
         _call(_ADD_RULE, ruleset, _RULE_NET_PORT, struct.pack("=QQ", _CONNECT_TCP, port), 0)
     for paths, granted in ((readable, _READ), (writable, rights)):
         for path in paths:

@@ -87,6 +87,8 @@ def limit_resources(limits: dict[str, Any]) -> None:
         (resource.RLIMIT_NOFILE, _OPEN_FILES, _OPEN_FILES),
         (resource.RLIMIT_CORE, 0, 0),
     ):
+        if soft is None:
+            continue
         ceiling = resource.getrlimit(kind)[1]
         if ceiling != resource.RLIM_INFINITY:
             soft, hard = min(soft, ceiling), min(hard, ceiling)  # noqa: PLW2901 - only root may raise it

@@ -34,14 +34,24 @@ class Shepherd:
         request: ``argv``, ``env``, ``cwd``, ``timeout_s``, ``output_bytes``.
         stdin: What the command reads.
         restrict: Called in the command's process before the program starts.
+        files: Descriptors that take its output, if it is not to be kept here. ``output_bytes`` are then of
+            both streams together, and end the command; and nothing of it lives on after it.
     """
 
-    def __init__(self, request: dict[str, Any], stdin: bytes, restrict: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        request: dict[str, Any],
+        stdin: bytes,
+        restrict: Callable[[], None],
+        files: tuple[int, ...] = (),
+    ) -> None:
         self._request = request
         self._stdin = memoryview(stdin)
         self._restrict = restrict
         self._keep: int = request["output_bytes"]
         self._kept = {_STDOUT: bytearray(), _STDERR: bytearray()}
+        self._files = dict(zip((_STDOUT, _STDERR), files, strict=False))
+        self._is_full = False
         self._is_truncated = False
         self._is_cancelled = False
         self._poll = select.poll()
@@ -59,10 +69,17 @@ class Shepherd:
         self._poll.register(wake_read, select.POLLIN)
         started = time.monotonic()
         self._start()
-        is_timed_out = not self._pump(started + self._request["timeout_s"])
-        if is_timed_out or self._is_cancelled:
-            tree.kill_descendants(os.getpid(), reap=self._reap)
+        may_stay = False
+        try:
+            is_timed_out = not self._pump(started + self._request["timeout_s"])
+            may_stay = not (is_timed_out or self._is_cancelled or self._files)
+        finally:
+            # Also if a file takes no more, for want of room.
+            if not may_stay:
+                tree.kill_descendants(os.getpid(), reap=self._reap)
+        if not may_stay:
             self._pump(time.monotonic() + 0.2)
+        self._files.clear()
         out, errors = bytes(self._kept[_STDOUT]), bytes(self._kept[_STDERR])
         return {
             "exit_code": None if is_timed_out else self._exit_code,
@@ -102,7 +119,7 @@ class Shepherd:
     def _pump(self, deadline: float) -> bool:
         """Serve the pipes until the command and its output end; ``False`` at the deadline."""
         drain_until = None
-        while not self._is_cancelled:
+        while not (self._is_cancelled or self._is_full):
             now = time.monotonic()
             if self._exit_code is not None:
                 drain_until = drain_until or now + _DRAIN_S
@@ -144,10 +161,20 @@ class Shepherd:
         if not data:
             self._close(descriptor)
             return
+        if stream in self._files:
+            self._store(self._files[stream], data)
+            return
         kept = self._kept[stream]
         room = max(0, self._keep - len(kept))
         self._is_truncated |= len(data) > room
         kept += data[:room]
+
+    def _store(self, file: int, data: bytes) -> None:
+        self._is_full = self._is_truncated = len(data) > self._keep
+        left = memoryview(data)[: self._keep]
+        self._keep -= len(left)
+        while left:
+            left = left[os.write(file, left) :]
 
     def _close(self, descriptor: int) -> None:
         del self._open[descriptor]

@@ -6,6 +6,7 @@ what the cell does not grant; so the worker outlives whatever a command does to 
 
 from __future__ import annotations
 
+import _socket
 import errno
 import importlib
 import os
@@ -26,6 +27,7 @@ __all__ = ["Worker", "main"]
 
 _CHUNK = 1 << 20
 _FILE_DEADLINE_S = 30
+_STREAMS, _DESCRIPTOR_BYTES = 2, 4
 
 
 class Worker:
@@ -40,6 +42,9 @@ class Worker:
     def __init__(self, config: dict[str, Any], requests: int, replies: int) -> None:
         self._config = config
         self._requests = requests
+        # Descriptors come beside the requests that want them, in their order.
+        self._connection = _socket.socket(fileno=os.dup(requests))
+        self._handed: list[int] = []
         self._replies = replies
         self._ruleset: int | None = None
         self._decoder = Decoder()
@@ -61,7 +66,7 @@ class Worker:
 
             rules = config["landlock"]
             self._ruleset = landlock.make_ruleset(
-                rules["readable"], rules["writable"], network=rules["network"], port=rules["port"]
+                rules["readable"], rules["writable"], network=rules["network"], ports=rules["ports"]
             )
             if config["uid"] is not None:
                 # The standard library may be out of reach of the user we become.
@@ -69,7 +74,7 @@ class Worker:
                     with suppress(ImportError):
                         importlib.import_module(name)
         if config["door"] is not None:
-            _hand_out_listener(config["door"], config["listen_port"])
+            _hand_out_listeners(config["door"], config["listen_ports"])
         if config["uid"] is not None:
             lockdown.become(config["uid"])
         lockdown.forbid_new_privileges()
@@ -119,7 +124,7 @@ class Worker:
         data = b""
         # A client that goes while something is on its way to it resets the connection.
         with suppress(ConnectionError):
-            data = os.read(self._requests, _CHUNK)
+            data = self._read()
         for header, body in self._decoder.feed(data):
             if header["op"] == "cancel":
                 for number, pid in self._owner.values():
@@ -129,18 +134,35 @@ class Worker:
                 self._fork(header, body)
         return bool(data)
 
+    def _read(self) -> bytes:
+        room = _socket.CMSG_LEN(_STREAMS * _DESCRIPTOR_BYTES)
+        data, beside, _, _ = self._connection.recvmsg(_CHUNK, room, _socket.MSG_CMSG_CLOEXEC)
+        for _, kind, packed in beside:
+            if kind == _socket.SCM_RIGHTS:
+                for start in range(0, len(packed) - _DESCRIPTOR_BYTES + 1, _DESCRIPTOR_BYTES):
+                    number = packed[start : start + _DESCRIPTOR_BYTES]
+                    self._handed.append(int.from_bytes(number, sys.byteorder))
+        return data
+
     def _fork(self, request: dict[str, Any], body: bytes) -> None:
+        files: tuple[int, ...] = ()
+        if request["op"] == "stream":
+            files, self._handed = tuple(self._handed[:_STREAMS]), self._handed[_STREAMS:]
         read_end, write_end = os.pipe2(os.O_CLOEXEC)
+        failure = None
         try:
             pid = os.fork()
         except OSError as error:
+            failure = _failure(request["id"], error)
             os.close(read_end)
-            os.close(write_end)
-            self._send(_failure(request["id"], error))
+        else:
+            if pid == 0:
+                _serve_child(self, request, body, write_end, files)
+        for descriptor in (write_end, *files):
+            os.close(descriptor)
+        if failure is not None:
+            self._send(failure)
             return
-        if pid == 0:
-            _serve_child(self, request, body, write_end)
-        os.close(write_end)
         self._alive.add(pid)
         self._inbox[read_end] = bytearray()
         self._owner[read_end] = (request["id"], pid)
@@ -190,23 +212,28 @@ class Worker:
                 self._alive.discard(pid)
 
 
-def _hand_out_listener(door: int, port: int) -> None:
-    """Listen in the cell's own network and give the socket out: a socket stays where it was made."""
+def _hand_out_listeners(door: int, ports: list[int]) -> None:
+    """Listen in the cell's own network and give the sockets out: a socket stays where it was made."""
     import socket
 
-    with socket.socket(fileno=door) as out, socket.create_server(("127.0.0.1", port), backlog=128) as made:
-        socket.send_fds(out, [b"."], [made.fileno()])
+    made = [socket.create_server(("127.0.0.1", port), backlog=128) for port in ports]
+    with socket.socket(fileno=door) as out:
+        socket.send_fds(out, [b"."], [each.fileno() for each in made])
+    for each in made:
+        each.close()
 
 
-def _serve_child(worker: Worker, request: dict[str, Any], body: bytes, pipe: int) -> None:
+def _serve_child(
+    worker: Worker, request: dict[str, Any], body: bytes, pipe: int, files: tuple[int, ...]
+) -> None:
     """Serve one request in a child of the worker; never returns."""
     shepherd = None
     try:
         # A shepherd clears up on this signal; the others are left to their alarm.
         lockdown.die_with_parent(signal.SIGTERM)
         try:
-            if request["op"] == "execute":
-                shepherd = Shepherd(request, body, worker.restrict)
+            if request["op"] in {"execute", "stream"}:
+                shepherd = Shepherd(request, body, worker.restrict, files)
                 header, result = shepherd.run()
             else:
                 signal.alarm(int(request.get("timeout_s", 0)) + _FILE_DEADLINE_S)
