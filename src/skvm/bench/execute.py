@@ -6,6 +6,7 @@ before the next thing happens, so a process that is killed loses the runs it was
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -16,6 +17,7 @@ import anyio
 from skvm.bench.history import counts
 from skvm.bench.limits import Limits, provider_of
 from skvm.bench.matrix import Block, Cell
+from skvm.bench.plan import Target
 from skvm.errors import InfrastructureError
 from skvm.evaluate.bench import Bench
 from skvm.evaluate.schedule import run_persistently
@@ -76,16 +78,20 @@ class _Matrix:
 
     async def run(self) -> None:
         """Start cells in order while any may start."""
-        waiting = [cell for cell in self.cells if cell.key not in self.done]
+        waiting: dict[Target, deque[tuple[int, Cell]]] = {}
+        for place, cell in enumerate(self.cells):
+            if cell.key not in self.done:
+                waiting.setdefault(cell.target, deque()).append((place, cell))
         self._consider()
         async with anyio.create_task_group() as group:
-            while waiting and not self.is_over:
+            while any(waiting.values()) and not self.is_over:
                 changed = self.changed
-                index = next((i for i, cell in enumerate(waiting) if self.limits.admits(cell.target)), None)
-                if index is None:
+                # Cells of a target are admitted alike: only the first of each has to be looked at.
+                open_now = [each for target, each in waiting.items() if each and self.limits.admits(target)]
+                if not open_now:
                     await changed.wait()
                     continue
-                cell = waiting.pop(index)
+                _, cell = min(open_now, key=lambda each: each[0][0]).popleft()
                 self.limits.take(cell.target)
                 group.start_soon(self._fill, cell)
                 # The run sets up before another one is let in.

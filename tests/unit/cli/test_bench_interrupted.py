@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from contextlib import closing
 
 import anyio
 import pytest
@@ -52,7 +53,9 @@ def journal_rows(place):
     path = place / "log" / "journal.sqlite"
     if not path.exists():
         return []
-    with sqlite3.connect(path) as journal:
+    with closing(sqlite3.connect(path, timeout=30)) as journal:
+        if not journal.execute("select 1 from sqlite_master where name = 'records'").fetchall():
+            return []  # it has only just been made
         rows = journal.execute("select body from records where kind = 'run_finished'").fetchall()
     return [json.loads(body) for (body,) in rows]
 
