@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from skvm.evidence.record import RunRecord
     from skvm.settings import Settings
 
-__all__ = ["EXPORTS", "gate_of", "report_again", "report_ending", "report_forecast"]
+__all__ = ["EXPORTS", "Reported", "gate_of", "report_again", "report_ending", "report_forecast"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +37,19 @@ class Left:
     attempts: Sequence[RunRecord]
     accounts: Sequence[Preparation]
     ended: Ended | None
+
+
+@dataclass(frozen=True, slots=True)
+class Reported:
+    """Reports that are on the disk.
+
+    Args:
+        exit_code: 1 where the gate does not hold, or a run or a judgement has no score, else 0.
+        show: Prints them.
+    """
+
+    exit_code: int
+    show: Callable[[], None]
 
 
 def report_forecast(ending: Ending, options: dict[str, Any]) -> int:
@@ -67,12 +80,8 @@ def _size(plan: BenchPlan) -> str:
 
 def report_ending(
     settings: Settings, ending: Ending, folder: Path, gate: Gate | None, options: dict[str, Any]
-) -> int:
-    """Write and print what a session came to.
-
-    Returns:
-        The exit code: 1 where the gate does not hold, or a run or a judgement has no score, else 0.
-    """
+) -> Reported:
+    """Write what a session came to."""
     left = Left(ending.plan, folder, ending.attempts, ending.accounts, ending.ended)
     return _report(settings, left, gate, options)
 
@@ -96,7 +105,9 @@ def report_again(settings: Settings, folder: Path, options: dict[str, Any]) -> i
             return Left(plan, folder, attempts, accounts, await ending_of(journal, record))
 
     left = anyio.run(read)
-    return _report(settings, left, gate_of(left.plan, options), options)
+    reported = _report(settings, left, gate_of(left.plan, options), options)
+    reported.show()
+    return reported.exit_code
 
 
 def gate_of(plan: BenchPlan, options: dict[str, Any]) -> Gate | None:
@@ -110,7 +121,7 @@ def gate_of(plan: BenchPlan, options: dict[str, Any]) -> Gate | None:
     return parse_gate(options["gate"], plan.condition_names) if options["gate"] else None
 
 
-def _report(settings: Settings, left: Left, gate: Gate | None, options: dict[str, Any]) -> int:
+def _report(settings: Settings, left: Left, gate: Gate | None, options: dict[str, Any]) -> Reported:
     from skvm.bench.history import counted, counts
     from skvm.bench.report.model import Stopped
     from skvm.bench.report.session import build_session
@@ -146,18 +157,22 @@ def _report(settings: Settings, left: Left, gate: Gate | None, options: dict[str
     if plan.keep_work_dirs:
         exported.append(kept_in(left.folder))
     result = _gated(plan, runs, gate)
-    _show(parent, subs, [*written, *exported], result, options)
     standing = counted(left.attempts).values()
     is_whole = ended is not None and all(map(counts, standing))
     is_judged = not any(criterion.is_pending for run in standing for criterion in run.criteria)
     # A harness that fell over did so by itself: its run stands, without a score.
     is_scored = not any(run.outcome is Outcome.HARNESS_FAILED for run in standing)
-    if not (is_whole and is_judged):
-        say_how_to_go_on(plan.session_id)
     # What was asked for by name and could not be made ready is a finding; what stood in a default is not.
     is_served = not options["conditions"] or all(each.problem is None for each in left.accounts)
+    is_served = is_served and not (options["tasks"] and plan.skipped)
     is_fine = is_whole and is_judged and is_scored and is_served
-    return 0 if is_fine and (result is None or result.is_passed) else 1
+
+    def show() -> None:
+        _show(parent, subs, [*written, *exported], result, options)
+        if not (is_whole and is_judged):
+            say_how_to_go_on(plan.session_id)
+
+    return Reported(0 if is_fine and (result is None or result.is_passed) else 1, show)
 
 
 def _gated(plan: BenchPlan, runs: Sequence[RunRecord], gate: Gate | None) -> GateResult | None:

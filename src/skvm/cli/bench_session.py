@@ -95,10 +95,13 @@ def run_session_of(
             ending: Ending = anyio.run(
                 lambda: run_plan(settings, named, folder, record=record, spent=spent, quiet=quiet)
             )
-            return report_ending(settings, ending, folder, gate, options)
+            reported = report_ending(settings, ending, folder, gate, options)
         except BaseException:
             say_how_to_go_on(entry.id)
             raise
+    # The session is over: a reader that has left, or a full disk behind a pipe, is none of its faults.
+    reported.show()
+    return reported.exit_code
 
 
 def _with_triggers(settings: Settings, plan: BenchPlan, options: dict[str, Any]) -> BenchPlan:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import sys
 from collections.abc import Iterable
@@ -25,7 +26,16 @@ from skvm.diagnostics import Diagnostic, Severity
 
 __all__ = ["err", "out", "print_diagnostics", "print_json", "progress", "visible"]
 
-out = Console(highlight=False, soft_wrap=True)
+class _Output(Console):
+    """A console whose reader may leave: the exit code stays the command's own."""
+
+    def on_broken_pipe(self) -> None:
+        """Say no more."""
+        self.quiet = True
+        os.dup2(os.open(os.devnull, os.O_WRONLY), self.file.fileno())
+
+
+out = _Output(highlight=False, soft_wrap=True)
 """Results."""
 err = Console(stderr=True, highlight=False, soft_wrap=True)
 """Progress, notes, errors."""

@@ -2,6 +2,8 @@
 
 import json
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -403,3 +405,22 @@ def test_kept_work_directories_lie_beside_the_reports(place, capsys):
         written = Path(run["work_dir"], "a").read_text()
         assert written == ("x" if run["condition"] == "original" else "y")
     assert len(list(kept.iterdir())) == 2, "and nothing else stays"
+
+
+def test_a_reader_that_leaves_changes_no_exit_code(place):
+    command = [sys.executable, "-W", "ignore", "-c", "from skvm.cli.main import main; main()", "bench"]
+    options = ["--model=fake/m", "--conditions=no-skill", "--sandbox=none", "--no-auto-probe"]
+    with subprocess.Popen([*command, *options], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        process.stdout.close()
+        said = process.stderr.read().decode()
+    assert process.returncode == 0, said
+    assert "go on with" not in said
+    assert sessions(place)[0].status == "completed"
+
+
+def test_a_task_asked_for_by_name_that_cannot_run_is_a_finding(place, capsys):
+    write_task(place, "t2", hostReady=False)
+    assert go("--tasks=t1,t2") == 1
+    assert "t2: skipped: " in capsys.readouterr().err
+    assert {run["task_id"] for run in finished(place)} == {"t1"}
+    assert go() == 0, "of the whole dataset it is only listed"
