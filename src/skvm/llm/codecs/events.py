@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 __all__ = ["decode_events", "first_event_end"]
+
+_LINE_END = re.compile(r"\r\n|\n|\r")
 
 
 def decode_events(raw: bytes) -> Iterator[Mapping[str, Any]]:
@@ -15,7 +18,8 @@ def decode_events(raw: bytes) -> Iterator[Mapping[str, Any]]:
     The ``[DONE]`` line of chat completions comes out as ``{"done": True}``.
     """
     data: list[str] = []
-    for line in [*raw.decode("utf-8", "replace").splitlines(), ""]:
+    # Not ``splitlines``: payloads may hold U+2028 and its like as they are.
+    for line in [*_LINE_END.split(raw.decode("utf-8", "replace")), ""]:
         if line.startswith("data:"):
             data.append(line[5:].strip())
         elif not line and data:

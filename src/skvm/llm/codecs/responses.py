@@ -52,11 +52,14 @@ def _usage(found: Any) -> Usage | None:
     if not isinstance(found, Mapping) or "input_tokens" not in found:
         return None
     total = count(found.get("input_tokens"))
-    read = min(total, count(mapping(found.get("input_tokens_details")).get("cached_tokens")))
+    details = mapping(found.get("input_tokens_details"))
+    read = min(total, count(details.get("cached_tokens")))
+    written = min(total - read, count(details.get("cache_write_tokens")))
     return Usage(
-        input_tokens=total - read,
+        input_tokens=total - read - written,
         output_tokens=count(found.get("output_tokens")),
         cache_read_tokens=read,
+        cache_write_tokens=written,
         calls=1,
         cost_usd=None,
     )

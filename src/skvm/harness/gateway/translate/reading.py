@@ -1,0 +1,147 @@
+"""Reading foreign JSON: what has the wrong type is refused with its place, what is unknown is remembered."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from skvm.harness.gateway.translate.contract import RefusedRequestError
+from skvm.llm.unicode import mended
+
+__all__ = ["Fields", "opened", "plain_arguments"]
+
+MEDIA = ("image", "audio", "file", "document", "video")
+
+
+@dataclass(slots=True)
+class Fields:
+    """An object of a request, read field by field; what nobody asked for is foreign.
+
+    Args:
+        raw: The object.
+        path: Where it stands, ``""`` for the body.
+        foreign: Collects the paths of what nothing is made of.
+    """
+
+    raw: Mapping[str, Any]
+    path: str = ""
+    foreign: list[str] = field(default_factory=list)
+    _known: set[str] = field(default_factory=set)
+
+    def place(self, key: str) -> str:
+        """The path of a field."""
+        return f"{self.path}.{key}" if self.path else key
+
+    def know(self, *keys: str) -> None:
+        """Fields that are of no consequence here."""
+        self._known.update(keys)
+
+    def get(self, key: str) -> Any:
+        """Whatever the field holds, ``None`` if it is not there."""
+        self._known.add(key)
+        return self.raw.get(key)
+
+    def text(self, key: str) -> str | None:
+        """A text."""
+        value = self.get(key)
+        if value is None or isinstance(value, str):
+            return value
+        raise self.refuse(key, "a text")
+
+    def flag(self, key: str) -> bool | None:
+        """A boolean."""
+        value = self.get(key)
+        if value is None or isinstance(value, bool):
+            return value
+        raise self.refuse(key, "true or false")
+
+    def number(self, key: str) -> float | None:
+        """A number; integers as they are."""
+        value = self.get(key)
+        if value is None or (isinstance(value, int | float) and not isinstance(value, bool)):
+            return value
+        raise self.refuse(key, "a number")
+
+    def integer(self, key: str) -> int | None:
+        """A whole number."""
+        value = self.number(key)
+        if value is None or int(value) == value:
+            return None if value is None else int(value)
+        raise self.refuse(key, "a whole number")
+
+    def object(self, key: str) -> Fields | None:
+        """An object within."""
+        value = self.get(key)
+        if value is None or isinstance(value, Mapping):
+            return None if value is None else Fields(value, self.place(key), self.foreign)
+        raise self.refuse(key, "an object")
+
+    def objects(self, key: str) -> Iterator[Fields]:
+        """The objects of a list, with their paths."""
+        value = self.get(key)
+        if value is None:
+            return
+        if not _is_list(value):
+            raise self.refuse(key, "a list")
+        for index, item in enumerate(value):
+            place = f"{self.place(key)}[{index}]"
+            if not isinstance(item, Mapping):
+                raise RefusedRequestError(f"{place} is not an object")
+            yield Fields(item, place, self.foreign)
+
+    def texts(self, key: str) -> list[str] | None:
+        """A text or a list of texts."""
+        value = self.get(key)
+        if value is None:
+            return None
+        if isinstance(value, str):
+            return [value]
+        if _is_list(value) and all(isinstance(item, str) for item in value):
+            return list(value)
+        raise self.refuse(key, "a text or a list of texts")
+
+    def close(self) -> None:
+        """Remember every field that was not asked for and is set."""
+        self.foreign += [
+            self.place(key) for key, value in self.raw.items() if key not in self._known and value is not None
+        ]
+
+    def pass_over(self, what: str = "") -> None:
+        """Remember the whole object as one nothing is made of."""
+        self.foreign.append(f"{self.path} ({what})" if what else self.path)
+
+    def refuse(self, key: str, expected: str) -> RefusedRequestError:
+        """The error that says what a field should be."""
+        return RefusedRequestError(f"{self.place(key)} is not {expected}")
+
+    def refuse_content(self, kind: str) -> RefusedRequestError:
+        """The error for content that cannot be passed on."""
+        if any(word in kind for word in MEDIA):
+            return RefusedRequestError(
+                f"{self.path}: content of type {kind!r} cannot be passed to this model",
+                help="send text only, or ask a model of the same dialect",
+            )
+        return RefusedRequestError(f"{self.path}: unknown content of type {kind!r}")
+
+
+def opened(body: Mapping[str, Any]) -> Fields:
+    """The fields of a request body whose texts can all be encoded.
+
+    Raises:
+        RefusedRequestError: It is no object.
+    """
+    if not isinstance(body, Mapping):
+        raise RefusedRequestError("the request is not a JSON object")
+    return Fields(mended(dict(body)))
+
+
+def plain_arguments(value: Any) -> str | dict[str, Any] | None:
+    """Arguments of a call in an answer, whatever an endpoint made of them."""
+    if value is None or isinstance(value, str):
+        return value
+    return dict(value) if isinstance(value, Mapping) else {"value": value}
+
+
+def _is_list(value: Any) -> bool:
+    return isinstance(value, Sequence) and not isinstance(value, str | bytes)
