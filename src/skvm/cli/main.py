@@ -25,6 +25,7 @@ COMMANDS: dict[str, str] = {
     "quickstart": "Doctor, pull, profile, compile, run and compare: the whole way on this machine.",
     "doctor": "Check what this machine can do, and why not.",
     "models": "List, fetch and remove embedded models.",
+    "harness": "List, install and check the agent programs a model runs in.",
     "lint": "Check skills against the format and against what breaks in real loaders.",
     "analyze": "Say what skills hold: kinds, needs, procedures, dependencies, parallel steps, findings.",
     "profile": "Measure what a model in a harness can do.",

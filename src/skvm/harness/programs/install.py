@@ -179,7 +179,7 @@ def _dependency(package: Package) -> Dependency:
     return Dependency(
         name=package.name,
         type=Type.PIP if package.registry == "pypi" else Type.NPM,
-        check_command="true",
+        checkCommand="true",
         spec=f"{extras}=={package.version}" if package.registry == "pypi" else package.version,
     )
 
