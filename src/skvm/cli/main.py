@@ -38,6 +38,7 @@ COMMANDS: dict[str, str] = {
     "bench": "Say whether a skill helps, in what form, and how sure that is.",
     "data": "Fetch, check and import the tasks a bench runs.",
     "logs": "List and export recorded runs.",
+    "gateway": "Serve a model on loopback in three dialects, for any client or harness.",
     "config": "Ask an endpoint what it can do; show what is remembered.",
     "explain": "Explain a diagnostic code.",
 }

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from pydantic_ai.models import Model
     from pydantic_ai.tools import ToolDefinition
 
-__all__ = ["Manner", "Reading", "run_loop"]
+__all__ = ["Manner", "Reading", "is_too_long", "run_loop"]
 
 REPEAT_LIMIT = 3
 """The same action this many times in a row ends the run, and so does the same round of actions."""
@@ -249,14 +249,14 @@ class _Run:
         try:
             return await self.request_once()
         except ProviderError as error:
-            if not _is_too_long(error):
+            if not is_too_long(error):
                 raise
             if not shrink(self.messages):
                 raise _ContextExhaustedError(error.message) from error
         try:
             return await self.request_once()
         except ProviderError as error:
-            if not _is_too_long(error):
+            if not is_too_long(error):
                 raise
             raise _ContextExhaustedError(error.message) from error
 
@@ -384,7 +384,8 @@ def _sum(turns: Sequence[Turn]) -> Usage:
     return sum((turn.usage for turn in turns), Usage())
 
 
-def _is_too_long(error: ProviderError) -> bool:
+def is_too_long(error: ProviderError) -> bool:
+    """Whether an endpoint refused a conversation for its length."""
     return error.status in {400, 413, 422, 500} and bool(_TOO_LONG.search(error.message))
 
 

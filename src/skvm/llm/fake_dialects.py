@@ -18,7 +18,7 @@ def render_answer(path: str, request: Mapping[str, Any], answer: FakeAnswer) -> 
     if answer.status >= 300:
         error = {"message": answer.text or f"scripted {answer.status}", "type": "scripted_error"}
         return {"type": "error", "error": error}
-    model = str(request.get("model") or "fake")
+    model, path = str(request.get("model") or "fake"), path.partition("?")[0]
     if path.endswith("/messages"):
         return _message(model, answer)
     if path.endswith("/responses"):
@@ -28,7 +28,7 @@ def render_answer(path: str, request: Mapping[str, Any], answer: FakeAnswer) -> 
 
 def render_events(path: str, request: Mapping[str, Any], answer: FakeAnswer) -> list[bytes]:
     """The events of a streamed answer, in the dialect of the path."""
-    model = str(request.get("model") or "fake")
+    model, path = str(request.get("model") or "fake"), path.partition("?")[0]
     if path.endswith("/messages"):
         return _message_events(model, answer)
     if path.endswith("/responses"):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING, Any, cast
 
@@ -25,9 +25,17 @@ if TYPE_CHECKING:
     from pydantic_ai import RunContext
     from pydantic_ai.messages import ModelMessage, ModelResponse
 
+    from skvm.evidence.record import CallRecord
     from skvm.llm.route import Endpoint
 
-__all__ = ["PortModel", "ProviderModels", "provider_model"]
+__all__ = [
+    "CONNECT_TIMEOUT_S",
+    "EMBEDDED_MAX_TOKENS",
+    "READ_TIMEOUT_S",
+    "PortModel",
+    "ProviderModels",
+    "provider_model",
+]
 
 READ_TIMEOUT_S = 600.0
 """The longest silence of an endpoint within one attempt, deadline or not."""
@@ -118,6 +126,20 @@ class PortModel(WrapperModel):
                     response = await stack.enter_async_context(opening)
                 yield response
 
+    async def relay(self, request: httpx2.Request) -> httpx2.Response:
+        """Send bytes in the endpoint's own dialect; the answer's are left to be read. Raises as ``request``.
+
+        Args:
+            request: Complete, with the endpoint's credential.
+        """
+        with self._own_errors(), calling(self._context):
+            return await PortTransport(self.endpoint).handle_async_request(request)
+
+    def noting(self, on_call: Callable[[CallRecord], None]) -> PortModel:
+        """The same model; what its calls cost is told to ``on_call``, too."""
+        context = cast("CallContext", _Noting(self._context, on_call))
+        return PortModel(self.endpoint, context, self._models, limit_field=self.limit_field)
+
     def _bounded(self, settings: ModelSettings | None) -> ModelSettings:
         """The settings over our defaults: a bound on the output, and what a kind of endpoint needs."""
         bound = EMBEDDED_MAX_TOKENS if self.endpoint.kind == "local" else MAX_TOKENS
@@ -146,6 +168,21 @@ class PortModel(WrapperModel):
                     status=status,
                 ) from error
             raise
+
+
+class _Noting:
+    """A session whose finished calls are told to somebody, too."""
+
+    def __init__(self, context: CallContext, on_call: Callable[[CallRecord], None]) -> None:
+        self._context = context
+        self._on_call = on_call
+
+    def record(self, call: CallRecord) -> None:
+        self._context.record(call)
+        self._on_call(call)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._context, name)
 
 
 def _other_limit_field(error: ProviderError) -> LimitField | None:

@@ -1,11 +1,23 @@
-"""What a run sees of the gateway: a door with a token, and what passed through it."""
+"""What a run sees of the gateway: a door with a token, what is held alike, and what passed through."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
 
-__all__ = ["Door"]
+from skvm.evidence.record import Usage
+from skvm.harness.hooks import Hooks
+
+if TYPE_CHECKING:
+    from pydantic_ai.messages import ModelMessage, ModelResponse
+
+__all__ = ["Door", "Exchange", "Held", "Recorded", "Wire"]
+
+Wire = Literal["chat", "responses", "messages"]
+"""The dialects of the gateway."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +28,7 @@ class Door:
         origin: ``http://127.0.0.1:PORT``, as the program reaches it.
         token: The only secret a harness gets; good for this run alone.
         model: The name of the model the gateway answers for; requests for any other name get it, too.
+            Empty where every request names the model it wants.
     """
 
     origin: str
@@ -36,3 +49,87 @@ class Door:
     def headers(self) -> Mapping[str, str]:
         """What a client sends to be let in."""
         return {"authorization": f"Bearer {self.token}"}
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What a run is held to, whatever its program asks for.
+
+    Args:
+        temperature: Sampling temperature; left alone where the model takes none.
+        seed: Sampling seed, where the upstream's dialect has one.
+        max_output_tokens: Output tokens of a request that sets no bound itself.
+        max_steps: Turns. The request after the last is told in the model's place that it is over; the ones
+            after that get an error. ``None`` for no bound.
+        deadline: On anyio's clock; nothing is answered after it.
+        hooks: ``before_model`` and ``after_model`` are asked of every turn.
+        prompt: What the hooks are told the agent was asked.
+        work_dir: Where the hooks are told it works.
+    """
+
+    temperature: float | None = None
+    seed: int | None = None
+    max_output_tokens: int | None = None
+    max_steps: int | None = None
+    deadline: float = math.inf
+    hooks: Hooks = field(default_factory=Hooks)
+    prompt: str = ""
+    work_dir: Path = field(default_factory=Path)
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """One request of a program and what it was answered.
+
+    Args:
+        dialect: How it was asked.
+        model: The name the program asked for.
+        messages: What the model was sent; empty where that could not be read.
+        response: The answer; ``None`` if none came, or none that could be read or kept.
+        usage: Of this exchange, as the port counted it.
+        started_s: When the request was there, on a clock of this run alone.
+        duration_ms: From the request to the last byte of the answer.
+        has_tools: Whether the request offered tools.
+        system: The system text.
+        from_hook: Whether a hook, or the step limit, answered in the model's place.
+        status: What the client was told.
+        error: One line on why there is no answer, or only a part of one.
+        is_cut: Whether texts were shortened in keeping them.
+    """
+
+    dialect: Wire
+    model: str
+    messages: tuple[ModelMessage, ...] = ()
+    response: ModelResponse | None = None
+    usage: Usage = field(default_factory=Usage)
+    started_s: float = 0.0
+    duration_ms: float = 0.0
+    has_tools: bool = False
+    system: str = ""
+    from_hook: bool = False
+    status: int = 200
+    error: str | None = None
+    is_cut: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """What passed through one door.
+
+    Args:
+        exchanges: In the order they were asked.
+        failure: The error of ours (provider, budget, replay, or a fault in the gateway) that the program
+            was told last and no answer came after; ``None`` if there is none. With it, how the program
+            ended is not the agent's doing.
+        is_step_limit: Whether the program asked for more turns than it may take.
+        is_deadline: Whether it was refused because the deadline had passed.
+        is_too_long: Whether the last refusal was that the conversation is longer than the model's context.
+        usage: Of all exchanges, those that are no turns included.
+    """
+
+    exchanges: tuple[Exchange, ...] = ()
+    failure: Exception | None = None
+    is_step_limit: bool = False
+    is_deadline: bool = False
+    is_too_long: bool = False
+    usage: Usage = field(default_factory=Usage)

@@ -1,0 +1,373 @@
+"""One model call of a program: held to what its run is held to, answered, and recorded."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, cast
+
+import anyio
+
+from skvm.errors import InfrastructureError, UsageError
+from skvm.evidence.record import CallRecord, Usage
+from skvm.harness.gateway.contract import Exchange, Held, Wire
+from skvm.harness.gateway.http import GoneError, Incoming, Reply
+from skvm.harness.gateway.recording import Recorder
+from skvm.harness.gateway.refusal import NO_RETRY, RunOverError, note_failure, refusal_of
+from skvm.harness.gateway.relay import Kept, native_dialect, pass_through, put_in, upstream_request
+from skvm.harness.gateway.splice import JsonObject, read_object
+from skvm.harness.gateway.translate import translation_for
+from skvm.harness.gateway.translate.contract import Heading, RefusedRequestError
+from skvm.harness.history import response_usage
+from skvm.harness.hooks import HookContext
+from skvm.llm.codecs.events import decode_events
+from skvm.llm.contract import DeadlineExceededError
+
+if TYPE_CHECKING:
+    from pydantic_ai.messages import ModelMessage, ModelResponse
+    from pydantic_ai.models import Model
+    from pydantic_ai.settings import ModelSettings
+
+    from skvm.harness.gateway.translate.contract import Asked, Renderer
+    from skvm.llm.contract import PortSession
+
+__all__ = ["LAST_WORDS", "OpenDoor", "answer_call"]
+
+KEEP_ALIVE_S = 15.0
+"""How long a client that waits for a stream hears nothing; many give up after some minutes."""
+LAST_WORDS = "[step limit reached: the run ends here]"
+"""Said in the model's place where the run has taken all its turns: a program that is told so ends."""
+
+
+@dataclass(slots=True)
+class OpenDoor:
+    """A door while it is open.
+
+    Args:
+        session: Where its calls go.
+        model_id: The model that answers; ``None`` for the one a request names.
+        held: What the run is held to.
+        recorder: Keeps what passes.
+        turns: Requests with tools that were answered, or are being answered.
+        calls: All requests.
+        under_way: The calls that are being answered, and what is set when they are recorded.
+    """
+
+    session: PortSession
+    model_id: str | None
+    held: Held
+    recorder: Recorder
+    turns: int = 0
+    calls: int = 0
+    under_way: dict[anyio.CancelScope, anyio.Event] = field(default_factory=dict)
+    has_said_last_words: bool = False
+
+    async def model(self, asked: str) -> Model:
+        """The model for a request that names one.
+
+        Raises:
+            UsageError, ConfigError, InfrastructureError: As ``PortSession.model``.
+        """
+        model_id = self.model_id or asked
+        if not model_id:
+            raise UsageError("the request names no model", help="write it as provider/model")
+        return await self.session.model(model_id)
+
+    def is_over(self, *, has_tools: bool) -> bool:
+        """Whether a call that was just counted is one too many.
+
+        Calls that are no turns have a bound, too, beyond what any program needs.
+        """
+        limit = self.held.max_steps
+        return limit is not None and ((has_tools and self.turns > limit) or self.calls > 4 * limit + 20)
+
+
+async def answer_call(door: OpenDoor, dialect: Wire, incoming: Incoming, reply: Reply) -> None:
+    """Answer one model call, whatever becomes of it; only a broken connection is raised.
+
+    Args:
+        door: Whose call it is.
+        dialect: How it is asked.
+        incoming: Its request, the body unread.
+        reply: Where the answer goes.
+    """
+    started_s = door.recorder.now_s()
+    try:
+        asked = read_object(await incoming.read_body())
+    except ValueError as error:
+        body = translation_for(dialect).error_body(400, f"the body is no JSON object: {error}")
+        await reply.json(400, body, headers=NO_RETRY)
+        return
+    await _Call(door, dialect, incoming, reply, asked, started_s).run()
+
+
+@dataclass(slots=True)
+class _Call:
+    door: OpenDoor
+    dialect: Wire
+    incoming: Incoming
+    reply: Reply
+    body: JsonObject
+    started_s: float
+    usage: Usage | None = None
+    call_error: str | None = None
+    response: ModelResponse | None = None
+    kept: Kept = field(default_factory=Kept)
+    error: Exception | None = None
+    from_hook: bool = False
+    renderer: Renderer | None = None
+    _asked: Asked | None = None
+
+    @property
+    def payload(self) -> Mapping[str, Any]:
+        return self.body.members
+
+    @property
+    def has_tools(self) -> bool:
+        return bool(self.payload.get("tools"))
+
+    @property
+    def is_stream(self) -> bool:
+        return self.payload.get("stream") is True
+
+    @property
+    def name(self) -> str:
+        """The model's name, as the client gave it."""
+        return str(self.payload.get("model") or "")
+
+    @property
+    def heading(self) -> Heading:
+        return Heading(self.name, secrets.token_hex(12), int(time.time()))
+
+    def asked(self) -> Asked:
+        """The request in pydantic-ai's words.
+
+        Raises:
+            RefusedRequestError: It cannot be said in them.
+        """
+        if self._asked is None:
+            self._asked = translation_for(self.dialect).read_request(self.payload)
+        return self._asked
+
+    async def run(self) -> None:
+        """Answer, while watching whether the client is still there."""
+        door = self.door
+        door.calls += 1
+        door.turns += self.has_tools
+        try:
+            async with anyio.create_task_group() as group:
+                door.under_way[group.cancel_scope] = anyio.Event()
+                group.start_soon(self._watch, group.cancel_scope)
+                if self.is_stream:
+                    group.start_soon(self._keep_alive)
+                await self._answer_or_refuse()
+                group.cancel_scope.cancel()
+        finally:
+            try:
+                with anyio.CancelScope(shield=True):
+                    await self._close()
+            finally:
+                door.under_way.pop(group.cancel_scope).set()
+
+    async def _watch(self, scope: anyio.CancelScope) -> None:
+        await self.reply.until_gone()
+        scope.cancel()
+
+    async def _keep_alive(self) -> None:
+        with suppress(GoneError):
+            await self.reply.keep_alive(KEEP_ALIVE_S)
+
+    async def _answer_or_refuse(self) -> None:
+        try:
+            await self._answer_in_time()
+        except GoneError:
+            self.reply.is_gone = True
+        except Exception as error:  # noqa: BLE001 - told to the client, and remembered for the driver
+            self.error = error
+            with suppress(GoneError):
+                await self._refuse(error)
+
+    async def _answer_in_time(self) -> None:
+        with anyio.CancelScope(deadline=self.door.held.deadline) as scope:
+            await self._answer()
+        if scope.cancelled_caught:
+            raise DeadlineExceededError("the deadline of the run passed during a model call")
+
+    async def _answer(self) -> None:
+        door = self.door
+        if door.is_over(has_tools=self.has_tools):
+            await self._end_run()
+            return
+        if self.has_tools and (answer := await door.held.hooks.before_model(self._hook_context())):
+            self.from_hook, self.usage = True, Usage()
+            await self._say(answer)
+            return
+        await self._ask(await door.model(self.name))
+
+    async def _end_run(self) -> None:
+        """End the run in the model's place, the first time; a program that goes on is told an error."""
+        if self.door.has_said_last_words:
+            raise RunOverError
+        from pydantic_ai.messages import ModelResponse, TextPart
+
+        self.door.has_said_last_words = True
+        self.usage = Usage()
+        await self._say(ModelResponse([TextPart(LAST_WORDS)], finish_reason="stop"))
+        self.error, self.response = RunOverError(), None
+
+    def _hook_context(self) -> HookContext:
+        held = self.door.held
+        messages = tuple(self.asked().messages) if held.hooks.hooks else ()
+        return HookContext(held.prompt, held.work_dir, self.door.turns - 1, messages)
+
+    async def _ask(self, model: Model) -> None:
+        from skvm.llm.model import PortModel
+
+        if not isinstance(model, PortModel):
+            await self._translate(model)
+            return
+        model = model.noting(self._note_call)
+        if native_dialect(model.endpoint) != self.dialect:
+            await self._translate(model)
+            return
+        changes = put_in(self.payload, model, self.door.held)
+        body = self.body.spliced(changes) if changes else self.incoming.body
+        request = upstream_request(model.endpoint, self.incoming, body)
+        hides_usage = "stream_options" in changes
+        await pass_through(model, request, self.reply, self.kept, hides_usage=hides_usage)
+
+    def _note_call(self, call: CallRecord) -> None:
+        self.usage = call.usage if self.usage is None else self.usage + call.usage
+        self.call_error = call.error
+
+    async def _translate(self, model: Model) -> None:
+        from skvm.llm.model import PortModel
+
+        asked = self.asked()
+        messages, settings = list(asked.messages), self._settings(asked)
+        if not (self.is_stream and isinstance(model, PortModel)):
+            await self._say(await model.request(messages, settings, asked.parameters))
+            return
+        renderer = self.renderer = translation_for(self.dialect).renderer(self.heading)
+        async with model.request_stream(messages, settings, asked.parameters) as stream:
+            said = renderer.start()
+            async for event in stream:
+                said += renderer.feed(event)
+                if said:
+                    await self.reply.send(said)
+                said = b""
+            response = stream.get()
+        if response.finish_reason == "error":
+            raise InfrastructureError("the model stopped with an error")
+        await self.reply.send(said + renderer.finish(response))
+        self.response = response
+        await self.reply.end()
+
+    def _settings(self, asked: Asked) -> ModelSettings:
+        held = self.door.held
+        settings: dict[str, Any] = dict(asked.settings)
+        if held.temperature is not None:
+            settings["temperature"] = held.temperature
+        if held.seed is not None:
+            settings["seed"] = held.seed
+        if held.max_output_tokens:
+            settings.setdefault("max_tokens", held.max_output_tokens)
+        return cast("ModelSettings", settings)
+
+    async def _say(self, response: ModelResponse) -> None:
+        """Send a whole answer in the client's dialect."""
+        translation = translation_for(self.dialect)
+        if response.finish_reason == "error":
+            raise InfrastructureError("the model stopped with an error")
+        if self.is_stream:
+            renderer = self.renderer = translation.renderer(self.heading)
+            await self.reply.send(renderer.start() + renderer.finish(response))
+            self.response = response
+            await self.reply.end()
+            return
+        self.response = response
+        await self.reply.json(200, translation.render_answer(response, self.heading))
+
+    async def _refuse(self, error: Exception) -> None:
+        translation, refusal = translation_for(self.dialect), refusal_of(error)
+        if not self.reply.is_started:
+            body = translation.error_body(refusal.status, refusal.message)
+            await self.reply.json(refusal.status, body, headers=NO_RETRY)
+        elif self.is_stream:
+            renderer = self.renderer or translation.renderer(self.heading)
+            await self.reply.send(renderer.fail(refusal.status, refusal.message))
+            await self.reply.end()
+
+    async def _close(self) -> None:
+        """Record how it went; the client may have left already."""
+        door = self.door
+        messages = self._messages()
+        if self.response is None and self.error is None:
+            self.response = self._passed()
+        if self.has_tools and self.response is None:
+            door.turns -= 1
+        if self.error is not None:
+            note_failure(door.recorder, self.error)
+        elif self.response is not None and not self.from_hook:
+            door.recorder.failure, door.recorder.is_too_long = None, False
+        if self.response is not None and self.has_tools and door.held.hooks.hooks:
+            await self._tell_hooks(self.response)
+        door.recorder.add(self._exchange(messages))
+
+    async def _tell_hooks(self, response: ModelResponse) -> None:
+        try:
+            await self.door.held.hooks.after_model(self._hook_context(), response)
+        except Exception as error:  # noqa: BLE001 - the answer is sent; the driver is told
+            self.door.recorder.failure = error
+
+    def _messages(self) -> tuple[ModelMessage, ...]:
+        if not self.door.recorder.is_kept:
+            return ()
+        with suppress(RefusedRequestError):
+            return tuple(self.asked().messages)
+        return ()
+
+    def _passed(self) -> ModelResponse | None:
+        """The answer that passed as bytes; ``None`` if it did not come to its end."""
+        body = self.kept.body
+        if not (body and self.door.recorder.is_kept):
+            return None
+        translation = translation_for(self.dialect)
+        if self.kept.is_events:
+            response = translation.read_events(decode_events(body))
+        else:
+            response = translation.read_answer(json.loads(body))
+        is_whole = response.state == "complete" and response.finish_reason != "error"
+        return response if is_whole else None
+
+    def _exchange(self, messages: tuple[ModelMessage, ...]) -> Exchange:
+        response = self.response
+        usage = self.usage
+        if usage is None:
+            usage = Usage() if response is None else response_usage(response)
+        return Exchange(
+            dialect=self.dialect,
+            model=self.name,
+            messages=messages,
+            response=response,
+            usage=usage,
+            started_s=self.started_s,
+            duration_ms=(self.door.recorder.now_s() - self.started_s) * 1000,
+            has_tools=self.has_tools,
+            system=self._asked.system if self._asked is not None else "",
+            from_hook=self.from_hook,
+            status=self.reply.status,
+            error=self._what_went_wrong(),
+            is_cut=self.kept.is_cut,
+        )
+
+    def _what_went_wrong(self) -> str | None:
+        if self.error is not None:
+            return refusal_of(self.error).message
+        if self.call_error is None and self.reply.is_gone and self.reply.status == 0:
+            return "the client left before the end"
+        return self.call_error or ("the answer was too long to be kept" if self.kept.is_cut else None)

@@ -1,0 +1,207 @@
+"""Same dialect upstream: the bytes pass as they are, but for what has to be put in.
+
+Put in are the model's name and what a run is held to, and only where they differ; and the two fields without
+which an endpoint would not say what a call used. Everything else, what nobody here knows included, comes out
+as it came in.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from contextlib import aclosing
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import anyio
+import httpx2
+
+from skvm.errors import InfrastructureError
+from skvm.harness.gateway.contract import Held, Wire
+from skvm.harness.gateway.http import EVENT_STREAM, Incoming, Reply
+from skvm.llm.capabilities import assumed
+from skvm.llm.codecs.events import decode_events
+from skvm.llm.model import CONNECT_TIMEOUT_S, EMBEDDED_MAX_TOKENS, READ_TIMEOUT_S, PortModel
+
+if TYPE_CHECKING:
+    from skvm.llm.route import Endpoint
+
+__all__ = ["MAX_ANSWER_BYTES", "Kept", "native_dialect", "pass_through", "put_in", "upstream_request"]
+
+MAX_ANSWER_BYTES = 8 << 20
+"""What is kept of one answer to record it; a longer one passes whole and is not kept."""
+
+_PATHS: Mapping[Wire, str] = {"chat": "/chat/completions", "messages": "/v1/messages"}
+_MEANT = ("anthropic-", "openai-beta", "accept", "content-type", "user-agent", "http-referer", "x-title")
+"""Beginnings of the names of headers that are passed on: no credential, nothing about the connection."""
+_NOT_MEANT = frozenset({"accept-encoding"})
+_TIMEOUT = httpx2.Timeout(READ_TIMEOUT_S, connect=CONNECT_TIMEOUT_S).as_dict()
+_NO_CHOICES = re.compile(rb'"choices"\s*:\s*\[\s*\]')
+_BOUNDARY = re.compile(rb"\r?\n\r?\n")
+
+
+def native_dialect(endpoint: Endpoint) -> Wire:
+    """The dialect an endpoint speaks."""
+    return "messages" if endpoint.kind == "anthropic" else "chat"
+
+
+def put_in(payload: Mapping[str, Any], model: PortModel, held: Held) -> dict[str, Any]:
+    """The members of a request that have to be others, and what they have to be."""
+    wanted: dict[str, Any] = {"model": model.endpoint.backend_id}
+    if held.temperature is not None and _takes_temperature(payload, model):
+        wanted["temperature"] = held.temperature
+    if native_dialect(model.endpoint) == "messages":
+        if held.max_output_tokens and not payload.get("max_tokens"):
+            wanted["max_tokens"] = held.max_output_tokens
+    else:
+        wanted |= _for_chat(payload, model, held)
+    return {name: value for name, value in wanted.items() if name not in payload or payload[name] != value}
+
+
+def _for_chat(payload: Mapping[str, Any], model: PortModel, held: Held) -> dict[str, Any]:
+    endpoint = model.endpoint
+    wanted: dict[str, Any] = {}
+    if held.seed is not None:
+        wanted["seed"] = held.seed
+    bound = held.max_output_tokens or (EMBEDDED_MAX_TOKENS if endpoint.kind == "local" else None)
+    if bound and not (payload.get("max_tokens") or payload.get("max_completion_tokens")):
+        wanted[model.limit_field or assumed(endpoint).limit_field] = bound
+    if payload.get("stream") is True:
+        options = payload.get("stream_options")
+        known = options if isinstance(options, Mapping) else {}
+        wanted["stream_options"] = {**known, "include_usage": True}
+    if endpoint.kind == "openrouter" and "usage" not in payload:
+        wanted["usage"] = {"include": True}
+    return wanted
+
+
+def _takes_temperature(payload: Mapping[str, Any], model: PortModel) -> bool:
+    """Models that think take none, some always, some while they do."""
+    profile: Mapping[str, Any] = model.profile
+    if profile.get("anthropic_disallows_sampling_settings") or profile.get("thinking_always_enabled"):
+        return False
+    thinking = payload.get("thinking")
+    return not (isinstance(thinking, Mapping) and thinking.get("type") != "disabled")
+
+
+def upstream_request(endpoint: Endpoint, incoming: Incoming, body: bytes) -> httpx2.Request:
+    """The request as the endpoint is sent it, with its own credential."""
+    headers = {
+        name: value
+        for name, value in incoming.headers.items()
+        if name.startswith(_MEANT) and name not in _NOT_MEANT
+    }
+    key = endpoint.credential or "no-key"
+    if endpoint.kind == "anthropic":
+        headers["x-api-key"] = key
+        headers.setdefault("anthropic-version", "2023-06-01")
+    else:
+        headers["authorization"] = f"Bearer {key}"
+    headers |= {"content-type": "application/json", "accept-encoding": "identity"}
+    url = endpoint.base_url.rstrip("/") + _PATHS[native_dialect(endpoint)]
+    if incoming.query:
+        url += f"?{incoming.query}"
+    return httpx2.Request("POST", url, headers=headers, content=body, extensions={"timeout": _TIMEOUT})
+
+
+@dataclass(slots=True)
+class Kept:
+    """What is kept of an answer while it passes.
+
+    Args:
+        kind: Its content type.
+        is_cut: Whether it was too long to be kept.
+    """
+
+    kind: str = ""
+    is_cut: bool = False
+    _chunks: list[bytes] = field(default_factory=list)
+    _size: int = 0
+
+    def add(self, chunk: bytes) -> None:
+        """Keep some more, or let go of all."""
+        self._size += len(chunk)
+        if self._size > MAX_ANSWER_BYTES:
+            self.is_cut = True
+            self._chunks.clear()
+        else:
+            self._chunks.append(chunk)
+
+    @property
+    def is_events(self) -> bool:
+        """Whether it is a stream."""
+        return "event-stream" in self.kind
+
+    @property
+    def body(self) -> bytes:
+        """All of it; nothing if it was too long."""
+        return b"".join(self._chunks)
+
+
+async def pass_through(
+    model: PortModel, request: httpx2.Request, reply: Reply, kept: Kept, *, hides_usage: bool
+) -> None:
+    """Send a request and pass its answer on as it comes, no faster than the client takes it.
+
+    Args:
+        model: The model that is asked.
+        request: As ``upstream_request`` made it.
+        reply: Where the answer goes.
+        kept: Gets what passes.
+        hides_usage: Leave out the chunk that only tells the usage, which the client did not ask for.
+
+    Raises:
+        ProviderError, BudgetExceededError, DeadlineExceededError: As ``PortModel.request``.
+    """
+    response = await model.relay(request)
+    try:
+        kept.kind = response.headers.get("content-type", "")
+        if kept.is_events:
+            await _stream(response, reply, kept, _Unasked() if hides_usage else None)
+            return
+        body = await response.aread()
+        kept.add(body)
+        if reply.is_started:
+            raise InfrastructureError(f"{model.endpoint.model_id}: the endpoint did not stream its answer")
+        await reply.whole(response.status_code, body, kind=kept.kind)
+    finally:
+        with anyio.CancelScope(shield=True):
+            await response.aclose()
+
+
+async def _stream(response: httpx2.Response, reply: Reply, kept: Kept, unasked: _Unasked | None) -> None:
+    async with aclosing(response.aiter_bytes()) as chunks:
+        async for chunk in chunks:
+            kept.add(chunk)
+            passed = chunk if unasked is None else unasked.feed(chunk)
+            if passed:
+                await reply.send(passed, kind=kept.kind)
+    left = b"" if unasked is None else unasked.rest
+    if left or not reply.is_started:
+        await reply.send(left or b": nothing\n\n", kind=kept.kind or EVENT_STREAM)
+    await reply.end()
+
+
+@dataclass(slots=True)
+class _Unasked:
+    """Takes the chunk that only tells the usage out of a stream of chat completions."""
+
+    rest: bytes = b""
+
+    def feed(self, chunk: bytes) -> bytes:
+        """What may pass of all that came; the beginning of an event waits for its end."""
+        data = self.rest + chunk
+        ends = [found.end() for found in _BOUNDARY.finditer(data)]
+        if not ends:
+            self.rest = data
+            return b""
+        whole, self.rest = data[: ends[-1]], data[ends[-1] :]
+        if not _NO_CHOICES.search(whole):
+            return whole
+        starts = [0, *ends[:-1]]
+        events = [whole[start:end] for start, end in zip(starts, ends, strict=True)]
+        return b"".join(event for event in events if not _tells_usage_only(event))
+
+
+def _tells_usage_only(event: bytes) -> bool:
+    return any(found.get("choices") == [] and found.get("usage") for found in decode_events(event))
