@@ -8,6 +8,8 @@ told (``pieces``) and how ids, arguments and thinking keep what another dialect 
 
 from __future__ import annotations
 
+from importlib import import_module
+
 from skvm.errors import UsageError
 from skvm.harness.gateway.translate.contract import DIALECTS, Translation
 
@@ -20,16 +22,8 @@ def translation_for(dialect: str) -> Translation:
     Raises:
         UsageError: There is no such dialect.
     """
-    if dialect == "chat":
-        from skvm.harness.gateway.translate.chat import ChatTranslation
-
-        return ChatTranslation()
-    if dialect == "responses":
-        from skvm.harness.gateway.translate.responses import ResponsesTranslation
-
-        return ResponsesTranslation()
-    if dialect == "messages":
-        from skvm.harness.gateway.translate.messages import MessagesTranslation
-
-        return MessagesTranslation()
-    raise UsageError(f"no dialect {dialect!r}", help=f"the dialects are {', '.join(DIALECTS)}")
+    if dialect not in DIALECTS:
+        raise UsageError(f"no dialect {dialect!r}", help=f"the dialects are {', '.join(DIALECTS)}")
+    package = import_module(f"{__name__}.{dialect}")
+    translation: Translation = package.TRANSLATION
+    return translation

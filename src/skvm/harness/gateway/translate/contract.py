@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -114,40 +114,27 @@ class Renderer(Protocol):
         """An event that says nothing, for a client that would tire of waiting."""
 
 
-class Translation(Protocol):
-    """One dialect."""
+@dataclass(frozen=True, slots=True)
+class Translation:
+    """One dialect.
+
+    Args:
+        name: Of the dialect.
+        read_request: Reads the body of a request. Raises ``RefusedRequestError`` if it is malformed, or asks
+            for what cannot be translated.
+        read_answer: Reads a whole answer; never raises on what an endpoint sent. An error body has no parts
+            and the finish reason ``error``.
+        read_events: Reads the decoded ``data:`` payloads of a stream, as ``llm.codecs.events`` yields them. A
+            stream that was cut is what came of it, with ``state="interrupted"``.
+        render_answer: The body of a whole answer. Send one whose finish reason is ``error`` as an error.
+        renderer: Makes what says one answer as it comes.
+        error_body: The body of an error, from the HTTP status it is sent with and a message for the client.
+    """
 
     name: str
-
-    def read_request(self, body: Mapping[str, Any]) -> Asked:
-        """Read a request.
-
-        Raises:
-            RefusedRequestError: It is malformed, or asks for what cannot be translated.
-        """
-
-    def read_answer(self, body: Mapping[str, Any]) -> ModelResponse:
-        """Read a whole answer; never raises on what an endpoint sent.
-
-        An error body has no parts and the finish reason ``error``.
-        """
-
-    def read_events(self, events: Iterable[Mapping[str, Any]]) -> ModelResponse:
-        """Read the decoded ``data:`` payloads of a stream, as ``llm.codecs.events`` yields them.
-
-        A stream that was cut is what came of it, with ``state="interrupted"``.
-        """
-
-    def render_answer(self, response: ModelResponse, heading: Heading) -> dict[str, Any]:
-        """The body of a whole answer. Send an answer whose finish reason is ``error`` as an error instead."""
-
-    def renderer(self, heading: Heading) -> Renderer:
-        """What says one answer as it comes."""
-
-    def error_body(self, status: int, message: str) -> dict[str, Any]:
-        """The body of an error.
-
-        Args:
-            status: The HTTP status it is sent with.
-            message: For the client.
-        """
+    read_request: Callable[[Mapping[str, Any]], Asked]
+    read_answer: Callable[[Mapping[str, Any]], ModelResponse]
+    read_events: Callable[[Iterable[Mapping[str, Any]]], ModelResponse]
+    render_answer: Callable[[ModelResponse, Heading], dict[str, Any]]
+    renderer: Callable[[Heading], Renderer]
+    error_body: Callable[[int, str], dict[str, Any]]

@@ -2,45 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any
-
-from skvm.harness.gateway.translate.contract import Asked, Heading
+from skvm.harness.gateway.translate.contract import Translation
 from skvm.harness.gateway.translate.messages.answers import answer_body, error_body, read_answer, read_events
 from skvm.harness.gateway.translate.messages.events import MessagesRenderer
 from skvm.harness.gateway.translate.messages.requests import read_request
 
-if TYPE_CHECKING:
-    from pydantic_ai.messages import ModelResponse
+__all__ = ["TRANSLATION"]
 
-__all__ = ["MessagesTranslation"]
-
-
-class MessagesTranslation:
-    """The dialect of ``/v1/messages``."""
-
-    name = "messages"
-
-    def read_request(self, body: Mapping[str, Any]) -> Asked:
-        """Read a request; one to count tokens, too."""
-        return read_request(body)
-
-    def read_answer(self, body: Mapping[str, Any]) -> ModelResponse:
-        """Read a whole answer."""
-        return read_answer(body)
-
-    def read_events(self, events: Iterable[Mapping[str, Any]]) -> ModelResponse:
-        """Read a streamed answer."""
-        return read_events(events)
-
-    def render_answer(self, response: ModelResponse, heading: Heading) -> dict[str, Any]:
-        """The body of a whole answer."""
-        return answer_body(response, heading)
-
-    def renderer(self, heading: Heading) -> MessagesRenderer:
-        """What says one answer as it comes."""
-        return MessagesRenderer(heading)
-
-    def error_body(self, status: int, message: str) -> dict[str, Any]:
-        """The body of an error."""
-        return error_body(status, message)
+TRANSLATION = Translation(
+    name="messages",
+    read_request=read_request,
+    read_answer=read_answer,
+    read_events=read_events,
+    render_answer=answer_body,
+    renderer=MessagesRenderer,
+    error_body=error_body,
+)
