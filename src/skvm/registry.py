@@ -2,7 +2,8 @@
 
 A look-up of ``claude-code`` in the harness registry imports ``skvm.harness.adapters.claude_code``,
 whose decorator registers it; nothing else is imported and no table exists. Third parties publish the
-same decorator's product through an entry-point group.
+same decorator's product through an entry-point group. A name with a colon (``acp:some command``) is of a
+family: what stands before it names the module, what stands behind it is the family's to read.
 """
 
 from __future__ import annotations
@@ -60,6 +61,8 @@ class Registry(Generic[T]):
         self.group = group
         self._check = check
         self._entries: dict[str, T] = {}
+        self._families: dict[str, Callable[[str], T]] = {}
+        self._members: dict[str, T] = {}
         self._plugged: dict[str, importlib.metadata.EntryPoint] = {}
 
     def register(self, name: str, entry: T) -> T:
@@ -74,6 +77,22 @@ class Registry(Generic[T]):
             self._check(name, entry)
         self._entries[name] = entry
         return entry
+
+    def register_family(self, prefix: str, make: Callable[[str], T]) -> Callable[[str], T]:
+        """Add what makes the entry of every name that begins with ``prefix`` and a colon.
+
+        Args:
+            prefix: The name of the module, which may register an entry of that very name, too.
+            make: Given what stands behind the colon; raises ``UsageError`` if it is no good. The entry it
+                makes is remembered.
+
+        Raises:
+            ValueError: The prefix is taken.
+        """
+        if prefix in self._families:
+            raise ValueError(f"the family {prefix!r} of {self.kind} is registered twice")
+        self._families[prefix] = make
+        return make
 
     def decorator(self, name: str) -> Callable[[T], T]:
         """A decorator that registers what it decorates."""
@@ -95,6 +114,8 @@ class Registry(Generic[T]):
             UsageError: Nothing is called that; the help line suggests what was meant.
             ConfigError: A plugin that claims the name cannot be imported.
         """
+        if ":" in name and self._load_member(name):
+            return self._members[name]
         if name not in self._entries:
             self._load_builtin(name) or self._load_plugin(name)
         if name not in self._entries:
@@ -152,6 +173,17 @@ class Registry(Generic[T]):
         for module in self._builtin_modules():
             importlib.import_module(f"{self.package}.{module}")
 
+    def _load_member(self, name: str) -> bool:
+        if name in self._members:
+            return True
+        prefix, _, rest = name.partition(":")
+        if prefix not in self._families:
+            self._load_builtin(prefix) or self._load_plugin(prefix)
+        if prefix not in self._families:
+            return False
+        self._members[name] = self._families[prefix](rest)
+        return True
+
     def _load_builtin(self, name: str) -> bool:
         module = name.replace("-", "_").replace(".", "_")
         if not module.isidentifier() or module not in self._builtin_modules():
@@ -168,13 +200,13 @@ class Registry(Generic[T]):
             return False
         # Ours come first: whatever else a plugin registers cannot take a built-in name.
         self._load_builtins()
-        before = dict(self._entries)
+        before, families = dict(self._entries), dict(self._families)
         try:
             loaded = point.load()
             if name not in self._entries:
                 self.register(name, loaded)
         except (Exception, SystemExit) as error:
-            self._entries = before
+            self._entries, self._families = before, families
             owner = _distribution(point)
             raise ConfigError(
                 f"{self.kind} {name!r} of {owner} cannot be imported: {error or type(error).__name__}",

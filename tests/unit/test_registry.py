@@ -104,3 +104,27 @@ def test_an_entry_is_checked(things: Registry[str]) -> None:
         checked.register("a", "b")
     with pytest.raises(ConfigError, match="plugged is from a plugin"):
         checked.get("plugged")
+
+
+def test_a_family_makes_the_entries_of_its_prefix(things: Registry[str], tmp_path: Path) -> None:
+    (tmp_path / "thing_package" / "kin.py").write_text(
+        "import thing_package\nthing_package.registry.register_family('kin', lambda rest: [rest])\n"
+    )
+    assert things.get("kin:some words: and more") == ["some words: and more"]
+    assert things.get("kin:x") is things.get("kin:x")
+    assert things.names() == ("broken", "good-thing", "plugged")
+    for name in ("kin", "kind:x", ":x", "good-thing:x"):
+        with pytest.raises(UsageError, match="unknown thing"):
+            things.get(name)
+    with pytest.raises(ValueError, match="registered twice"):
+        things.register_family("kin", lambda rest: rest)
+
+
+def test_a_family_refuses_what_it_cannot_make(things: Registry[str]) -> None:
+    def make(rest: str) -> str:
+        raise UsageError(f"no command in {rest!r}")
+
+    things.register_family("kin", make)
+    for _ in range(2):
+        with pytest.raises(UsageError, match="no command in ''"):
+            things.get("kin:")

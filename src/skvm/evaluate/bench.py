@@ -17,7 +17,7 @@ from skvm.evidence.blobs import BlobStore
 from skvm.evidence.journal import Journal
 from skvm.evidence.record import RunRecord
 from skvm.evidence.redact import Redactor
-from skvm.harness.contract import Harness, SkillMode, TaskTool
+from skvm.harness.contract import ConfigMode, Harness, SkillMode, TaskTool
 from skvm.harness.environment.bind import Bound
 from skvm.harness.hooks import Hooks
 from skvm.harness.permissions import Grant
@@ -123,6 +123,7 @@ class Bench:
         temperature: The same in every condition.
         max_output_tokens: Output tokens a turn.
         judge: Scores what a rubric asks for (see ``judging.judge_of``); ``None`` leaves that unscored.
+        config_mode: Whose configuration harnesses that are programs run with.
     """
 
     settings: Settings
@@ -134,6 +135,7 @@ class Bench:
     temperature: float = 0.0
     max_output_tokens: int = 2048
     judge: Judge | None = None
+    config_mode: ConfigMode = "managed"
 
 
 @asynccontextmanager
@@ -145,6 +147,7 @@ async def open_bench(
     cassette: Cassette | None = None,
     port: Port | None = None,
     hooks: Hooks | None = None,
+    config_mode: ConfigMode = "managed",
 ) -> AsyncIterator[Bench]:
     """Open everything a run needs; leaving closes it.
 
@@ -155,6 +158,7 @@ async def open_bench(
         cassette: Records or replays model traffic.
         port: Instead of the real model port, which is then neither imported nor opened.
         hooks: What watches every run.
+        config_mode: Whose configuration harnesses that are programs run with.
 
     Raises:
         InfrastructureError: No sandbox works, or the journal cannot be opened.
@@ -180,6 +184,7 @@ async def open_bench(
             journal=journal,
             blobs=blobs,
             hooks=hooks or Hooks(),
+            config_mode=config_mode,
         )
 
 

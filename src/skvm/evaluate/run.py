@@ -11,11 +11,9 @@ import contextlib
 import json
 import secrets
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager
-from dataclasses import replace
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
+from socket import socket
 from time import perf_counter
 from typing import TYPE_CHECKING, TypeVar
 
@@ -25,6 +23,7 @@ import anyio.to_thread
 from skvm.errors import InfrastructureError, SkvmError, UsageError
 from skvm.evaluate.bench import Bench, RunSpec, open_bench
 from skvm.evaluate.grading import Seal, errors_of, grade, needs_judge
+from skvm.evaluate.opening import open_for
 from skvm.evaluate.score import combine, standing_note
 from skvm.evaluate.site_server import SiteServer, serve_site
 from skvm.evaluate.work_files import given_files
@@ -38,11 +37,8 @@ from skvm.evaluate.workspace import (
 )
 from skvm.evidence.record import CallRecord, CriterionResult, Outcome, RunRecord, RunStarted, Usage
 from skvm.harness.contract import HARNESSES, Harness, RunContext, SkillDelivery
-from skvm.harness.environment.bind import using
-from skvm.harness.lazy_cell import open_on_demand
-from skvm.harness.permitted import held_to
-from skvm.harness.sandbox import Cell, Policy, Sandbox
-from skvm.harness.site import SITE_PORT, Visit
+from skvm.harness.sandbox import Policy
+from skvm.harness.site import Visit
 from skvm.harness.trajectory import Trajectory
 from skvm.llm.contract import BudgetExceededError, CallScope, DeadlineExceededError
 from skvm.task.digest import task_digest
@@ -247,18 +243,15 @@ class _Run:
         began = perf_counter()
         async with bench.port.session(scope, deadline_s=timeout_s) as session:
             try:
-                policy = _policy(spec, work)
-                opening = open_on_demand if spec.site is None else _open_now
                 async with (
-                    using(spec.environment),
-                    held_to(spec.permissions, policy, partial(opening, bench.sandbox), self.notes) as cell,
-                    self._serving(cell) as server,
+                    open_for(spec, bench, self.agent, work, self.notes) as opened,
+                    self._serving(opened.site_door) as server,
                 ):
                     context = RunContext(
                         prompt=server.here(spec.task.prompt) if server else spec.task.prompt,
                         model_id=spec.model_id,
                         session=session,
-                        cell=cell,
+                        cell=opened.cell,
                         work_dir=work,
                         timeout_s=timeout_s,
                         max_steps=spec.max_steps or spec.task.max_steps,
@@ -270,6 +263,7 @@ class _Run:
                         network=spec.task.network,
                         tools=spec.tools,
                         site_origin=server.origin if server else None,
+                        place=opened.place,
                     )
                     began = perf_counter()
                     return await self._drive(context)
@@ -278,14 +272,12 @@ class _Run:
                 self.usage, self.calls = session.usage, tuple(session.calls)
 
     @contextlib.asynccontextmanager
-    async def _serving(self, cell: Cell) -> AsyncIterator[SiteServer | None]:
+    async def _serving(self, door: socket | None) -> AsyncIterator[SiteServer | None]:
         """Serve the run's site, if it has one, at the door of its cell."""
-        if self.spec.site is None:
+        if self.spec.site is None or door is None:
             yield None
             return
-        if not cell.listeners:
-            raise InfrastructureError(f"a {self.bench.sandbox.name} cell gives no way to serve a site to it")
-        async with serve_site(self.spec.site, cell.listeners[0]) as server:
+        async with serve_site(self.spec.site, door) as server:
             try:
                 yield server
             finally:
@@ -390,10 +382,6 @@ def _laying_out(work: Path) -> Iterator[None]:
         ) from error
 
 
-def _open_now(sandbox: Sandbox, policy: Policy) -> AbstractAsyncContextManager[Cell]:
-    return sandbox.open(policy)
-
-
 _SHARED = set(RunStarted.model_fields) & set(RunRecord.model_fields) - {"schema_"}
 
 
@@ -404,16 +392,6 @@ def _as_bytes(trajectory: Trajectory) -> bytes:
         # A prompt or a harness of others may hold what UTF-8 does not take.
         plain = trajectory.model_dump(mode="json", by_alias=True)
         return json.dumps(plain, ensure_ascii=False).encode("utf-8", "replace")
-
-
-def _policy(spec: RunSpec, work: Path) -> Policy:
-    """What the agent's cell may touch; a bound environment comes first on its PATH."""
-    ports = () if spec.site is None else (SITE_PORT,)
-    policy = Policy(work_dir=work, network=spec.task.network, listen_ports=ports)
-    bound = spec.environment
-    if bound is None:
-        return policy
-    return replace(policy, read_only=(bound.folder,), path_prefix=bound.path_prefix, env=bound.env)
 
 
 def _delivery(spec: RunSpec) -> SkillDelivery | None:

@@ -23,12 +23,13 @@ from typing import BinaryIO
 
 from skvm.errors import InfrastructureError
 from skvm.evidence.record import process_started
-from skvm.skill.ir import Skill
+from skvm.skill.ir import Resource, Skill
 from skvm.task.model import Task
 
 __all__ = [
     "SETUP_TIMEOUT_S",
     "Ceiling",
+    "bundle_files",
     "copy_tree",
     "lay_bundle",
     "lay_fixtures",
@@ -44,7 +45,8 @@ SETUP_TIMEOUT_S = 60.0
 """Wall clock of a task's ``_setup.sh``."""
 _CHUNK = 1 << 20
 _STALE_S = 24 * 3600
-_PRIVATE = re.compile(r"skvm-(?:run|grade)-(?P<pid>\d+)-(?P<started>\d+)-\w+")
+_PRIVATE = re.compile(r"skvm-(?:run|grade|output|home-[\w.-]+?)-(?P<pid>\d+)-(?P<started>\d+)-\w+")
+_VARIANT_FOLDERS = ("_artifacts", "_profiling")
 _VARIANT_FILES = (
     "acceptance.json",
     "meta.json",
@@ -109,11 +111,7 @@ def lay_bundle(skill: Skill, task: Task, work: Path) -> list[str]:
     from skvm.skill.emit import resource_bytes
 
     notes = []
-    is_variant = any(resource.path == "compilation-plan.json" for resource in skill.resources)
-    for resource in skill.resources:
-        first = PurePosixPath(resource.path).parts[0]
-        if is_variant and (resource.path in _VARIANT_FILES or first in ("_artifacts", "_profiling")):
-            continue
+    for resource in bundle_files(skill):
         if resource.path in task.fixtures or os.path.lexists(work / resource.path):
             notes.append(f"the skill's {resource.path} was left out: the task has a file of that name")
             continue
@@ -123,6 +121,15 @@ def lay_bundle(skill: Skill, task: Task, work: Path) -> list[str]:
         except OSError as error:
             notes.append(f"the skill's {resource.path} was left out: {error.strerror or error}")
     return notes
+
+
+def bundle_files(skill: Skill) -> Iterator[Resource]:
+    """The files of a skill that an agent gets beside ``SKILL.md``: not what a compiler left for us."""
+    is_variant = any(resource.path == "compilation-plan.json" for resource in skill.resources)
+    for resource in skill.resources:
+        first = PurePosixPath(resource.path).parts[0]
+        if not is_variant or (resource.path not in _VARIANT_FILES and first not in _VARIANT_FOLDERS):
+            yield resource
 
 
 def copy_tree(

@@ -7,27 +7,41 @@ re-entrant: everything of one run lives in the ``RunContext`` it is given.
 from __future__ import annotations
 
 import enum
+import hashlib
+import re
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any, Protocol, TypeVar, runtime_checkable
+from pathlib import Path, PurePosixPath
+from socket import socket
+from typing import Any, Literal, Protocol, TypeVar, runtime_checkable
 
 from skvm.harness.hooks import Hooks
-from skvm.harness.sandbox import Cell
+from skvm.harness.sandbox import Cell, Limits
 from skvm.harness.trajectory import Trajectory
 from skvm.llm.contract import PortSession
 from skvm.registry import Registry
+from skvm.settings import AdapterSettings, Settings
 
 __all__ = [
     "HARNESSES",
+    "ConfigMode",
     "Facility",
     "Harness",
+    "Needs",
+    "Place",
+    "ProgramInCell",
     "RunContext",
     "SkillDelivery",
     "SkillMode",
     "TaskTool",
     "harness",
+    "harness_family",
+    "path_name",
 ]
+
+ConfigMode = Literal["managed", "native"]
+"""Whose configuration a program runs with: one of ours, or a copy of the user's."""
 
 
 class SkillMode(enum.StrEnum):
@@ -89,6 +103,50 @@ class TaskTool:
 
 
 @dataclass(frozen=True, slots=True)
+class Needs:
+    """What a harness that is a program needs to find in its cell.
+
+    Args:
+        program: Its executable.
+        read_only: Where it and what it runs on are installed.
+        path_prefix: Directories that come first on PATH.
+        needed: Executables of other programs it cannot do without, by name.
+        options: What the configuration says of it.
+        limits: Those of its cell.
+    """
+
+    program: Path
+    read_only: Sequence[Path] = ()
+    path_prefix: Sequence[Path] = ()
+    needed: Mapping[str, Path] = field(default_factory=dict)
+    options: AdapterSettings = field(default_factory=AdapterSettings)
+    limits: Limits = field(default_factory=Limits)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """What a harness that is a program is given beside its cell.
+
+    Args:
+        needs: What it asked for.
+        home: Its home: a private folder, empty, at the same path on the host; removed after the run.
+        output_dir: Where its output goes; the cell does not see it. Removed after the run.
+        door: A socket, ours to serve, that the cell reaches at the socket's own address.
+        mode: Whose configuration it runs with.
+        user_home: Where the user's configuration lies.
+        bundle: The files of the skill beside ``SKILL.md``, by path relative to it.
+    """
+
+    needs: Needs
+    home: Path
+    output_dir: Path
+    door: socket
+    mode: ConfigMode = "managed"
+    user_home: Path = field(default_factory=Path.home)
+    bundle: Mapping[str, bytes] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class RunContext:
     """Everything one run of a harness needs.
 
@@ -108,6 +166,7 @@ class RunContext:
         network: Whether the task allows the network.
         tools: Tools of the task's own; only a harness with ``native-tools`` is given any.
         site_origin: Where the run's site is, seen from the cell; it can be reached without ``network``.
+        place: What a ``ProgramInCell`` is given, and nothing else is.
     """
 
     prompt: str
@@ -125,6 +184,7 @@ class RunContext:
     network: bool = False
     tools: Sequence[TaskTool] = ()
     site_origin: str | None = None
+    place: Place | None = None
 
 
 @runtime_checkable
@@ -147,6 +207,23 @@ class Harness(Protocol):
         """
 
 
+@runtime_checkable
+class ProgramInCell(Harness, Protocol):
+    """A harness that is a program and itself runs in the cell; its ``RunContext`` has a ``place``."""
+
+    @property
+    def modes(self) -> Sequence[ConfigMode]:
+        """Whose configuration it can run with."""
+
+    def ready(self, settings: Settings) -> AbstractAsyncContextManager[Needs]:
+        """Find the program and what it runs on, and keep it there.
+
+        Raises:
+            ConfigError: The configuration names something that is not there.
+            InfrastructureError: It, or what it runs on, is not installed; the help line says how to get it.
+        """
+
+
 HARNESSES: Registry[Callable[[], Harness]] = Registry(
     "harness", package="skvm.harness.adapters", group="skvm.harnesses"
 )
@@ -162,3 +239,21 @@ def harness(name: str) -> Callable[[F], F]:
         return factory
 
     return decorate
+
+
+def harness_family(prefix: str) -> Callable[[Callable[[str], Callable[[], Harness]]], Any]:
+    """Register what makes the harness of every name ``prefix:…``; it is given what follows the colon.
+
+    It raises ``UsageError`` for what it cannot make a harness of.
+    """
+    return lambda make: HARNESSES.register_family(prefix, make)
+
+
+def path_name(name: str) -> str:
+    """The name of a harness as one segment of a path: its own, or ``acp-opencode-1f0c3a`` for a command."""
+    prefix, colon, rest = name.partition(":")
+    if not colon:
+        return name
+    words = rest.split() or [""]
+    program = re.sub(r"[^A-Za-z0-9_.-]+", "-", PurePosixPath(words[0]).name).strip(".-")[:40] or "agent"
+    return f"{prefix}-{program}-{hashlib.sha256(rest.encode()).hexdigest()[:6]}"

@@ -97,6 +97,7 @@ class Trajectory(Record):
         final_text: The agent's last words.
         skill_loaded: Whether the skill reached the model; ``None`` where that cannot be told.
         timings and usage: Of the agent; grading is not part of it.
+        reported_usage: What a harness that is a program says it used; ``usage`` is what it really asked for.
     """
 
     schema_: Literal[1] = Field(default=1, alias="schema")
@@ -110,6 +111,7 @@ class Trajectory(Record):
     detail: str | None = None
     skill_loaded: bool | None = None
     usage: Usage = Usage()
+    reported_usage: Usage | None = None
     duration_ms: float = 0.0
     llm_duration_ms: float = 0.0
 

@@ -14,9 +14,10 @@ from pathlib import Path, PurePosixPath
 from typing import Any, Literal, Protocol
 
 from skvm.evidence.record import Usage
-from skvm.harness.contract import SkillDelivery
+from skvm.harness.contract import ConfigMode, SkillDelivery
 from skvm.harness.gateway.contract import Door
 from skvm.harness.trajectory import ToolKind
+from skvm.settings import AdapterSettings
 
 __all__ = [
     "ConfigMode",
@@ -29,7 +30,6 @@ __all__ = [
     "Wire",
 ]
 
-ConfigMode = Literal["managed", "native"]
 Wire = Literal["chat", "responses", "messages"]
 """The dialects of the gateway."""
 
@@ -50,6 +50,9 @@ class Setting:
         max_steps: Model turns, for programs that can bound them; the driver bounds them in any case.
         timeout_s: Wall clock.
         mode: ``managed``: a fresh configuration of ours; ``native``: the user's, copied into ``home``.
+        needed: Executables of the other programs that the catalogue says it needs, by name.
+        options: What the user's configuration says of it: further arguments, the agent to be.
+        user_home: Where ``native`` copied from.
         skill: The skill, if the condition has one.
         bundle: The skill's files beside ``SKILL.md``, by path relative to it; they lie in the work
             directory, too.
@@ -65,6 +68,9 @@ class Setting:
     max_steps: int
     timeout_s: float
     mode: ConfigMode = "managed"
+    needed: Mapping[str, Path] = field(default_factory=dict)
+    options: AdapterSettings = field(default_factory=AdapterSettings)
+    user_home: Path = field(default_factory=Path.home)
     skill: SkillDelivery | None = None
     bundle: Mapping[str, bytes] = field(default_factory=dict)
     temperature: float = 0.0
@@ -79,8 +85,9 @@ class Launch:
         stdin: What it reads; nothing but the end of file by default.
         env: Variables beside HOME, the XDG folders, TMPDIR, PATH and LANG, which the driver sets.
         home_files: Files to write into the home first (0600), by path relative to it.
-        work_files: Files to write into the work directory first, by path relative to it, never over one that
-            is there; they are taken away again before grading.
+        work_files: Files to write into the work directory first, by path relative to it. Where the task has
+            one of that name the run fails: it would run without what the file is for. They are taken away
+            again before grading, unless the agent changed them.
         then: A second command after the first one ended (``sessions export``); its output is ``Left.then``.
     """
 
