@@ -104,16 +104,23 @@ async def find_plan(journal: Journal, session_id: str) -> tuple[int, BenchPlan]:
 
 
 async def newest_unfinished(journal: Journal) -> str:
-    """The newest session that has not run to its end.
+    """The newest session that has not run to its end, judgements that were put off included.
 
     Raises:
         UsageError: Every session has.
     """
     done = {entry.parent for entry in await journal.query(FINISHED)}
     for entry in await journal.query(STARTED, newest_first=True):
-        if entry.id not in done:
-            return str(entry.body.get("sessionId"))
+        session_id = str(entry.body.get("sessionId"))
+        is_deferred = entry.body.get("isJudgeDeferred") is True
+        if entry.id not in done or (is_deferred and await _waits_for_judge(journal, session_id)):
+            return session_id
     raise UsageError("there is no unfinished bench session", help="`skvm bench --list-sessions` lists all")
+
+
+async def _waits_for_judge(journal: Journal, session_id: str) -> bool:
+    standing = counted(await attempts_of(journal, session_id)).values()
+    return any(criterion.is_pending for run in standing for criterion in run.criteria)
 
 
 async def preparations_of(journal: Journal, plan_record: int) -> tuple[Preparation, ...]:

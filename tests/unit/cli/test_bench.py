@@ -318,6 +318,23 @@ def test_judgements_that_failed_are_told_and_taken_in_later(place, capsys):
         assert scores == [[0.25] * 2, [0.75] * 2] * 2
 
 
+def test_the_latest_session_may_lack_judgements_only(place, capsys):
+    place.model.says = lambda body: FakeAnswer("no", status=400)
+    assert go("--tasks=t1") == 1, "an older session that is open, too"
+    judged_task(place)
+    place.model.says = lambda body: FakeAnswer("I would rather not") if "judge" in body["model"] else None
+    assert go("--judge-model=court/judge", "--async-judge") == 1
+    newest = sessions(place)[-1].id
+    place.model.says = None
+    runs = len(finished(place))
+    capsys.readouterr()
+    assert resume("--json") == 0
+    report = json.loads(capsys.readouterr().out)
+    assert report["sessionId"] == newest
+    assert report["judge"]["pending"] == 0
+    assert len(finished(place)) == runs, "nothing is run again"
+
+
 def test_a_report_that_cannot_be_written_says_how_to_go_on(place, capsys, monkeypatch):
     def full(*args, **kwargs):
         raise OSError(28, os.strerror(28), "report.json")
