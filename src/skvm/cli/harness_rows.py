@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 __all__ = ["Row", "print_rows", "row_json", "rows_of"]
 
 State = Literal["built-in", "found", "incomplete", "absent", "misconfigured"]
+_WORDS = {"built-in": "", "misconfigured": "wrong"}
 _STYLES = {"built-in": "green", "found": "green", "absent": "dim"}
 
 
@@ -139,9 +140,9 @@ def print_rows(rows: tuple[Row, ...]) -> None:
 
     from skvm.cli.console import out, visible
 
-    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
-    for title in ("name", "kind", "version", "tested", "from", "modes", ""):
-        table.add_column(title, overflow="fold", no_wrap=title not in ("tested", ""))
+    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 1, 0, 0))
+    for title in ("name", "kind", "version", "tested", "from", "modes", "size"):
+        table.add_column(title, no_wrap=True)
     for row in rows:
         table.add_row(
             Text(row.name, style="dim" if row.state == "absent" else "bold"),
@@ -153,9 +154,12 @@ def print_rows(rows: tuple[Row, ...]) -> None:
                 style=_STYLES.get(row.state, "bold red"),
             ),
             Text(", ".join(row.modes), style="dim"),
-            Text(visible(row.detail or ""), style="dim" if row.state == "absent" else "yellow"),
+            Text((row.detail or "") if row.state == "absent" else "", style="dim"),
         )
     out.print(table)
+    for row in rows:
+        if remark := _remark(row):
+            out.print(Text.assemble(("! ", "yellow"), (row.name, "bold"), f": {visible(remark)}"))
     if any(row.state == "absent" for row in rows):
         out.print(Text("`skvm harness install NAME` gets the tested version", style="cyan"))
 
@@ -165,4 +169,11 @@ def _tested(row: Row) -> Any:
 
     if row.tested is None:
         return Text("")
-    return Text("yes", style="green") if row.tested else Text(f"no ({row.pinned} is)", style="yellow")
+    return Text("yes", style="green") if row.tested else Text("no", style="yellow")
+
+
+def _remark(row: Row) -> str:
+    if row.state in ("built-in", "absent"):
+        return ""
+    untested = f"{row.version or 'its version'} is not tested with us, {row.pinned} is"
+    return row.detail or ("" if row.tested is not False else untested)
