@@ -26,6 +26,7 @@ from skvm.diagnostics import Diagnostic, Severity
 
 __all__ = ["err", "out", "print_diagnostics", "print_json", "progress", "visible"]
 
+
 class _Output(Console):
     """A console whose reader may leave: the exit code stays the command's own."""
 
