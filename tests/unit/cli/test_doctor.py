@@ -10,6 +10,7 @@ import pytest
 from skvm.cli.commands import doctor
 from skvm.cli.main import COMMANDS, run
 from skvm.harness.confine import choose
+from skvm.harness.programs.catalogue import find_entry
 
 KEYS = {"schema", "ok", "sandbox", "checks", "sandboxes", "diagnostics"}
 
@@ -47,6 +48,20 @@ def test_json(capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: p
     assert found["embedded model", "local/smollm2-135m"]["detail"].startswith("absent")
     assert [item["code"] for item in answer["diagnostics"]] == ["SKV401"]
     assert {report["name"] for report in answer["sandboxes"]} == set(choose.SANDBOXES)
+
+
+def test_harnesses_are_named_without_being_started(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", "/usr/bin:/bin")
+    monkeypatch.setenv("SKVM_CODEX_CMD", "/nowhere/codex")
+    folder = tmp_path / "harnesses" / "pi" / find_entry("pi").version
+    folder.mkdir(parents=True)
+    (folder / "install.json").write_text("{}")
+    run(["doctor", "--json", f"--skvm-cache={tmp_path}"])
+    checks = json.loads(capsys.readouterr().out)["checks"]
+    (found,) = [check for check in checks if check["group"] == "harnesses"]
+    assert found["detail"] == f"pi {find_entry('pi').version}, codex (named)"
 
 
 def test_table_names_the_sandbox_that_auto_takes(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

@@ -90,7 +90,8 @@ async def examine(settings: Settings) -> tuple[tuple[Check, ...], tuple[SandboxR
     reports = await probe_sandboxes()
     checks = [*_check_machine(), *_check_sandboxes(reports)]
     checks += await _check_programs(settings, _chosen(reports))
-    checks += [*_check_embedded(settings), *_check_routes(settings), *_check_folders(settings)]
+    checks += [*_check_harnesses(settings), *_check_embedded(settings), *_check_routes(settings)]
+    checks += _check_folders(settings)
     return tuple(checks), reports
 
 
@@ -199,6 +200,31 @@ async def _check_programs(settings: Settings, sandbox: str | None) -> list[Check
     finally:
         await anyio.to_thread.run_sync(lambda: shutil.rmtree(made, ignore_errors=True))
     return checks
+
+
+def _check_harnesses(settings: Settings) -> Iterator[Check]:
+    """Which agent programs seem to be there; ``skvm harness`` starts them, this does not."""
+    import os
+    import shutil
+
+    from skvm.harness.programs.catalogue import PROGRAMS, RECORD, prefix_of
+
+    found = []
+    for entry in (each for each in PROGRAMS if each.kind == "harness"):
+        configured = settings.adapters.get(entry.name)
+        if (entry.variable and os.environ.get(entry.variable)) or (configured and configured.path):
+            found.append(f"{entry.name} (named)")
+        elif (prefix_of(settings.cache_dir, entry) / RECORD).is_file():
+            found.append(f"{entry.name} {entry.version}")
+        elif any(shutil.which(command) for command in entry.commands):
+            found.append(f"{entry.name} (on PATH)")
+    yield Check(
+        "harnesses",
+        "programs",
+        "ok" if found else "info",
+        ", ".join(found) or "none beside the built-in ones",
+        "'skvm harness check' runs a prompt in each" if found else "'skvm harness list' shows them",
+    )
 
 
 def _version(text: str) -> str:

@@ -21,7 +21,19 @@ from typing import Literal
 from skvm.errors import UsageError
 from skvm.harness.programs.pins import PINS
 
-__all__ = ["PROGRAMS", "Package", "Program", "ProgramKind", "find_entry", "here"]
+__all__ = [
+    "PROGRAMS",
+    "RECORD",
+    "Package",
+    "Program",
+    "ProgramKind",
+    "find_entry",
+    "here",
+    "prefix_of",
+]
+
+RECORD = "install.json"
+"""Name of the file in a prefix that says what lies there, and that it is whole."""
 
 ProgramKind = Literal["harness", "agent", "bridge", "tool"]
 """A harness with an adapter of its own; an agent that speaks ACP; a bridge that makes a harness speak it;
@@ -131,6 +143,11 @@ def _has_avx2() -> bool:
         return " avx2 " in Path("/proc/cpuinfo").read_text(encoding="ascii", errors="replace")
     except OSError:
         return True
+
+
+def prefix_of(cache_dir: Path, entry: Program) -> Path:
+    """Where the pinned version of a program lies, if it is installed."""
+    return cache_dir / "harnesses" / entry.name / entry.version
 
 
 def find_entry(name: str) -> Program:

@@ -17,8 +17,8 @@ import anyio.to_thread
 from skvm.errors import ConfigError, InfrastructureError
 from skvm.harness.confine.provision import SYSTEM
 from skvm.harness.environment.packages import find_distribution, site_packages
-from skvm.harness.programs.catalogue import Program, find_entry, here
-from skvm.harness.programs.install import find_installed, prefix_of, standing
+from skvm.harness.programs.catalogue import Program, find_entry, here, prefix_of
+from skvm.harness.programs.install import find_installed, standing
 from skvm.harness.programs.node import find_node
 from skvm.settings import Settings
 

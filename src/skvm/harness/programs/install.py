@@ -18,7 +18,7 @@ from skvm.errors import FindingsError, InfrastructureError
 from skvm.harness.environment.build import Plan, build, is_inside
 from skvm.harness.environment.manifest import Dependency, Type
 from skvm.harness.environment.packages import BoundPackage, installed_packages
-from skvm.harness.programs.catalogue import Package, Program
+from skvm.harness.programs.catalogue import RECORD, Package, Program, prefix_of
 from skvm.harness.sandbox import Sandbox
 from skvm.harness.standing import Standing
 
@@ -27,12 +27,10 @@ __all__ = [
     "Installed",
     "find_installed",
     "install",
-    "prefix_of",
     "standing",
     "uninstall",
 ]
 
-RECORD = "install.json"
 _NPM_FLAGS = (
     "--omit=dev",
     # Without a network npm would try for minutes.
@@ -78,11 +76,6 @@ class Installed:
     def executable(self) -> Path:
         """The program."""
         return self.folder / self.entry.place
-
-
-def prefix_of(cache_dir: Path, entry: Program) -> Path:
-    """Where the pinned version of a program lies, if it is installed."""
-    return cache_dir / "harnesses" / entry.name / entry.version
 
 
 def standing(folder: Path) -> Standing:

@@ -65,6 +65,11 @@ class Stage:
     executable: Path
     sandbox: str = "auto"
 
+    @property
+    def left(self) -> list[str]:
+        """What of ours still lies in the temporary folder."""
+        return sorted(path.name for path in self.settings.tmp_dir.iterdir())
+
     def program(self, **options: Any) -> FakeProgram:
         return FakeProgram(executable=self.executable, **options)
 

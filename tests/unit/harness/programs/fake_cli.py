@@ -136,6 +136,9 @@ def main():
         os.mkfifo(HOME / "pipe")
     if behaviour == "dump":
         pathlib.Path("world.txt").write_text(world())
+    if behaviour == "visit":
+        with urllib.request.urlopen(prompt.split()[1].rstrip("."), timeout=30) as answer:
+            pathlib.Path("code.txt").write_bytes(answer.read())
     if behaviour == "complain":
         say(event="error", text="the model said nothing")
         return

@@ -10,9 +10,9 @@ import pytest
 
 from skvm.errors import ConfigError, InfrastructureError, UsageError
 from skvm.harness.programs import find, node
-from skvm.harness.programs.catalogue import PROGRAMS, Program, find_entry, here
+from skvm.harness.programs.catalogue import PROGRAMS, Program, find_entry, here, prefix_of
 from skvm.harness.programs.find import Found, find_program, require_program, to_install
-from skvm.harness.programs.install import InstallRecord, prefix_of
+from skvm.harness.programs.install import InstallRecord
 from skvm.harness.programs.node import Node, find_node
 from skvm.settings import AdapterSettings, Settings, load_settings
 from tests.unit.harness.programs.packaging import program

@@ -16,9 +16,9 @@ from skvm.errors import InfrastructureError
 from skvm.harness.confine import choose_sandbox
 from skvm.harness.programs import catalogue
 from skvm.harness.programs.asking import ask_version
-from skvm.harness.programs.catalogue import Package
+from skvm.harness.programs.catalogue import Package, prefix_of
 from skvm.harness.programs.find import find_program, using
-from skvm.harness.programs.install import find_installed, install, prefix_of, uninstall
+from skvm.harness.programs.install import find_installed, install, uninstall
 from skvm.harness.sandbox import Sandbox
 from skvm.settings import load_settings
 from tests.unit.harness.environment.making import wheel
