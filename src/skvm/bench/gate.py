@@ -177,7 +177,9 @@ def _p_and_gap(gate: Gate, decision: Decision) -> tuple[float, float]:
 def _on_target(gate: Gate, decision: Decision, p: float, gap: float) -> tuple[str, str]:
     if decision.difference is None:
         return "fail", f"{gate.treatment} and {gate.control} have no common task with scores"
-    said = f"{decision.difference:+.3f} on {len(decision.per_task)} common tasks, p = {p:.3f}"
+    count = len(decision.per_task)
+    tasks = "1 common task" if count == 1 else f"{count} common tasks"
+    said = f"{decision.difference:+.3f} on {tasks}, {'p < 0.001' if p < 0.001 else f'p = {p:.3f}'}"
     line = f"{gate.offset:+g}" if gate.offset else "0"
     is_significant = p <= 1 - decision.level
     if is_significant and gap < 0:

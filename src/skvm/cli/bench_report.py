@@ -12,7 +12,7 @@ from rich.text import Text
 from skvm.cli.console import out, visible
 
 if TYPE_CHECKING:
-    from skvm.bench.report.model import ComparisonReport, Report
+    from skvm.bench.report.model import ComparisonReport, Report, Trigger
     from skvm.bench.report.session import SessionReport
 
 __all__ = ["condition_table", "print_report", "print_session"]
@@ -37,6 +37,8 @@ def print_report(report: Report, files: Iterable[Path] = ()) -> None:
         if each.intention_to_treat.sentence != each.as_completed.sentence:
             strict = visible(each.intention_to_treat.sentence)
             out.print(Text(f"  with every time-out as 0: {strict}", style="dim"))
+    for found in report.triggers:
+        out.print(_trigger(found))
     _print_left_out(report)
     if report.stopped is not None:
         out.print(Text(f"stopped early: {visible(report.stopped.sentence)}", style="yellow"))
@@ -116,8 +118,20 @@ def _verdict(compared: ComparisonReport) -> Text:
     )
 
 
+def _trigger(found: Trigger) -> Text:
+    from skvm.bench.report import words
+
+    wrongly = f"{found.fired_wrongly} of {found.near_misses} near misses"
+    line = f" loaded for {found.fired} of {found.should_fire} prompts that mean it, and for {wrongly}"
+    shares = f": recall {words.percent(found.recall)}, precision {words.percent(found.precision)}"
+    unknown = f"; {found.unknown} cannot be told" if found.unknown else ""
+    return Text.assemble((f"skill {visible(found.skill_id)}", "bold"), line, shares, unknown)
+
+
 def _print_left_out(report: Report) -> None:
     for each in report.exclusions:
+        if each.reason == "repeated":
+            continue  # attempts another one stands for: nothing is missing
         line = f"left out: {each.condition}: {len(each.entries):,} {each.reason} ({each.explanation})"
         out.print(Text(visible(line), style="yellow" if each.reason != "no-skill-to-use" else "dim"))
     if report.skipped:

@@ -291,8 +291,14 @@ class _Call:
     def until_deadline(self) -> Iterator[None]:
         """Cancel what happens inside at the session's deadline."""
         deadline = self._context.deadline
-        with anyio.CancelScope(deadline=deadline) as scope:
-            yield
+        try:
+            with anyio.CancelScope(deadline=deadline) as scope:
+                yield
+        except anyio.get_cancelled_exc_class():
+            # The run's own clock may strike in the same moment as ours; whose fault it was stays the same.
+            if self._waits_for is not None and anyio.current_time() >= deadline:
+                raise provider_error(self._endpoint, self._waits_for, self._attempts) from None
+            raise
         if scope.cancelled_caught:
             if self._waits_for is not None:
                 # The provider held the run up, not the agent.

@@ -226,3 +226,10 @@ def test_a_provider_that_asks_for_less_costs_no_run(place, capsys):
     assert [run["outcome"] for run in runs] == ["scored"] * 12
     assert len({run["cell"] for run in runs}) == 12
     assert place.model.asked == 2 * 24, "every call was made twice"
+
+
+def test_waiting_for_a_busy_provider_is_never_the_agents_time_out(place):
+    place.model.says = lambda body: FakeAnswer("slow down", status=429, headers={"retry-after": "30"})
+    code = go("--timeout-ms=1500", "--concurrency=4", conditions="no-skill,original")
+    assert code != 0
+    assert {run["outcome"] for run in finished(place)} == {"infra_failed"}

@@ -286,9 +286,11 @@ class WorkerCell:
             self._process.close()
 
     async def _drain(self) -> None:
-        with suppress(anyio.EndOfStream, anyio.ClosedResourceError, OSError):
-            while True:
-                await self._receive()
+        # A call that is cancelled at this moment may still be reading.
+        async with self._receiving:
+            with suppress(anyio.EndOfStream, anyio.ClosedResourceError, OSError):
+                while True:
+                    await self._receive()
 
 
 def _execution(header: dict[str, Any], body: bytes) -> Execution:
