@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 from hypothesis import strategies as st
@@ -353,8 +354,10 @@ def _part_events(cut: Callable[[str], list[str]], index: int, part: Any) -> list
     elif isinstance(part, TextPart):
         begun, deltas = TextPart(""), [TextPartDelta(piece) for piece in cut(part.content)]
     else:
-        begun = ThinkingPart("")
+        # Thinking is signed when it is over; what nobody may read is nothing but its signature.
+        begun = replace(part, content="", signature=None if part.content else part.signature)
         deltas = [ThinkingPartDelta(content_delta=piece) for piece in cut(part.content)]
+        deltas += [ThinkingPartDelta(signature_delta=part.signature)] if part.signature else []
     start = PartStartEvent(index=index, part=begun)
     return [start, *(PartDeltaEvent(index=index, delta=delta) for delta in deltas)]
 

@@ -129,7 +129,7 @@ class ResponsesRenderer:
         if self._has_summary:
             done = self._summary("text.done", text=text)
             done += self._summary("part.done", part=_summary_text(text))
-        return done + self._item("done", thinking_item(self._item_id, part, text))
+        return done + self._item("done", thinking_item(self._item_id, part, text) | {"id": self._item_id})
 
     def _item(self, what: str, item: dict[str, Any]) -> bytes:
         index = len(self._items)
