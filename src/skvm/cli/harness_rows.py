@@ -114,7 +114,21 @@ def _found_row(found: Found, version: str | None) -> Row:
 
 
 def _made(entry: Program, state: State, **fields: Any) -> Row:
-    return Row(entry.name, entry.kind, state, pinned=entry.version, modes=entry.modes, **fields)
+    return Row(entry.name, entry.kind, state, pinned=entry.version, modes=_modes(entry), **fields)
+
+
+def _modes(entry: Program) -> tuple[str, ...]:
+    """What its adapter says; what we know of the program where it has none of its own."""
+    from skvm.errors import SkvmError
+    from skvm.harness.contract import HARNESSES, ProgramInCell
+
+    if entry.name not in HARNESSES.names():
+        return entry.modes
+    try:
+        adapter = HARNESSES.get(entry.name)()
+    except SkvmError:
+        return entry.modes
+    return tuple(adapter.modes) if isinstance(adapter, ProgramInCell) else entry.modes
 
 
 def row_json(row: Row) -> dict[str, Any]:

@@ -101,7 +101,7 @@ def install(ctx: click.Context, names: tuple[str, ...], force: bool, sandbox: st
             ]
         except SkvmError as error:
             told.append({"name": entry.name, "ok": False, "error": error.message, "help": error.help})
-            err.print(f"✗ {entry.name}: {visible(error.message)}", style="bold red", markup=False)
+            err.print(f"✗ {visible(error.message)}", style="bold red", markup=False)
             if error.help:
                 err.print(f"  → {error.help}", style="cyan", markup=False)
     if as_json:

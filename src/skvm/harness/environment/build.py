@@ -26,6 +26,8 @@ _LIMITS = Limits(cpu_s=1800, memory_bytes=64 << 30, processes=512, file_bytes=8 
 _SHOWN_LINES = 6
 _NOISE = re.compile(r"npm (error|warn)$|npm error A complete log of this run.*|npm error\s+/.*-debug-.*\.log")
 """Lines that say nothing, or name a log that goes with the cell."""
+_TELLING = re.compile(r"\breason: |\bNo matching |(?-i:^ERROR: )|\b404 Not Found|\bENOSPC\b", re.IGNORECASE)
+"""Lines that say it all."""
 _PLACES = ("venv", "venv/bin", "npm", "npm/node_modules", "npm/node_modules/.bin")
 """Folders of an environment that agents are shown, or that we read."""
 
@@ -215,7 +217,9 @@ async def _run(cell: Cell, argv: Sequence[str], what: str) -> None:
         raise FindingsError(f"{what} took over {INSTALL_TIMEOUT_S:g} s")
     if done.exit_code != 0:
         said = [line for line in f"{done.stdout}\n{done.stderr}".splitlines() if _NOISE.sub("", line).strip()]
-        shown = " | ".join(line.strip()[:200] for line in said[-_SHOWN_LINES:]) or "no message"
+        # The last lines of npm are about proxies, whatever is wrong.
+        telling = [line for line in said if _TELLING.search(line)][-1:] or said[-_SHOWN_LINES:]
+        shown = " | ".join(line.strip()[:300] for line in telling) or "no message"
         raise FindingsError(f"{what} failed (exit code {done.exit_code}): {shown}")
 
 

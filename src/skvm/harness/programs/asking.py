@@ -15,7 +15,7 @@ from skvm.harness.sandbox import Limits, Policy, Sandbox
 
 __all__ = ["LIMITS", "ask_version"]
 
-LIMITS = Limits(cpu_s=600, memory_bytes=1 << 46, processes=512)
+LIMITS = Limits(cpu_s=600, memory_bytes=None, processes=512)
 """Of a cell with a program in it: runtimes reserve far more address space than they use."""
 _VERSION = re.compile(r"\d+\.\d+[\w.+-]*")
 
