@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from skvm.cli.main import run
+from skvm.cli.commands import harness
+from skvm.cli.main import COMMANDS, run
 from skvm.errors import InfrastructureError
 from skvm.harness.confine import choose_sandbox
 from skvm.harness.programs.catalogue import PROGRAMS, find_entry
@@ -30,6 +31,10 @@ def confined() -> None:
         choose_sandbox("auto")
     except InfrastructureError as error:
         pytest.skip(error.message)
+
+
+def test_help_is_the_line_of_the_table() -> None:
+    assert (harness.command.help or "").splitlines()[0] == COMMANDS["harness"]
 
 
 @pytest.mark.usefixtures("confined")

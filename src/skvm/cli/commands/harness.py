@@ -29,7 +29,7 @@ _sandbox_option = click.option(
 
 @click.group("harness", cls=VerbGroup, context_settings={"help_option_names": ["-h", "--help"]})
 def command() -> None:
-    """List, install, remove and check harnesses: the agent programs a model runs in.
+    """List, install and check the agent programs a model runs in.
 
     A run takes the program its environment variable or skvm.config.json names, else the one installed here,
     else the one on PATH.
