@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -57,9 +58,11 @@ class Fields:
         raise self.refuse(key, "true or false")
 
     def number(self, key: str) -> float | None:
-        """A number; integers as they are."""
+        """A number that is finite; integers as they are."""
         value = self.get(key)
-        if value is None or (isinstance(value, int | float) and not isinstance(value, bool)):
+        if value is None:
+            return None
+        if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
             return value
         raise self.refuse(key, "a number")
 
@@ -129,11 +132,14 @@ def opened(body: Mapping[str, Any]) -> Fields:
     """The fields of a request body whose texts can all be encoded.
 
     Raises:
-        RefusedRequestError: It is no object.
+        RefusedRequestError: It is no object, or nested too deeply.
     """
     if not isinstance(body, Mapping):
         raise RefusedRequestError("the request is not a JSON object")
-    return Fields(mended(dict(body)))
+    try:
+        return Fields(mended(dict(body)))
+    except RecursionError as error:
+        raise RefusedRequestError("the request is nested too deeply") from error
 
 
 def plain_arguments(value: Any) -> str | dict[str, Any] | None:
