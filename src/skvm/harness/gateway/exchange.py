@@ -368,6 +368,6 @@ class _Call:
     def _what_went_wrong(self) -> str | None:
         if self.error is not None:
             return refusal_of(self.error).message
-        if self.call_error is None and self.reply.is_gone and self.reply.status == 0:
+        if self.reply.is_gone and (self.call_error or not self.reply.is_started):
             return "the client left before the end"
         return self.call_error or ("the answer was too long to be kept" if self.kept.is_cut else None)
