@@ -83,8 +83,8 @@ def work(prompt):
             return
 
 
-def world():
-    """Everything that can be seen from here: variables, processes, files."""
+def world(folders):
+    """What can be seen from here: variables, processes, files of some folders."""
     seen = [repr(dict(os.environ)), repr(sys.argv)]
     for process in pathlib.Path("/proc").glob("[0-9]*"):
         for name in ("cmdline", "environ"):
@@ -92,9 +92,10 @@ def world():
                 seen.append((process / name).read_text(errors="replace"))
             except OSError:
                 continue
-    for top in ("/root", "/home", "/tmp", "/etc", "/var", "/run", "/opt", "/srv", str(HOME), os.getcwd()):
+    for top in (*folders, str(HOME), os.getcwd()):
         for folder, _, names in os.walk(top):
-            for name in names:
+            # The installation of Python is large, and of nobody's making here.
+            for name in names if not folder.startswith(sys.base_prefix) else ():
                 path = os.path.join(folder, name)
                 try:
                     if os.path.isfile(path) and os.path.getsize(path) < 1 << 20:
@@ -135,7 +136,11 @@ def main():
         (HOME / "session").symlink_to("/etc/hostname")
         os.mkfifo(HOME / "pipe")
     if behaviour == "dump":
-        pathlib.Path("world.txt").write_text(world())
+        pathlib.Path("world.txt").write_text(world(argument.split()))
+    if behaviour == "modes":
+        paths = [HOME, *HOME.rglob("*")]
+        modes = {str(each.relative_to(HOME)): oct(each.stat().st_mode & 0o777) for each in paths}
+        pathlib.Path("modes.json").write_text(json.dumps(modes))
     if behaviour == "visit":
         with urllib.request.urlopen(prompt.split()[1].rstrip("."), timeout=30) as answer:
             pathlib.Path("code.txt").write_bytes(answer.read())

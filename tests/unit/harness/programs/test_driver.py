@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import uuid
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +40,10 @@ def skill(tmp_path: Path) -> Skill:
 @pytest.fixture
 def marker() -> str:
     return f"{uuid.uuid4().int % 10**9 + 10**9}"
+
+
+def changed(task: Task, **fields: Any) -> Task:
+    return task.model_copy(update=fields)
 
 
 def show(path: str) -> FakeToolCall:
@@ -206,7 +209,7 @@ async def test_files_of_the_work_directory_are_taken_away_before_grading(any_sta
 
 
 async def test_a_file_of_the_task_is_never_written_over(stage: Stage) -> None:
-    task = replace(TASK, fixtures={"AGENTS.md": "of the task"})
+    task = changed(TASK, fixtures={"AGENTS.md": "of the task"})
     done = await stage.run(stage.program(work_files=(("AGENTS.md", b"ours"),)), task=task)
     assert done.record.outcome is Outcome.HARNESS_FAILED
     assert done.record.detail == "the task has a AGENTS.md of its own, where fake-program needs one"
@@ -227,7 +230,7 @@ async def test_a_run_may_have_a_site_and_a_door(any_stage: Stage) -> None:
 
 
 async def test_a_task_with_the_network_keeps_the_door(stage: Stage) -> None:
-    done = await stage.run(task=replace(TASK, network=True))
+    done = await stage.run(task=changed(TASK, network=True))
     assert done.files == {"hello.txt": "hello"}
 
 
