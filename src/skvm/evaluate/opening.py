@@ -81,6 +81,7 @@ async def open_for(
                         output_dir=output_dir,
                         door=_door(cell, bench, -1),
                         mode=bench.config_mode,
+                        user_home=Path.home(),
                         bundle=_bundle(spec),
                     ),
                 )

@@ -95,7 +95,7 @@ def world(folders):
     for top in (*folders, str(HOME), os.getcwd()):
         for folder, _, names in os.walk(top):
             # The installation of Python is large, and of nobody's making here.
-            for name in names if not folder.startswith(sys.base_prefix) else ():
+            for name in names if "/lib/python3" not in folder else ():
                 path = os.path.join(folder, name)
                 try:
                     if os.path.isfile(path) and os.path.getsize(path) < 1 << 20:

@@ -32,6 +32,11 @@ def planted(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> Stage:
     return stage
 
 
+def token_in(world: str) -> str:
+    lines = (line for line in world.splitlines() if line.startswith("{") and '"token"' in line)
+    return str(json.loads(next(lines))["token"])
+
+
 @pytest.mark.parametrize("sandbox", ["bubblewrap", "landlock", "none"])
 async def test_no_key_is_to_be_found_in_the_world_of_a_program(planted: Stage, sandbox: str) -> None:
     planted.sandbox = sandbox
@@ -53,12 +58,9 @@ async def test_no_key_is_to_be_found_in_the_world_of_a_program(planted: Stage, s
 async def test_no_key_and_no_token_is_kept(planted: Stage) -> None:
     agent = planted.program(behaviour="dump")
     done = await planted.run(agent)
-    seen = [
-        line for line in done.files["world.txt"].splitlines() if line.startswith("{") and '"token"' in line
-    ]
-    token = json.loads(seen[0])["token"]
+    token = token_in(done.files["world.txt"])
     assert len(token) > 30
-    # Neither in the journal nor in a log, a blob or a folder left behind; the configuration is the user's own.
+    # Neither in the journal nor in a log, a blob or a folder left behind; the configuration is the user's.
     for path in planted.settings.cache_dir.rglob("*"):
         if path.is_file() and path.name != "skvm.config.json":
             data = path.read_bytes()
@@ -71,8 +73,7 @@ async def test_a_token_is_good_for_its_own_run_alone(stage: Stage) -> None:
     tokens = set()
     for _ in range(2):
         done = await stage.run(stage.program(behaviour="dump"), answers(put("hello.txt")))
-        line = next(each for each in done.files["world.txt"].splitlines() if '"token"' in each)
-        tokens.add(json.loads(line)["token"])
+        tokens.add(token_in(done.files["world.txt"]))
     assert len(tokens) == 2
 
 
