@@ -210,7 +210,7 @@ texts = st.text(
 """Texts as they are once half characters were replaced; those are tested by themselves."""
 said = texts.filter(bool)
 names = st.from_regex(r"[A-Za-z_][A-Za-z0-9_-]{0,15}", fullmatch=True)
-ids = st.one_of(st.from_regex(r"(call|toolu)_[A-Za-z0-9]{1,12}", fullmatch=True), texts)
+ids = st.one_of(st.from_regex(r"(call|toolu)_[A-Za-z0-9]{1,12}", fullmatch=True), said)
 values = st.recursive(
     st.one_of(
         st.none(),

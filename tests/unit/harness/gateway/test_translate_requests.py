@@ -197,6 +197,19 @@ def test_a_result_nobody_asked_for_has_a_name_all_the_same() -> None:
     assert (back.tool_name, back.tool_call_id) == ("unknown", "x")
 
 
+def test_calls_without_ids_are_answered_in_order() -> None:
+    calls = [{"id": "", "type": "function", "function": {"name": name}} for name in ("read", "run")]
+    results = [{"role": "tool", "tool_call_id": "", "content": name} for name in ("read", "run")]
+    asked = ask("chat", TURN, {"role": "assistant", "content": None, "tool_calls": calls}, *results)
+    said, told = asked.messages[1:]
+    ids = [call[0] for call in wire.calls_in(said.parts)]
+    assert len(set(ids)) == 2
+    assert [(part.tool_call_id, part.tool_name, part.content) for part in told.parts] == [
+        (ids[0], "read", "read"),
+        (ids[1], "run", "run"),
+    ]
+
+
 def test_items_of_one_answer_are_one_response() -> None:
     asked = ask(
         "responses",

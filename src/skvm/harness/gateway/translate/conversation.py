@@ -7,12 +7,14 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from pydantic_ai.messages import ModelMessage, ModelRequestPart, ModelResponsePart
+    from pydantic_ai.messages import ModelMessage, ModelRequestPart, ModelResponsePart, ToolCallPart
 
 __all__ = ["UNKNOWN_TOOL", "Conversation", "user_content"]
 
 UNKNOWN_TOOL = "unknown"
 """The name of a tool whose result comes without a call."""
+
+_OWN_ID = "call_unnamed"
 
 
 @dataclass(slots=True)
@@ -23,6 +25,7 @@ class Conversation:
     _asked: list[ModelRequestPart] = field(default_factory=list)
     _systems: list[str] = field(default_factory=list)
     _tool_names: dict[str, str] = field(default_factory=dict)
+    _unanswered: list[str] = field(default_factory=list)
 
     def system(self, text: str) -> None:
         """A system text; all that stand before everything else are one."""
@@ -44,6 +47,8 @@ class Conversation:
         """What a tool gave back."""
         from pydantic_ai.messages import ToolReturnPart
 
+        if not call_id:
+            call_id = self._unanswered.pop(0) if self._unanswered else f"{_OWN_ID}_none"
         self._asked.append(
             ToolReturnPart(
                 tool_name=self._tool_names.get(call_id) or name or UNKNOWN_TOOL,
@@ -60,8 +65,16 @@ class Conversation:
         self._close_request()
         said = list(parts)
         calls = [part for part in said if isinstance(part, ToolCallPart)]
+        for call in calls:
+            if not call.tool_call_id:
+                self._name(call)
         self._tool_names |= {call.tool_call_id: call.tool_name for call in calls}
         self._messages.append(ModelResponse(parts=said))
+
+    def _name(self, call: ToolCallPart) -> None:
+        """Give a call an id; results without one answer these calls in order."""
+        call.tool_call_id = f"{_OWN_ID}_{len(self._messages)}_{len(self._unanswered)}"
+        self._unanswered.append(call.tool_call_id)
 
     def messages(self) -> tuple[ModelMessage, ...]:
         """The conversation."""

@@ -20,6 +20,7 @@ __all__ = [
     "event",
     "has_calls",
     "is_argument_object",
+    "past_arguments",
     "request_usage",
     "restored_id",
     "shown_arguments",
@@ -91,6 +92,12 @@ def argument_object(args: str | Mapping[str, object] | None) -> dict[str, Any]:
     text = argument_text(args)
     found = _object_in(text)
     return {_UNREADABLE: text} if found is None else found
+
+
+def past_arguments(text: str | None) -> str | dict[str, Any]:
+    """Arguments in a client's history, in a form that every endpoint can be sent."""
+    told = argument_text(text)
+    return told if is_argument_object(told) else argument_object(told)
 
 
 def shown_arguments(found: Mapping[str, Any]) -> str | dict[str, Any]:

@@ -9,6 +9,7 @@ from skvm.harness.gateway.translate.contract import Asked, RefusedRequestError
 from skvm.harness.gateway.translate.conversation import Conversation, user_content
 from skvm.harness.gateway.translate.reading import Fields, opened
 from skvm.harness.gateway.translate.tools import Choice, OutputForm, function_tool, parameters, put_choice
+from skvm.harness.gateway.translate.writing import past_arguments
 
 if TYPE_CHECKING:
     from pydantic_ai.messages import ModelMessage, ModelResponsePart
@@ -181,7 +182,7 @@ def _said(message: Fields) -> list[ModelResponsePart]:
         arguments = function.get("arguments")
         if not (arguments is None or isinstance(arguments, str | Mapping)):
             raise function.refuse("arguments", "a text")
-        known = dict(arguments) if isinstance(arguments, Mapping) else arguments
+        known = dict(arguments) if isinstance(arguments, Mapping) else past_arguments(arguments)
         parts.append(ToolCallPart(function.text("name") or "", known, id))
         call.know("type", "index")
         call.close()

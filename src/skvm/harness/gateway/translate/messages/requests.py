@@ -11,7 +11,7 @@ from skvm.harness.gateway.translate.messages.answers import NATIVE
 from skvm.harness.gateway.translate.reading import Fields, opened
 from skvm.harness.gateway.translate.thinking import REDACTED, thinking_part
 from skvm.harness.gateway.translate.tools import Choice, OutputForm, function_tool, parameters, put_choice
-from skvm.harness.gateway.translate.writing import restored_id, shown_arguments
+from skvm.harness.gateway.translate.writing import restored_id
 
 if TYPE_CHECKING:
     from pydantic_ai.messages import ModelMessage, ModelResponsePart
@@ -194,7 +194,7 @@ def _part(block: Fields) -> ModelResponsePart | None:
         part = TextPart(block.text("text") or "")
     elif kind == "tool_use":
         given = block.object("input")
-        arguments = shown_arguments({} if given is None else given.raw)
+        arguments = {} if given is None else dict(given.raw)
         part = ToolCallPart(block.text("name") or "", arguments, restored_id(block.text("id") or ""))
     elif kind == "thinking":
         part = thinking_part(block.text("thinking") or "", block.text("signature"), NATIVE)

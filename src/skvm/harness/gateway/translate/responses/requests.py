@@ -11,7 +11,7 @@ from skvm.harness.gateway.translate.reading import Fields, opened
 from skvm.harness.gateway.translate.responses.answers import NATIVE
 from skvm.harness.gateway.translate.thinking import thinking_part
 from skvm.harness.gateway.translate.tools import Choice, OutputForm, function_tool, parameters, put_choice
-from skvm.harness.gateway.translate.writing import restored_id
+from skvm.harness.gateway.translate.writing import past_arguments, restored_id
 
 if TYPE_CHECKING:
     from pydantic_ai.messages import ModelMessage, ModelResponsePart
@@ -154,7 +154,7 @@ def _said(item: Fields, kind: str) -> list[ModelResponsePart] | None:
         item.know("phase")
         return [TextPart(text) for text in _texts(item, "content") if text]
     if kind == "function_call":
-        arguments = item.text("arguments")
+        arguments = past_arguments(item.text("arguments"))
         return [ToolCallPart(item.text("name") or "", arguments, restored_id(item.text("call_id") or ""))]
     if kind == "reasoning":
         thoughts = [part.text("text") or "" for key in ("summary", "content") for part in item.objects(key)]
