@@ -158,4 +158,6 @@ def _key(spec: RunSpec, plan: BenchPlan, task: str, skill: str | None) -> str:
         "environment": spec.environment.folder.name if spec.environment else None,
         "judge": plan.judge_model,
     }
+    if plan.adapter_config != "managed":
+        fields["adapterConfig"] = plan.adapter_config
     return "sha256:" + hashlib.sha256(json.dumps(fields, sort_keys=True).encode()).hexdigest()

@@ -182,6 +182,7 @@ class BenchPlan(_Part):
         max_output_tokens: Output tokens a turn.
         seed: The repetition is added to it, so that the conditions of a repetition share a seed.
         sandbox: Name of a back end, or ``auto``.
+        adapter_config: Whose configuration harnesses that are programs run with.
         judge_model: Who judges, if anybody.
         is_judge_deferred: Whether judging waits for the end of the session.
         may_judge_itself: Whether the judge may be the judged model.
@@ -213,6 +214,7 @@ class BenchPlan(_Part):
     max_output_tokens: int = 2048
     seed: int = 0
     sandbox: str = "auto"
+    adapter_config: Literal["managed", "native"] = "managed"
     judge_model: str | None = None
     is_judge_deferred: bool = False
     may_judge_itself: bool = False

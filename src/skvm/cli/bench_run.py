@@ -160,7 +160,10 @@ async def _opened_bench(
         max_tokens=None if left.max_tokens is None else max(left.max_tokens, 1),
     )
     async with open_bench(
-        settings, sandbox=plan.sandbox, limit=limit if limit != SpendLimit() else None
+        settings,
+        sandbox=plan.sandbox,
+        limit=limit if limit != SpendLimit() else None,
+        config_mode=plan.adapter_config,
     ) as bench:
         shared = replace(bench, temperature=plan.temperature, max_output_tokens=plan.max_output_tokens)
         if plan.keep_work_dirs and folder is not None:

@@ -174,6 +174,7 @@ def shared_fields(options: dict[str, Any]) -> dict[str, Any]:
         "temperature": options["temperature"],
         "max_output_tokens": options["max_output_tokens"],
         "sandbox": options["sandbox"],
+        "adapter_config": options["adapter_config"] or "managed",
         "judge_model": options["judge_model"],
         "is_judge_deferred": options["async_judge"],
         "may_judge_itself": options["judge_itself"],

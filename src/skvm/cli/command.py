@@ -45,15 +45,20 @@ adapter_config_option = click.option(
 
 
 def check_adapter_config(adapters: Sequence[str], mode: str | None) -> None:
-    """Refuse ``native`` for harnesses that have no configuration of their own.
+    """Refuse ``native`` for harnesses that have no configuration of their own, or none that can be copied.
 
     Raises:
-        UsageError: With the first such harness.
+        UsageError: With the first such harness, or no harness is called that.
     """
     from skvm.errors import UsageError
+    from skvm.harness.contract import HARNESSES
 
-    if mode == "native" and adapters:
-        raise UsageError(f"{adapters[0]} has no configuration of its own", help="leave --adapter-config out")
+    for adapter in adapters if mode == "native" else ():
+        if "native" not in getattr(HARNESSES.get(adapter)(), "modes", ()):
+            raise UsageError(
+                f"{adapter} has no configuration of its own that it could run with",
+                help="leave --adapter-config out",
+            )
 
 
 class SkvmCommand(click.Command):

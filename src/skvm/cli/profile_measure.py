@@ -126,7 +126,8 @@ async def _measure_all(
     given = limit if limit != SpendLimit() else None
     results: list[dict[str, Any]] = []
     failed: list[str] = []
-    async with open_bench(settings, sandbox=options["sandbox"], limit=given) as bench:
+    mode = options["adapter_config"] or "managed"
+    async with open_bench(settings, sandbox=options["sandbox"], limit=given, config_mode=mode) as bench:
         for request in requests:
             try:
                 measured = await measure_with_progress(request, bench, store, quiet=options["as_json"])

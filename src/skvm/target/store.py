@@ -22,6 +22,7 @@ from pydantic import ValidationError
 
 from skvm.errors import InfrastructureError, UsageError
 from skvm.files import replace_file
+from skvm.harness.contract import path_name
 from skvm.settings import Settings
 from skvm.target.profile import Profile
 
@@ -211,6 +212,7 @@ class ProfileStore:
 
     def folder(self, model: str, harness: str) -> Path:
         """Where this target's files are written."""
+        harness = path_name(harness)
         is_name = harness.strip(". ") and "/" not in harness and harness.isprintable()
         if not is_name or len(harness.encode()) > _LONGEST_NAME:
             raise UsageError(f"harness name {harness[:40]!r} cannot name a directory")

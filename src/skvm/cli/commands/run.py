@@ -148,6 +148,7 @@ async def _run(settings: Any, spec: RunSpec, options: dict[str, Any]) -> tuple[R
             limit=limit,
             cassette=_cassette(settings, options["cassette"]),
             hooks=Hooks((WatchTurns(status, spec.task.id),)),
+            config_mode=options["adapter_config"] or "managed",
         ) as bench:
             record = await run_once(spec, bench)
             return record, load_trajectory(bench.blobs, record)

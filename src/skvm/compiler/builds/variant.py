@@ -15,6 +15,7 @@ from pydantic_core import to_json
 
 from skvm.compiler.builds.faults import SKV282, SKV283
 from skvm.errors import InfrastructureError, UsageError
+from skvm.harness.contract import path_name
 from skvm.skill.emit import emit_skill
 from skvm.skill.ir import Skill
 from skvm.target.store import safe_model
@@ -30,7 +31,7 @@ def variant_dir(proposals_dir: Path, *, harness: str, model: str, skill_id: str,
     for name, what in ((harness, "harness"), (skill_id, "skill id")):
         if not name.strip(". ") or "/" in name or not name.isprintable():
             raise UsageError(f"{what} {name!r} cannot name a directory")
-    return proposals_dir / "aot-compile" / harness / safe_model(model) / skill_id / tag
+    return proposals_dir / "aot-compile" / path_name(harness) / safe_model(model) / skill_id / tag
 
 
 def is_complete(variant: Path) -> bool:
