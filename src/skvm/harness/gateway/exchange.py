@@ -15,7 +15,6 @@ import anyio
 from skvm.errors import InfrastructureError, UsageError
 from skvm.evidence.record import CallRecord, Usage
 from skvm.harness.gateway.contract import Exchange, Held, Wire
-from skvm.harness.gateway.http import GoneError, Incoming, Reply
 from skvm.harness.gateway.recording import Recorder
 from skvm.harness.gateway.refusal import NO_RETRY, RunOverError, note_failure, refusal_of
 from skvm.harness.gateway.relay import Kept, native_dialect, pass_through, put_in, upstream_request
@@ -24,6 +23,7 @@ from skvm.harness.gateway.translate import translation_for
 from skvm.harness.gateway.translate.contract import Heading, RefusedRequestError
 from skvm.harness.history import response_usage
 from skvm.harness.hooks import HookContext
+from skvm.harness.serving import GoneError, Incoming, Reply
 from skvm.llm.codecs.events import decode_events
 from skvm.llm.contract import DeadlineExceededError
 

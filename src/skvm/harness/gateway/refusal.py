@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from skvm.errors import ConfigError, SkvmError, UsageError
-from skvm.harness.gateway.http import RefusedError
 from skvm.harness.gateway.recording import Recorder
 from skvm.harness.gateway.translate.contract import RefusedRequestError
 from skvm.harness.loop import is_too_long
+from skvm.harness.serving import RefusedError
 from skvm.llm.contract import BudgetExceededError, DeadlineExceededError, ProviderError
 
 __all__ = ["NO_RETRY", "Refusal", "RunOverError", "note_failure", "refusal_of"]

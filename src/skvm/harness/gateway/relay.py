@@ -18,7 +18,7 @@ import httpx2
 
 from skvm.errors import InfrastructureError
 from skvm.harness.gateway.contract import Held, Wire
-from skvm.harness.gateway.http import EVENT_STREAM, Incoming, Reply
+from skvm.harness.serving import EVENT_STREAM, Incoming, Reply
 from skvm.llm.capabilities import assumed
 from skvm.llm.codecs.events import decode_events
 from skvm.llm.model import CONNECT_TIMEOUT_S, EMBEDDED_MAX_TOKENS, READ_TIMEOUT_S, PortModel

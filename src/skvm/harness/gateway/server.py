@@ -27,10 +27,10 @@ import anyio.abc
 
 from skvm.harness.gateway.contract import Door, Exchange, Held, Recorded, Wire
 from skvm.harness.gateway.exchange import OpenDoor, answer_call
-from skvm.harness.gateway.http import GoneError, Incoming, RefusedError, Reply, Room, accept_connections
 from skvm.harness.gateway.recording import Recorder
 from skvm.harness.gateway.refusal import NO_RETRY, refusal_of
 from skvm.harness.gateway.translate import translation_for
+from skvm.harness.serving import Bounds, GoneError, Incoming, RefusedError, Reply, Room, accept_connections
 
 if TYPE_CHECKING:
     from skvm.llm.contract import PortSession
@@ -52,9 +52,11 @@ class Gateway:
 
     Args:
         on_exchange: Told of every exchange of every door as it ends.
+        bounds: What a client may have.
     """
 
     on_exchange: Callable[[Exchange], None] | None = None
+    bounds: Bounds = field(default_factory=Bounds)
     _doors: dict[str, OpenDoor] = field(default_factory=dict)
     _room: Room = field(default_factory=Room)
     _group: anyio.abc.TaskGroup | None = None
@@ -128,7 +130,7 @@ class Gateway:
 
     async def _serve(self, listener: anyio.abc.SocketListener) -> None:
         async with listener:
-            await accept_connections(listener, self._handle, self._room)
+            await accept_connections(listener, self._handle, self.bounds, self._room)
 
     async def _handle(self, incoming: Incoming, reply: Reply) -> None:
         """Answer one request, whatever it is."""

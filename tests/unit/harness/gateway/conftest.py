@@ -16,6 +16,7 @@ import pytest
 
 from skvm.harness.gateway.contract import Door, Held, Recorded
 from skvm.harness.gateway.server import Gateway
+from skvm.harness.serving import Bounds
 from skvm.llm.contract import CallScope, PortSession, SpendLimit
 from skvm.llm.fake import FakeServer
 from skvm.llm.port import ModelPort
@@ -86,10 +87,12 @@ Open = Callable[..., AbstractAsyncContextManager[Gate]]
 
 
 @asynccontextmanager
-async def at_the_gate(session: PortSession, model_id: str | None, held: Held) -> AsyncIterator[Gate]:
+async def at_the_gate(
+    session: PortSession, model_id: str | None, held: Held, bounds: Bounds | None = None
+) -> AsyncIterator[Gate]:
     """A gate over any session."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        async with Gateway() as gateway:
+        async with Gateway(bounds=bounds or Bounds()) as gateway:
             await gateway.serve(listener)
             door = gateway.open(session, model_id, held=held)
             async with httpx2.AsyncClient(base_url=door.origin, trust_env=False, timeout=20) as web:
@@ -106,6 +109,7 @@ def gate(tmp_path: Path) -> Open:
         model_id: str | None = "chat/m",
         *,
         held: Held | None = None,
+        bounds: Bounds | None = None,
         limit: SpendLimit | None = None,
         cassette: Cassette | None = None,
         deadline_s: float | None = None,
@@ -123,7 +127,7 @@ def gate(tmp_path: Path) -> Open:
             async with (
                 ModelPort(settings, limit=limit, cassette=cassette, retry=quick, put_blob=put_blob) as port,
                 port.session(CallScope("t"), deadline_s=deadline_s) as session,
-                at_the_gate(session, model_id, held or Held()) as gate,
+                at_the_gate(session, model_id, held or Held(), bounds) as gate,
             ):
                 gate.upstream = server
                 yield gate

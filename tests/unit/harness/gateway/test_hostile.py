@@ -11,8 +11,8 @@ import anyio.abc
 import pytest
 
 from skvm.harness.gateway import exchange as exchange_module
-from skvm.harness.gateway import http as http_module
 from skvm.harness.gateway import relay as relay_module
+from skvm.harness.serving import Bounds
 from skvm.llm.fake import FakeAnswer
 from tests.unit.harness.gateway.conftest import PATHS, Gate, Open, body_of, until
 
@@ -97,15 +97,12 @@ async def test_broken_heads_are_answered(gate: Open, sent: bytes, status: bytes)
 
 async def test_bodies_that_are_too_long_are_refused_before_they_are_read(gate: Open) -> None:
     async with gate([FakeAnswer("ok")]) as at:
-        assert b" 413 " in await say(at, request_bytes(at, b"{}", length=http_module.MAX_BODY_BYTES + 1))
+        assert b" 413 " in await say(at, request_bytes(at, b"{}", length=Bounds().max_body_bytes + 1))
         assert await is_well(at)
 
 
-async def test_bodies_that_do_not_say_how_long_they_are_have_a_bound_too(
-    gate: Open, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(http_module, "MAX_BODY_BYTES", 1_000)
-    async with gate([FakeAnswer("ok")]) as at:
+async def test_bodies_that_do_not_say_how_long_they_are_have_a_bound_too(gate: Open) -> None:
+    async with gate([FakeAnswer("ok")], bounds=Bounds(max_body_bytes=1_000)) as at:
         head = request_bytes(at, b"").replace(b"content-length: 0", b"transfer-encoding: chunked")
         assert b" 413 " in await say(at, head + b"400\r\n" + b" " * 1024 + b"\r\n")
         assert await is_well(at)
@@ -130,12 +127,8 @@ async def test_a_chunk_that_is_none_is_the_clients_fault(gate: Open) -> None:
         assert await is_well(at)
 
 
-async def test_clients_that_are_slow_on_purpose_are_cut_off(
-    gate: Open, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(http_module, "FIRST_S", 0.2)
-    monkeypatch.setattr(http_module, "REQUEST_S", 0.2)
-    async with gate([FakeAnswer("ok")]) as at:
+async def test_clients_that_are_slow_on_purpose_are_cut_off(gate: Open) -> None:
+    async with gate([FakeAnswer("ok")], bounds=Bounds(first_s=0.2, request_s=0.2)) as at:
         for begun in (b"", b"POST /v1/mess", request_bytes(at, b"{", length=100)):
             async with await anyio.connect_tcp(*at.address) as stream:
                 await stream.send(begun or b"G")
@@ -145,11 +138,8 @@ async def test_clients_that_are_slow_on_purpose_are_cut_off(
         assert await is_well(at)
 
 
-async def test_more_connections_than_places_wait_and_are_served(
-    gate: Open, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(http_module, "MAX_CONNECTIONS", 2)
-    async with gate([FakeAnswer("ok")]) as at:
+async def test_more_connections_than_places_wait_and_are_served(gate: Open) -> None:
+    async with gate([FakeAnswer("ok")], bounds=Bounds(max_connections=2)) as at:
         async with (
             await anyio.connect_tcp(*at.address),
             await anyio.connect_tcp(*at.address),

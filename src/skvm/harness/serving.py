@@ -18,9 +18,11 @@ import anyio
 import anyio.abc
 import h11
 
+from skvm.harness.serving_bounds import Bounds, GoneError, RefusedError, Room
+
 __all__ = [
     "EVENT_STREAM",
-    "JSON",
+    "Bounds",
     "GoneError",
     "Incoming",
     "RefusedError",
@@ -29,73 +31,13 @@ __all__ = [
     "accept_connections",
 ]
 
-JSON = "application/json"
 EVENT_STREAM = "text/event-stream; charset=utf-8"
-
-MAX_BODY_BYTES = 32 << 20
-"""A longer request body is answered with 413; the largest any of the dialects allows."""
-MAX_ROOM_BYTES = 96 << 20
-"""Bodies of all requests at once; what does not fit is answered with 503."""
-MAX_CONNECTIONS = 256
-"""Connections of one listener served at once; more wait in the kernel."""
-FIRST_S = 30.0
-"""How long a new connection may say nothing."""
-IDLE_S = 900.0
-"""How long a connection may rest between two requests: as long as a tool may take."""
-REQUEST_S = 60.0
-"""How long one request may take to arrive."""
-STALL_S = 300.0
-"""How long a client may leave what was sent untaken."""
 
 _MAX_HEAD_BYTES = 1 << 16
 _MAX_UNREAD = 64
 _RETRY_S = 0.05
 _CHUNK = 1 << 16
-
-
-class RefusedError(Exception):
-    """A request that is answered with an error.
-
-    Args:
-        status: HTTP status ≥ 400.
-        reason: For the client.
-    """
-
-    def __init__(self, status: int, reason: str) -> None:
-        super().__init__(reason)
-        self.status = status
-        self.reason = reason
-
-
-class GoneError(Exception):
-    """The client left, or does not take what it is sent."""
-
-
-@dataclass(slots=True)
-class Room:
-    """The memory all request bodies together may take.
-
-    Args:
-        size: Bytes.
-        used: Bytes taken.
-    """
-
-    size: int = MAX_ROOM_BYTES
-    used: int = 0
-
-    def take(self, count: int) -> None:
-        """Take some of it.
-
-        Raises:
-            RefusedError: There is not enough left.
-        """
-        if self.used + count > self.size:
-            raise RefusedError(503, "too much is being asked at once")
-        self.used += count
-
-    def give_back(self, count: int) -> None:
-        """Give back what was taken."""
-        self.used -= count
+_BODILESS = frozenset({204, 304})
 
 
 @dataclass(slots=True)
@@ -133,26 +75,27 @@ class Incoming:
         Raises:
             RefusedError: It is too long, or there is no room for it now.
         """
+        bounds = self._http.bounds
         announced = self.headers.get("content-length", "")
-        if announced.isdigit() and int(announced) > MAX_BODY_BYTES:
-            raise RefusedError(413, f"a body may have {MAX_BODY_BYTES} bytes")
+        if announced.isdigit() and int(announced) > bounds.max_body_bytes:
+            raise RefusedError(413, f"a body may have {bounds.max_body_bytes} bytes")
         try:
-            with anyio.fail_after(REQUEST_S):
-                self.body = await self._read()
+            with anyio.fail_after(bounds.request_s):
+                self.body = await self._read(bounds.max_body_bytes)
         except TimeoutError:
-            raise RefusedError(408, f"the request did not arrive within {REQUEST_S:g} s") from None
+            raise RefusedError(408, f"the request did not arrive within {bounds.request_s:g} s") from None
         except h11.RemoteProtocolError as error:
             raise RefusedError(error.error_status_hint, str(error)) from error
         return self.body
 
-    async def _read(self) -> bytes:
+    async def _read(self, limit: int) -> bytes:
         read = bytearray()
         while isinstance(event := await self._http.event(), h11.Data):
             self._room.take(len(event.data))
             self._taken += len(event.data)
             read += event.data
-            if len(read) > MAX_BODY_BYTES:
-                raise RefusedError(413, f"a body may have {MAX_BODY_BYTES} bytes")
+            if len(read) > limit:
+                raise RefusedError(413, f"a body may have {limit} bytes")
         if not isinstance(event, h11.EndOfMessage):
             raise GoneError
         return bytes(read)
@@ -186,14 +129,21 @@ class Reply:
         return self.status != 0
 
     async def whole(
-        self, status: int, body: bytes, *, kind: str = JSON, headers: Mapping[str, str] | None = None
+        self,
+        status: int,
+        body: bytes,
+        *,
+        kind: str = "application/json",
+        headers: Mapping[str, str] | None = None,
     ) -> None:
         """Send a whole answer."""
         async with self._lock:
             self.status = status
-            head = [("content-type", kind), ("content-length", str(len(body))), *(headers or {}).items()]
+            head = [("content-type", kind), *(headers or {}).items()]
+            if status not in _BODILESS:
+                head.append(("content-length", str(len(body))))
             sent = self._http.bytes_of(h11.Response(status_code=status, headers=head))
-            if body and not self._http.is_head:
+            if body and not self._http.is_head and status not in _BODILESS:
                 sent += self._http.bytes_of(h11.Data(data=body))
             await self._http.send(sent + self._http.bytes_of(h11.EndOfMessage()))
 
@@ -249,7 +199,8 @@ Handler = Callable[[Incoming, Reply], Awaitable[None]]
 class _Connection:
     """The HTTP of one connection."""
 
-    def __init__(self, stream: anyio.abc.ByteStream, room: Room) -> None:
+    def __init__(self, stream: anyio.abc.ByteStream, bounds: Bounds, room: Room) -> None:
+        self.bounds = bounds
         self._stream = stream
         self._room = room
         self._http = h11.Connection(h11.SERVER, max_incomplete_event_size=_MAX_HEAD_BYTES)
@@ -257,7 +208,7 @@ class _Connection:
 
     async def serve(self, handle: Handler) -> None:
         """Serve requests until the connection ends."""
-        wait_s = FIRST_S
+        wait_s = self.bounds.first_s
         while True:
             try:
                 incoming = await self._request(wait_s)
@@ -273,14 +224,14 @@ class _Connection:
                 incoming.forget()
             if not await self._go_on():
                 return
-            wait_s = IDLE_S
+            wait_s = self.bounds.idle_s
 
     async def _request(self, wait_s: float) -> Incoming | None:
         """The head of the next request, ``None`` at the end."""
         if not self._http.trailing_data[0]:
             with anyio.fail_after(wait_s):
                 await self._receive()
-        with anyio.fail_after(REQUEST_S):
+        with anyio.fail_after(self.bounds.request_s):
             event = await self.event()
         if not isinstance(event, h11.Request):
             return None
@@ -327,7 +278,7 @@ class _Connection:
             GoneError: Nobody takes them.
         """
         try:
-            with anyio.fail_after(STALL_S):
+            with anyio.fail_after(self.bounds.stall_s):
                 await self._stream.send(data)
         except (anyio.BrokenResourceError, anyio.ClosedResourceError, OSError) as error:
             raise GoneError from error
@@ -349,28 +300,34 @@ class _Connection:
 
     async def _linger(self) -> None:
         """Take what is still coming: closing with unread input resets the connection, and the answer."""
-        with anyio.move_on_after(FIRST_S), suppress(anyio.EndOfStream, anyio.BrokenResourceError, OSError):
+        with (
+            anyio.move_on_after(self.bounds.first_s),
+            suppress(anyio.EndOfStream, anyio.BrokenResourceError, OSError),
+        ):
             await self._stream.send_eof()
             for _ in range(_MAX_UNREAD):
                 await self._stream.receive(_CHUNK)
 
 
-async def accept_connections(listener: anyio.abc.SocketListener, handle: Handler, room: Room) -> None:
+async def accept_connections(
+    listener: anyio.abc.SocketListener, handle: Handler, bounds: Bounds, room: Room
+) -> None:
     """Serve the connections of a listener until cancelled.
 
     Args:
         listener: Listening; not closed here.
-        handle: Answers one request; what it raises ends the connection only if the connection is at fault.
-        room: Of the bodies.
+        handle: Answers one request; it may raise ``GoneError`` and nothing else.
+        bounds: Of every connection.
+        room: Of all bodies.
     """
-    places = anyio.Semaphore(MAX_CONNECTIONS)
+    places = anyio.Semaphore(bounds.max_connections)
     streams: set[anyio.abc.SocketStream] = set()
 
     async def serve(stream: anyio.abc.SocketStream) -> None:
         try:
             async with stream:
                 with suppress(GoneError, TimeoutError):
-                    await _Connection(stream, room).serve(handle)
+                    await _Connection(stream, bounds, room).serve(handle)
         finally:
             streams.discard(stream)
             places.release()
