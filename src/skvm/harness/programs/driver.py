@@ -37,7 +37,7 @@ from skvm.harness.sandbox import Execution, Limits, Streams
 from skvm.harness.trajectory import Trajectory, Turn
 
 if TYPE_CHECKING:
-    from skvm.settings import Settings
+    from skvm.settings import AdapterSettings, Settings
 
 __all__ = ["PROGRAM_LIMITS", "ProgramHarness", "run_program", "was_seen"]
 
@@ -82,6 +82,10 @@ class ProgramHarness(ABC):
     def native_files(self) -> Sequence[PurePosixPath]:
         """What ``native`` copies of the user's home; nothing where there is no such mode."""
         return ()
+
+    def native_of(self, user_home: Path, options: AdapterSettings) -> Sequence[PurePosixPath]:
+        """What ``native`` copies for one run, where the user may have several agents."""
+        return self.native_files
 
     @property
     def facilities(self) -> frozenset[Facility]:
@@ -227,7 +231,8 @@ class _Run:
 
         place, adapter = self.place, self.adapter
         if place.mode == "native":
-            copy_native(adapter.program, place.user_home, place.home, adapter.native_files)
+            names = adapter.native_of(place.user_home, place.needs.options)
+            copy_native(adapter.program, place.user_home, place.home, names)
         lay(place.home, launch.home_files, file_mode=0o600, folder_mode=0o700, is_replacing=True)
         laid = lay(self.context.work_dir, launch.work_files, file_mode=0o644, folder_mode=0o755)
         if not laid.standing:
