@@ -13,6 +13,7 @@ from skvm.harness.contract import Needs, SkillMode
 from skvm.harness.delivery import injected_section, safe_name
 from skvm.harness.programs.contract import Launch, Left, Setting, Told, ToolTable, Wire
 from skvm.harness.programs.driver import PROGRAM_LIMITS, ProgramHarness
+from skvm.harness.programs.events import as_count, as_text, read_events
 from skvm.harness.trajectory import ToolKind
 from skvm.settings import Settings
 
@@ -82,15 +83,13 @@ class FakeProgram(ProgramHarness):
 
     def read(self, left: Left) -> Told:
         text, tokens, error = None, None, None
-        with left.stdout.open(encoding="utf-8", errors="replace") as lines:
-            for line in lines:
-                event = json.loads(line) if line.startswith("{") else {}
-                if event.get("event") == "end":
-                    text, tokens = event["text"], event["tokens"]
-                elif event.get("event") == "error":
-                    error = event["text"]
+        for event in read_events(left.stdout):
+            if event.get("event") == "end":
+                text, tokens = as_text(event.get("text")), as_count(event.get("tokens"))
+            elif event.get("event") == "error":
+                error = as_text(event.get("text"))
         if left.then is not None:
-            text = left.then.read_text()
+            text = left.then.read_text(errors="replace")
         if "links" in self.behaviour:
             text = " ".join(sorted(path.name for path in left.home.iterdir()))
         usage = None if tokens is None else Usage(output_tokens=tokens, calls=1)
