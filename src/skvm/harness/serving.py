@@ -128,6 +128,11 @@ class Reply:
         """Whether a status was sent: nothing but more of the stream can follow."""
         return self.status != 0
 
+    @property
+    def is_between_events(self) -> bool:
+        """Whether what was sent of the stream ends with the end of an event."""
+        return self._tail.endswith((b"\n\n", b"\r\n\r\n"))
+
     async def whole(
         self,
         status: int,
@@ -175,7 +180,7 @@ class Reply:
             await anyio.sleep_until(self.last_sent + every_s)
             if anyio.current_time() < self.last_sent + every_s:
                 continue
-            if self._tail.endswith((b"\n\n", b"\r\n\r\n")):
+            if self.is_between_events:
                 await self.send(b": waiting\n\n")
             else:
                 self.last_sent = anyio.current_time()

@@ -231,7 +231,9 @@ class _Call:
             await self._translate(model)
             return
         model = model.noting(self._note_call)
-        if native_dialect(model.endpoint) != self.dialect:
+        # The embedded server works on for a client that left, unless it streams, which ``request`` makes it.
+        is_deaf = model.endpoint.kind == "local" and not self.is_stream
+        if native_dialect(model.endpoint) != self.dialect or is_deaf:
             await self._translate(model)
             return
         changes = put_in(self.payload, model, self.door.held)
@@ -299,7 +301,9 @@ class _Call:
             await self.reply.json(refusal.status, body, headers=NO_RETRY)
         elif self.is_stream:
             renderer = self.renderer or translation.renderer(self.heading)
-            await self.reply.send(renderer.fail(refusal.status, refusal.message))
+            # Of a stream that broke off, an event may have begun.
+            cut = b"" if self.reply.is_between_events else b"\n\n"
+            await self.reply.send(cut + renderer.fail(refusal.status, refusal.message))
             await self.reply.end()
 
     async def _close(self) -> None:

@@ -11,11 +11,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
-from typing import Any, Literal, Protocol
+from typing import Any, Protocol
 
 from skvm.evidence.record import Usage
 from skvm.harness.contract import ConfigMode, SkillDelivery
-from skvm.harness.gateway.contract import Door
+from skvm.harness.gateway.contract import Door, Wire
 from skvm.harness.trajectory import ToolKind
 from skvm.settings import AdapterSettings
 
@@ -29,9 +29,6 @@ __all__ = [
     "ToolTable",
     "Wire",
 ]
-
-Wire = Literal["chat", "responses", "messages"]
-"""The dialects of the gateway."""
 
 
 @dataclass(frozen=True, slots=True)

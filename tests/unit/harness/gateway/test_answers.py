@@ -117,6 +117,15 @@ async def test_a_stream_that_breaks_ends_in_an_error_event(gate: Open, dialect: 
     assert recorded.exchanges[0].response is None
 
 
+async def test_an_error_after_half_an_event_can_be_read(gate: Open) -> None:
+    half = b'data: {"choices":[{"index":0,"delta":{"content":"a"}}]}\n\ndata: {"cho'
+    async with gate([FakeAnswer(raw_body=half, content_type="text/event-stream")]) as at:
+        body = body_of("chat", stream=True, stream_options={"include_usage": True})
+        answer = await at.ask("chat", body)
+    assert answer.content.startswith(half)
+    assert [each for each in decode_events(answer.content) if each.get("error")]
+
+
 async def test_a_failure_is_forgotten_when_the_program_came_over_it(gate: Open) -> None:
     async with gate([FakeAnswer("what?", status=400), FakeAnswer("fine")]) as at:
         assert (await at.ask("chat", body_of("chat"))).status_code == 400
