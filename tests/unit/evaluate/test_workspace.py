@@ -114,6 +114,19 @@ def test_only_old_leavings_of_dead_processes_are_swept(tmp_path):
     sweep(tmp_path / "absent")
 
 
+@pytest.mark.parametrize("kind", ["run", "grade", "output", "home-pi", "home-acp-opencode.x-8d9499"])
+def test_every_kind_of_private_folder_is_swept_once_its_process_is_gone(tmp_path, kind):
+    alive = make_private_folder(tmp_path, kind)
+    assert alive.stat().st_mode & 0o777 == 0o700
+    started = alive.name.split("-")[-2]
+    stale = tmp_path / alive.name.replace(f"-{os.getpid()}-{started}-", f"-{os.getpid()}-1-")
+    (stale / "deep").mkdir(parents=True)
+    for path in (alive, stale):
+        os.utime(path, (1, 1))
+    sweep(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == [alive.name]
+
+
 def test_a_tree_is_removed_whatever_the_path_of_programs(tmp_path, monkeypatch):
     (tmp_path / "tree" / "a").mkdir(parents=True)
     monkeypatch.setenv("PATH", str(tmp_path / "nothing"))
