@@ -29,7 +29,13 @@ from pydantic_ai.settings import ModelSettings
 from pydantic_ai.tools import ToolDefinition
 from pydantic_ai.usage import RequestUsage
 
-from skvm.harness.gateway.translate.writing import argument_object, argument_text, wire_id
+from skvm.harness.gateway.translate.writing import (
+    argument_object,
+    argument_text,
+    is_argument_object,
+    is_blank,
+    wire_id,
+)
 
 DIALECTS = ("chat", "responses", "messages")
 
@@ -227,7 +233,7 @@ arguments = st.one_of(
     objects,
     objects.map(json.dumps),
     st.sampled_from(
-        ["", "{}", None, '{"path": "a', "[1, 2]", "null", '{"a": NaN}', "{'a': 1}", '{"a": 1} x']
+        ["", "{}", None, '{"path": "a', "[1, 2]", "null", '{"a": NaN}', "{'a': 1}", '{"a": 1} x', "\x85", " "]
     ),
     texts,
 )
@@ -295,6 +301,14 @@ def calls_in(parts: Any) -> list[tuple[str, str, str]]:
     """Ids, names and arguments of the calls."""
     found = [part for part in parts if isinstance(part, ToolCallPart)]
     return [(call.tool_call_id, call.tool_name, canonical(call.args)) for call in found]
+
+
+def broken_in(parts: Any) -> list[str]:
+    """Arguments that are no object, word for word."""
+    told = [part.args for part in parts if isinstance(part, ToolCallPart)]
+    return [
+        text for text in told if isinstance(text, str) and not is_blank(text) and not is_argument_object(text)
+    ]
 
 
 def text_in(parts: Any) -> str:

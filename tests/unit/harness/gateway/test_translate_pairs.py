@@ -45,6 +45,7 @@ def ended(response: ModelResponse) -> str:
 
 def assert_same(found: ModelResponse, sent: ModelResponse) -> None:
     assert wire.calls_in(found.parts) == wire.calls_in(sent.parts)
+    assert wire.broken_in(found.parts) == wire.broken_in(sent.parts)
     assert wire.text_in(found.parts) == wire.text_in(sent.parts)
     assert wire.thinking_in(found.parts) == wire.thinking_in(sent.parts)
     assert found.usage == sent.usage

@@ -82,6 +82,7 @@ def test_a_picture_in_a_result_is_refused_too() -> None:
     [
         ("chat", {"n": 2}, "n: one answer"),
         ("chat", {"logprobs": True}, "logprobs"),
+        ("chat", {"functions": [{"name": "read"}]}, "functions: this older form"),
         ("chat", {"temperature": "hot"}, "temperature is not a number"),
         ("chat", {"max_tokens": 1.5}, "max_tokens is not a whole number"),
         ("chat", {"max_tokens": float("nan")}, "max_tokens is not a number"),
@@ -267,6 +268,7 @@ def test_one_call_at_a_time_is_a_setting_in_every_dialect() -> None:
     for dialect in ("chat", "responses"):
         asked = ask(dialect, tools=[tool(dialect)], parallel_tool_calls=False)
         assert asked.settings["parallel_tool_calls"] is False
+        assert ask(dialect, parallel_tool_calls=False).settings == {}
 
 
 @pytest.mark.parametrize(

@@ -20,6 +20,7 @@ __all__ = [
     "event",
     "has_calls",
     "is_argument_object",
+    "is_blank",
     "past_arguments",
     "request_usage",
     "restored_id",
@@ -80,10 +81,15 @@ def is_argument_object(text: str) -> bool:
     return text.rstrip().endswith("}") and _object_in(text) is not None
 
 
+def is_blank(text: str) -> bool:
+    """Whether there is nothing in the text, as JSON sees it."""
+    return not text.strip(" \t\r\n")
+
+
 def argument_text(args: str | Mapping[str, object] | None) -> str:
     """Arguments as text, word for word where they came as text; none are an empty object."""
     if isinstance(args, str):
-        return args if args.strip() else "{}"
+        return "{}" if is_blank(args) else args
     return json.dumps(args or {}, ensure_ascii=False, separators=(",", ":"))
 
 

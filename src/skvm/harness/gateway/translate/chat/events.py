@@ -9,6 +9,7 @@ from skvm.harness.gateway.translate.chat.answers import error_body, finish_reaso
 from skvm.harness.gateway.translate.contract import Heading
 from skvm.harness.gateway.translate.pieces import Begin, End, More, Piece, Pieces
 from skvm.harness.gateway.translate.writing import event as sse
+from skvm.harness.gateway.translate.writing import is_blank
 
 if TYPE_CHECKING:
     from pydantic_ai.messages import ModelResponse, ModelResponseStreamEvent
@@ -91,7 +92,7 @@ class ChatRenderer:
         kind = self._open.kind if self._open else "text"
         self._is_apart = self._is_apart or kind != "text"
         # No arguments are an empty object; clients decode them as they stand.
-        return self._arguments("{}") if kind == "call" and not piece.text.strip() else b""
+        return self._arguments("{}") if kind == "call" and is_blank(piece.text) else b""
 
     def _arguments(self, text: str) -> bytes:
         return self._chunk({"tool_calls": [{"index": self._calls, "function": {"arguments": text}}]})

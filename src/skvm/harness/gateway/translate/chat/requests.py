@@ -45,6 +45,10 @@ def read_request(body: Mapping[str, Any]) -> Asked:
 def _settings(fields: Fields) -> ModelSettings:
     if (fields.integer("n") or 1) != 1:
         raise RefusedRequestError("n: one answer to a request can be translated, not several")
+    if fields.get("functions"):
+        raise RefusedRequestError(
+            "functions: this older form of tools cannot be translated", help="send tools"
+        )
     if fields.flag("logprobs"):
         raise RefusedRequestError("logprobs: probabilities of tokens cannot be translated")
     newer, older = fields.integer("max_completion_tokens"), fields.integer("max_tokens")

@@ -14,7 +14,7 @@ from skvm.harness.gateway.translate.responses.answers import (
     message_item,
     thinking_item,
 )
-from skvm.harness.gateway.translate.writing import argument_text
+from skvm.harness.gateway.translate.writing import argument_text, is_blank
 from skvm.harness.gateway.translate.writing import event as sse
 
 if TYPE_CHECKING:
@@ -118,7 +118,7 @@ class ResponsesRenderer:
 
     def _end_call(self, piece: End) -> bytes:
         arguments = argument_text(piece.text)
-        missing = b"" if piece.text.strip() else self._more(arguments)
+        missing = self._more(arguments) if is_blank(piece.text) else b""
         name = self._open.name
         done = self._of_item("function_call_arguments.done", name=name, arguments=arguments)
         item = call_item(self._item_id, self._open.id, name, arguments)
