@@ -6,7 +6,7 @@ import itertools
 import json
 from collections.abc import Iterator
 
-from hypothesis import HealthCheck, given, note, settings
+from hypothesis import HealthCheck, assume, given, note, settings
 from hypothesis import strategies as st
 from pydantic_ai.messages import ModelMessage, ModelRequest, ModelResponse, UserPromptPart
 from pydantic_ai.settings import ModelSettings
@@ -84,6 +84,8 @@ def test_streamed_answers_survive(response: ModelResponse, data: st.DataObject) 
 def test_parts_that_come_at_once_are_told_one_after_the_other(
     response: ModelResponse, data: st.DataObject
 ) -> None:
+    # An object with something behind it ends where the object does, if other parts come between.
+    assume(not any("} x" in text for text in wire.broken_in(response.parts)))
     parts = wire.events_of(data.draw, response)
     starts = [part[0] for part in parts]
     rest = data.draw(st.permutations([place for place, part in enumerate(parts) for _ in part[1:]]))

@@ -141,6 +141,7 @@ class Pieces:
         if section is None:
             return
         if isinstance(delta, ToolCallPartDelta):
+            # A whole object that another part followed has ended; what would come after it is no argument.
             _add_to_call(section, delta)
         elif isinstance(delta, TextPartDelta | ThinkingPartDelta):
             text = delta.content_delta or ""
