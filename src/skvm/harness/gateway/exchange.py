@@ -113,6 +113,7 @@ class _Call:
     reply: Reply
     body: JsonObject
     started_s: float
+    turn: int = 0
     usage: Usage | None = None
     call_error: str | None = None
     response: ModelResponse | None = None
@@ -137,7 +138,7 @@ class _Call:
     @property
     def name(self) -> str:
         """The model's name, as the client gave it."""
-        return str(self.payload.get("model") or "")
+        return str(self.payload.get("model") or self.door.model_id or "")
 
     @property
     def heading(self) -> Heading:
@@ -158,6 +159,7 @@ class _Call:
         door = self.door
         door.calls += 1
         door.turns += self.has_tools
+        self.turn = door.turns - 1
         try:
             async with anyio.create_task_group() as group:
                 door.under_way[group.cancel_scope] = anyio.Event()
@@ -221,8 +223,8 @@ class _Call:
 
     def _hook_context(self) -> HookContext:
         held = self.door.held
-        messages = tuple(self.asked().messages) if held.hooks.hooks else ()
-        return HookContext(held.prompt, held.work_dir, self.door.turns - 1, messages)
+        messages = self._messages() if held.hooks.hooks else ()
+        return HookContext(held.prompt, held.work_dir, self.turn, messages)
 
     async def _ask(self, model: Model) -> None:
         from skvm.llm.model import PortModel
@@ -309,7 +311,7 @@ class _Call:
     async def _close(self) -> None:
         """Record how it went; the client may have left already."""
         door = self.door
-        messages = self._messages()
+        messages = self._messages() if door.recorder.is_kept else ()
         if self.response is None and self.error is None:
             self.response = self._passed()
         if self.has_tools and self.response is None:
@@ -329,8 +331,7 @@ class _Call:
             self.door.recorder.failure = error
 
     def _messages(self) -> tuple[ModelMessage, ...]:
-        if not self.door.recorder.is_kept:
-            return ()
+        """What the model is sent; nothing if that cannot be said, which is no reason not to pass it on."""
         with suppress(RefusedRequestError):
             return tuple(self.asked().messages)
         return ()

@@ -255,6 +255,21 @@ async def test_a_hook_answers_in_the_models_place(gate: Open, tmp_path: Path) ->
     assert len(hook.before[1].messages) == 3
 
 
+async def test_what_cannot_be_read_passes_all_the_same(gate: Open) -> None:
+    """A file of a kind nobody here knows, to a model of the same dialect, with a hook that would look."""
+    hook = Solver()
+    held = Held(hooks=Hooks((hook,)))
+    turn = {"role": "user", "content": [{"type": "hologram", "hologram": {"x": 1}}]}
+    async with gate([FakeAnswer("first"), FakeAnswer("seen")], held=held) as at:
+        await at.ask("chat", body_of("chat"))
+        answer = await at.ask("chat", body_of("chat", messages=[turn]))
+        recorded = await at.recorded()
+    assert answer.json()["choices"][0]["message"]["content"] == "first"
+    assert [exchange.messages == () for exchange in recorded.exchanges] == [False, True]
+    assert recorded.exchanges[1].response is not None
+    assert (hook.before[1].messages, recorded.failure) == ((), None)
+
+
 def test_texts_beyond_the_bound_are_shortened_and_ids_stay() -> None:
     recorder = Recorder(max_chars=1_000)
     for number in range(3):
