@@ -126,7 +126,7 @@ async def _measure_all(
     given = limit if limit != SpendLimit() else None
     results: list[dict[str, Any]] = []
     failed: list[str] = []
-    mode = options["adapter_config"] or "managed"
+    mode: Any = options["adapter_config"] or "managed"
     async with open_bench(settings, sandbox=options["sandbox"], limit=given, config_mode=mode) as bench:
         for request in requests:
             try:

@@ -162,6 +162,6 @@ async def _profile(
         fill=True,
     )
     limit = SpendLimit(options["max_usd"], options["max_tokens"])
-    mode = options["adapter_config"] or "managed"
+    mode: Any = options["adapter_config"] or "managed"
     async with open_bench(settings, sandbox=options["sandbox"], limit=limit, config_mode=mode) as bench:
         return (await measure_with_progress(request, bench, store, quiet=options["is_json"])).profile

@@ -53,7 +53,9 @@ class LandlockSandbox:
             if uid is not None:
                 _check_reachable(policy.work_dir)
                 if policy.home is not None:
-                    _check_reachable(policy.home)
+                    # What lives in a home is a program, and starts nowhere without its installation.
+                    for path in (policy.home, *policy.read_only, *policy.path_prefix):
+                        _check_reachable(path)
             with host_listeners(policy) as listeners:
                 async with open_cell(_launch(policy, folder, uid, listeners)) as cell:
                     yield cell

@@ -33,6 +33,7 @@ from skvm.harness.gateway.contract import Door, Held, Recorded
 from skvm.harness.programs.contract import Launch, Left, Setting, Told, ToolTable, Wire
 from skvm.harness.programs.ending import Ending, Ran, ending_of
 from skvm.harness.programs.laying import Laid, lay, tame
+from skvm.harness.programs.starting import with_interpreter
 from skvm.harness.sandbox import Execution, Limits, Streams
 from skvm.harness.trajectory import Trajectory, Turn
 
@@ -252,8 +253,9 @@ class _Run:
     ) -> Execution:
         folder = self.place.output_dir
         streams = Streams(folder / f"{kind}stdout", folder / f"{kind}stderr", MAX_OUTPUT_BYTES)
+        command = with_interpreter(argv, self.place.needs.path_prefix)
         try:
-            return await self.context.cell.stream(argv, streams, timeout_s=timeout_s, stdin=stdin, env=env)
+            return await self.context.cell.stream(command, streams, timeout_s=timeout_s, stdin=stdin, env=env)
         except OSError as error:
             raise InfrastructureError(f"{self.adapter.name}: its output cannot be kept: {error}") from error
 

@@ -10,6 +10,7 @@ completions, runs its own tools and prints a line of JSON for everything that ha
 import json
 import os
 import pathlib
+import shutil
 import signal
 import sys
 import time
@@ -141,6 +142,8 @@ def main():
         paths = [HOME, *HOME.rglob("*")]
         modes = {str(each.relative_to(HOME)): oct(each.stat().st_mode & 0o777) for each in paths}
         pathlib.Path("modes.json").write_text(json.dumps(modes))
+    if behaviour == "path":
+        pathlib.Path("found.txt").write_text(str(shutil.which("python3")))
     if behaviour == "visit":
         with urllib.request.urlopen(prompt.split()[1].rstrip("."), timeout=30) as answer:
             pathlib.Path("code.txt").write_bytes(answer.read())

@@ -43,7 +43,8 @@ def test_what_the_gateway_saw_counts_before_what_the_program_says(tmp_path: Path
         ({"is_too_long": True}, Outcome.SCORED),
         ({}, Outcome.HARNESS_FAILED),
     ):
-        assert ending_of(ran(tmp_path, exit_code=1, told=failed, **known)).outcome is outcome
+        run = ran(tmp_path, exit_code=1, told=failed, **known)  # type: ignore[arg-type]
+        assert ending_of(run).outcome is outcome
 
 
 def test_a_failure_of_ours_is_raised_as_what_it_is(tmp_path: Path) -> None:
