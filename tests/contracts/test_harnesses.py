@@ -34,7 +34,7 @@ ACTIONS: dict[str, str] = {
 }
 
 
-# Programs are held to what they owe in test_program_harnesses.py.
+# Programs are held to what they owe in test_program_adapters.py.
 IN_PROCESS = [name for name in HARNESSES.names() if not isinstance(HARNESSES.get(name)(), ProgramInCell)]
 
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
+from skvm.errors import ConfigError
 from skvm.evidence.record import Usage
 from skvm.harness.contract import harness
 from skvm.harness.delivery import injected_section, is_injected
@@ -20,6 +21,9 @@ __all__ = ["Pi"]
 
 AGENT = ".pi/agent"
 """Folder of its configuration in a home."""
+SETTINGS = f"{AGENT}/settings.json"
+ELSEWHERE = frozenset({"defaultProvider", "defaultModel", "enabledModels", "httpProxy"})
+"""Settings that name models, or a way to them, that a cell does not have."""
 OWN_WORDS = f"{AGENT}/APPEND_SYSTEM.md"
 """What it puts after its system text."""
 PROVIDER = "skvm"
@@ -69,7 +73,7 @@ class Pi(ProgramHarness):
 
     def launch(self, setting: Setting) -> Launch:
         """The prompt goes by standard input; endpoint and skill are files of the home."""
-        files = {f"{AGENT}/models.json": _models(setting)}
+        files = {f"{AGENT}/models.json": _models(setting), **_theirs(setting)}
         if setting.skill is not None and is_injected(setting.skill):
             files[OWN_WORDS] = _appended(setting, injected_section(setting.skill))
         elif setting.skill is not None:
@@ -80,9 +84,8 @@ class Pi(ProgramHarness):
                 *("--model", f"{PROVIDER}/{setting.model}"),
                 *setting.options.extra_args,
             ],
-            stdin=setting.prompt.encode(),
-            # The second is for users whose settings name a proxy.
-            env={"PI_OFFLINE": "1", "NO_PROXY": "127.0.0.1"},
+            stdin=setting.prompt.encode("utf-8", "replace"),
+            env={"PI_OFFLINE": "1"},
             home_files=files,
         )
 
@@ -114,12 +117,26 @@ def _models(setting: Setting) -> bytes:
     return json.dumps({"providers": {PROVIDER: provider}}).encode()
 
 
+def _theirs(setting: Setting) -> dict[str, bytes]:
+    """The user's settings, if they are to count: without what names other models, or a way to them."""
+    place = setting.user_home / SETTINGS
+    if setting.mode != "native" or not place.is_file():
+        return {}
+    try:
+        said = json.loads(place.read_bytes())
+    except (OSError, ValueError) as error:
+        help = "mend it, or leave --adapter-config=native out"
+        raise ConfigError(f"{place}: {error}", help=help) from error
+    kept = {key: value for key, value in as_mapping(said).items() if key not in ELSEWHERE}
+    return {SETTINGS: json.dumps(kept).encode()}
+
+
 def _appended(setting: Setting, text: str) -> bytes:
     """The skill, after what the user has there already."""
     theirs = setting.user_home / OWN_WORDS
     if setting.mode != "native" or not theirs.is_file():
-        return text.encode()
-    return theirs.read_bytes().rstrip() + f"\n\n{text}".encode()
+        return text.encode("utf-8", "replace")
+    return theirs.read_bytes().rstrip() + f"\n\n{text}".encode("utf-8", "replace")
 
 
 def _usage(told: object) -> Usage:
