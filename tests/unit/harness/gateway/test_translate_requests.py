@@ -70,6 +70,27 @@ def test_pictures_and_files_are_refused_with_their_place(dialect: str, part: dic
     assert caught.value.help is not None
 
 
+@pytest.mark.parametrize(
+    ("dialect", "fields"),
+    [
+        ("chat", {"n": 2, "functions": [{}], "tool_choice": "required"}),
+        ("responses", {"previous_response_id": "r", "tool_choice": {"type": "web_search"}}),
+        ("messages", {"tool_choice": {"type": "tool", "name": "x"}}),
+    ],
+)
+def test_what_goes_on_as_it_is_is_recorded_all_the_same(dialect: str, fields: dict[str, Any]) -> None:
+    kind = {"chat": "image_url", "responses": "input_image", "messages": "image"}[dialect]
+    content = [{"type": "text", "text": "see"}, {"type": kind, "data": PIXEL}]
+    body = {KEYS[dialect]: [{"role": "user", "content": content}, {"role": "owl", "content": "hu"}], **fields}
+    asked = translation_for(dialect).read_passed(body)
+    assert wire.turns_in(asked.messages) == [("user", ("see", f"[{kind}]"))]
+    assert f"{KEYS[dialect]}[0].content[1]: content of type '{kind}'" in " ".join(asked.foreign)
+    with pytest.raises(RefusedRequestError):
+        translation_for(dialect).read_request(body)
+    with pytest.raises(RefusedRequestError, match="is not a"):
+        translation_for(dialect).read_passed(body | {KEYS[dialect]: [3]})
+
+
 def test_a_picture_in_a_result_is_refused_too() -> None:
     picture = {"type": "image", "source": {"type": "base64", "data": PIXEL}}
     block = {"type": "tool_result", "tool_use_id": "t", "content": [picture]}

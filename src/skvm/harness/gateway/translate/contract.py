@@ -122,6 +122,8 @@ class Translation:
         name: Of the dialect.
         read_request: Reads the body of a request. Raises ``RefusedRequestError`` if it is malformed, or asks
             for what cannot be translated.
+        read_passed: Reads a request that goes on as it is, for the record: what cannot be translated stands
+            there as a word in brackets. Raises ``RefusedRequestError`` only if it is malformed.
         read_answer: Reads a whole answer; never raises on what an endpoint sent. An error body has no parts
             and the finish reason ``error``.
         read_events: Reads the decoded ``data:`` payloads of a stream, as ``llm.codecs.events`` yields them. A
@@ -133,6 +135,7 @@ class Translation:
 
     name: str
     read_request: Callable[[Mapping[str, Any]], Asked]
+    read_passed: Callable[[Mapping[str, Any]], Asked]
     read_answer: Callable[[Mapping[str, Any]], ModelResponse]
     read_events: Callable[[Iterable[Mapping[str, Any]]], ModelResponse]
     render_answer: Callable[[ModelResponse, Heading], dict[str, Any]]

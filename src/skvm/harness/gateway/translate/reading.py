@@ -23,11 +23,13 @@ class Fields:
         raw: The object.
         path: Where it stands, ``""`` for the body.
         foreign: Collects the paths of what nothing is made of.
+        is_passed: Whether it is read for the record only.
     """
 
     raw: Mapping[str, Any]
     path: str = ""
     foreign: list[str] = field(default_factory=list)
+    is_passed: bool = False
     _known: set[str] = field(default_factory=set)
 
     def place(self, key: str) -> str:
@@ -77,7 +79,7 @@ class Fields:
         """An object within."""
         value = self.get(key)
         if value is None or isinstance(value, Mapping):
-            return None if value is None else Fields(value, self.place(key), self.foreign)
+            return None if value is None else Fields(value, self.place(key), self.foreign, self.is_passed)
         raise self.refuse(key, "an object")
 
     def objects(self, key: str) -> Iterator[Fields]:
@@ -91,7 +93,7 @@ class Fields:
             place = f"{self.place(key)}[{index}]"
             if not isinstance(item, Mapping):
                 raise RefusedRequestError(f"{place} is not an object")
-            yield Fields(item, place, self.foreign)
+            yield Fields(item, place, self.foreign, self.is_passed)
 
     def texts(self, key: str) -> list[str] | None:
         """A text or a list of texts."""
@@ -118,18 +120,29 @@ class Fields:
         """The error that says what a field should be."""
         return RefusedRequestError(f"{self.place(key)} is not {expected}")
 
-    def refuse_content(self, kind: str) -> RefusedRequestError:
-        """The error for content that cannot be passed on."""
+    def cannot(self, message: str, *, help: str | None = None) -> None:
+        """Refuse what cannot be translated; in a request that is read for the record, remember it."""
+        if not self.is_passed:
+            raise RefusedRequestError(message, help=help)
+        self.foreign.append(message)
+
+    def stand_in(self, kind: str) -> str:
+        """What stands for content that cannot be translated, where that is not refused."""
         if any(word in kind for word in MEDIA):
-            return RefusedRequestError(
-                f"{self.path}: content of type {kind!r} cannot be passed to this model",
-                help="send text only, or ask a model of the same dialect",
-            )
-        return RefusedRequestError(f"{self.path}: unknown content of type {kind!r}")
+            words = f"{self.path}: content of type {kind!r} cannot be passed to this model"
+            self.cannot(words, help="send text only, or ask a model of the same dialect")
+        else:
+            self.cannot(f"{self.path}: unknown content of type {kind!r}")
+        self.know(*self.raw)
+        return f"[{kind}]"
 
 
-def opened(body: Mapping[str, Any]) -> Fields:
+def opened(body: Mapping[str, Any], *, is_passed: bool = False) -> Fields:
     """The fields of a request body whose texts can all be encoded.
+
+    Args:
+        body: Decoded JSON.
+        is_passed: Whether it is read for the record only.
 
     Raises:
         RefusedRequestError: It is no object, or nested too deeply.
@@ -137,7 +150,7 @@ def opened(body: Mapping[str, Any]) -> Fields:
     if not isinstance(body, Mapping):
         raise RefusedRequestError("the request is not a JSON object")
     try:
-        return Fields(mended(dict(body)))
+        return Fields(mended(dict(body)), is_passed=is_passed)
     except RecursionError as error:
         raise RefusedRequestError("the request is nested too deeply") from error
 

@@ -50,7 +50,7 @@ def function_tool(
     )
 
 
-def put_choice(settings: ModelSettings, choice: Choice | None, tools: Sequence[ToolDefinition]) -> None:
+def put_choice(settings: ModelSettings, choice: Choice, tools: Sequence[ToolDefinition]) -> None:
     """Put the choice into the settings.
 
     Raises:
@@ -58,10 +58,7 @@ def put_choice(settings: ModelSettings, choice: Choice | None, tools: Sequence[T
     """
     from pydantic_ai.settings import ToolOrOutput
 
-    if not tools:
-        # Endpoints refuse to hear of calls where there is nothing to call.
-        settings.pop("parallel_tool_calls", None)
-    if choice is None or (choice.names is None and choice.mode == "auto"):
+    if choice.names is None and choice.mode == "auto":
         return
     if choice.mode == "none":
         if tools:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from skvm.harness.gateway.translate.chat.answers import answer_body, error_body, read_answer, read_events
 from skvm.harness.gateway.translate.chat.events import ChatRenderer
 from skvm.harness.gateway.translate.chat.requests import read_request
@@ -12,6 +14,7 @@ __all__ = ["TRANSLATION"]
 TRANSLATION = Translation(
     name="chat",
     read_request=read_request,
+    read_passed=partial(read_request, is_passed=True),
     read_answer=read_answer,
     read_events=read_events,
     render_answer=answer_body,

@@ -24,16 +24,20 @@ THINKING_FIELDS = ("reasoning_content", "reasoning")
 """Where endpoints of this dialect put thinking, and clients send it back."""
 
 
-def read_request(body: Mapping[str, Any]) -> Asked:
+def read_request(body: Mapping[str, Any], *, is_passed: bool = False) -> Asked:
     """Read a request.
+
+    Args:
+        body: Decoded JSON.
+        is_passed: Whether it is read for the record only, and nothing has to be sent of it.
 
     Raises:
         RefusedRequestError: It is malformed, or asks for what cannot be translated.
     """
-    fields = opened(body)
+    fields = opened(body, is_passed=is_passed)
     tools = _tools(fields)
-    settings = _settings(fields)
-    put_choice(settings, _choice(fields), tools)
+    settings = _settings(fields, has_tools=bool(tools))
+    _choose(fields, settings, tools)
     form = _output_form(fields)
     fields.know("stream_options")  # usage is always told
     model, is_stream = fields.text("model") or "", bool(fields.flag("stream"))
@@ -42,15 +46,13 @@ def read_request(body: Mapping[str, Any]) -> Asked:
     return Asked(model, messages, settings, parameters(tools, form), is_stream, tuple(fields.foreign))
 
 
-def _settings(fields: Fields) -> ModelSettings:
+def _settings(fields: Fields, *, has_tools: bool) -> ModelSettings:
     if (fields.integer("n") or 1) != 1:
-        raise RefusedRequestError("n: one answer to a request can be translated, not several")
+        fields.cannot("n: one answer to a request can be translated, not several")
     if fields.get("functions"):
-        raise RefusedRequestError(
-            "functions: this older form of tools cannot be translated", help="send tools"
-        )
+        fields.cannot("functions: this older form of tools cannot be translated", help="send tools")
     if fields.flag("logprobs"):
-        raise RefusedRequestError("logprobs: probabilities of tokens cannot be translated")
+        fields.cannot("logprobs: probabilities of tokens cannot be translated")
     newer, older = fields.integer("max_completion_tokens"), fields.integer("max_tokens")
     found = {
         "max_tokens": older if newer is None else newer,
@@ -61,7 +63,8 @@ def _settings(fields: Fields) -> ModelSettings:
         "frequency_penalty": fields.number("frequency_penalty"),
         "seed": fields.integer("seed"),
         "stop_sequences": fields.texts("stop"),
-        "parallel_tool_calls": fields.flag("parallel_tool_calls"),
+        # Endpoints refuse to hear of calls where there is nothing to call.
+        "parallel_tool_calls": fields.flag("parallel_tool_calls") if has_tools else None,
     }
     return cast("ModelSettings", {key: value for key, value in found.items() if value is not None})
 
@@ -89,10 +92,13 @@ def _tools(fields: Fields) -> list[ToolDefinition]:
     return tools
 
 
-def _choice(fields: Fields) -> Choice | None:
+def _choose(fields: Fields, settings: ModelSettings, tools: list[ToolDefinition]) -> None:
     found = fields.get("tool_choice")
-    if found is None:
-        return None
+    if found is not None and not fields.is_passed:
+        put_choice(settings, _choice(fields, found), tools)
+
+
+def _choice(fields: Fields, found: Any) -> Choice:
     if found in ("auto", "none", "required"):
         return Choice(found)
     choice = fields.object("tool_choice")
@@ -141,7 +147,7 @@ def _messages(fields: Fields) -> tuple[ModelMessage, ...]:
             id = message.text("tool_call_id") or ""
             conversation.result(id, "\n".join(_texts(message)), name=message.text("name") or "")
         else:
-            raise RefusedRequestError(f"{message.path}: unknown role {role!r}")
+            message.cannot(f"{message.path}: unknown role {role!r}")
         message.close()
     return conversation.messages()
 
@@ -160,7 +166,7 @@ def _texts(message: Fields) -> list[str]:
         elif kind in _TEXT_TYPES:
             texts.append(part.text("text") or "")
         else:
-            raise part.refuse_content(kind)
+            texts.append(part.stand_in(kind))
         part.close()
     return texts
 

@@ -25,20 +25,25 @@ _OF_NO_CONSEQUENCE = ("cache_control", "citations")
 """Fields of a block: what an endpoint caches, and where a text is from."""
 
 
-def read_request(body: Mapping[str, Any]) -> Asked:
+def read_request(body: Mapping[str, Any], *, is_passed: bool = False) -> Asked:
     """Read a request.
+
+    Args:
+        body: Decoded JSON.
+        is_passed: Whether it is read for the record only, and nothing has to be sent of it.
 
     Raises:
         RefusedRequestError: It is malformed, or asks for what cannot be translated.
     """
-    fields = opened(body)
+    fields = opened(body, is_passed=is_passed)
     tools = _tools(fields)
     settings = _settings(fields)
     choice = fields.object("tool_choice")
     if choice is not None:
         if choice.flag("disable_parallel_tool_use") and tools:
             settings["parallel_tool_calls"] = False
-        put_choice(settings, _choice(choice), tools)
+        if not is_passed:
+            put_choice(settings, _choice(choice), tools)
     form = _output_form(fields)
     model, is_stream = fields.text("model") or "", bool(fields.flag("stream"))
     messages = _messages(fields)
@@ -117,7 +122,7 @@ def _messages(fields: Fields) -> tuple[ModelMessage, ...]:
         elif role == "system":
             conversation.system("\n\n".join(_texts(message, "content")))
         else:
-            raise RefusedRequestError(f"{message.path}: unknown role {role!r}")
+            message.cannot(f"{message.path}: unknown role {role!r}")
         message.close()
     return conversation.messages()
 
@@ -144,7 +149,7 @@ def _text(block: Fields) -> str:
     source = block.object("source") if kind == "document" else None
     if source is not None and source.text("type") == "text":
         return source.text("data") or ""
-    raise block.refuse_content(kind)
+    return block.stand_in(kind)
 
 
 def _hear(message: Fields, conversation: Conversation) -> None:

@@ -24,24 +24,29 @@ _SYSTEM_ROLES = frozenset({"system", "developer"})
 _TEXT_TYPES = frozenset({"input_text", "output_text", "text"})
 _STORED = ("previous_response_id", "conversation", "background", "prompt")
 """What leans on something the endpoint keeps."""
+_SEND_ALL = "send the whole conversation with every request"
 
 
-def read_request(body: Mapping[str, Any]) -> Asked:
+def read_request(body: Mapping[str, Any], *, is_passed: bool = False) -> Asked:
     """Read a request.
+
+    Args:
+        body: Decoded JSON.
+        is_passed: Whether it is read for the record only, and nothing has to be sent of it.
 
     Raises:
         RefusedRequestError: It is malformed, leans on what an endpoint stored, or asks for what cannot be
             translated.
     """
-    fields = opened(body)
+    fields = opened(body, is_passed=is_passed)
     for key in _STORED:
         if fields.get(key):
-            raise RefusedRequestError(
-                f"{key}: no answers are stored here", help="send the whole conversation with every request"
-            )
+            fields.cannot(f"{key}: no answers are stored here", help=_SEND_ALL)
     tools = _tools(fields)
-    settings = _settings(fields)
-    put_choice(settings, _choice(fields), tools)
+    settings = _settings(fields, has_tools=bool(tools))
+    found = fields.get("tool_choice")
+    if found is not None and not is_passed:
+        put_choice(settings, _choice(fields, found), tools)
     form = _output_form(fields)
     model, is_stream = fields.text("model") or "", bool(fields.flag("stream"))
     messages = _messages(fields)
@@ -49,12 +54,13 @@ def read_request(body: Mapping[str, Any]) -> Asked:
     return Asked(model, messages, settings, parameters(tools, form), is_stream, tuple(fields.foreign))
 
 
-def _settings(fields: Fields) -> ModelSettings:
+def _settings(fields: Fields, *, has_tools: bool) -> ModelSettings:
     found = {
         "max_tokens": fields.integer("max_output_tokens"),
         "temperature": fields.number("temperature"),
         "top_p": fields.number("top_p"),
-        "parallel_tool_calls": fields.flag("parallel_tool_calls"),
+        # Endpoints refuse to hear of calls where there is nothing to call.
+        "parallel_tool_calls": fields.flag("parallel_tool_calls") if has_tools else None,
     }
     return cast("ModelSettings", {key: value for key, value in found.items() if value is not None})
 
@@ -80,10 +86,7 @@ def _tools(fields: Fields) -> list[ToolDefinition]:
     return tools
 
 
-def _choice(fields: Fields) -> Choice | None:
-    found = fields.get("tool_choice")
-    if found is None:
-        return None
+def _choice(fields: Fields, found: Any) -> Choice:
     if found in ("auto", "none", "required"):
         return Choice(found)
     choice = fields.object("tool_choice")
@@ -169,9 +172,7 @@ def _hear(item: Fields, kind: str, conversation: Conversation) -> None:
         id = restored_id(item.text("call_id") or "")
         conversation.result(id, "\n".join(_texts(item, "output")))
     elif kind == "item_reference":
-        raise RefusedRequestError(
-            f"{item.path}: no items are stored here", help="send the whole conversation with every request"
-        )
+        item.cannot(f"{item.path}: no items are stored here", help=_SEND_ALL)
     elif kind != "message":
         # What an endpoint's own tools did, and what only it can read.
         item.pass_over(kind)
@@ -181,7 +182,7 @@ def _hear(item: Fields, kind: str, conversation: Conversation) -> None:
     elif item.text("role") == "user":
         conversation.user(user_content(_texts(item, "content")))
     else:
-        raise RefusedRequestError(f"{item.path}: unknown role {item.text('role')!r}")
+        item.cannot(f"{item.path}: unknown role {item.text('role')!r}")
 
 
 def _texts(item: Fields, key: str) -> list[str]:
@@ -197,6 +198,6 @@ def _texts(item: Fields, key: str) -> list[str]:
             part.know("annotations", "logprobs")
             texts.append(part.text("text") or "")
         else:
-            raise part.refuse_content(kind)
+            texts.append(part.stand_in(kind))
         part.close()
     return texts
