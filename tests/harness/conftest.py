@@ -7,7 +7,7 @@ of megabytes, which plain tests must not. In their cells the programs have no ne
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,6 +18,8 @@ from skvm.harness.confine import choose_sandbox
 from skvm.harness.programs.find import Found, require_program
 from skvm.harness.sandbox import Sandbox
 from skvm.settings import Settings, load_settings
+from skvm.skill.ir import Skill
+from tests.harness.staging import Stage, a_skill, open_stage
 
 # Read before the fixture that clears the environment of every test.
 CACHE = os.environ.get("SKVM_TEST_HARNESSES")
@@ -68,3 +70,20 @@ def get_program(harness_settings: Settings) -> GetProgram:
         return found
 
     return get
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture
+def stage(harness_settings: Settings) -> Iterator[Stage]:
+    """Where whole runs of the installed programs take place."""
+    yield from open_stage(harness_settings)
+
+
+@pytest.fixture
+def skill(tmp_path: Path) -> Skill:
+    """A skill of two lines, with a file beside it."""
+    return a_skill(tmp_path)

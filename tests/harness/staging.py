@@ -11,8 +11,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
-import pytest
-
 from skvm.evaluate.bench import RunSpec, load_trajectory, open_bench
 from skvm.evaluate.run import run_once
 from skvm.evidence.record import CriterionResult, RunRecord
@@ -52,13 +50,17 @@ class Steps:
         """Answer one request."""
         if self.watch is not None:
             self.watch(body)
-        counts = {"input_tokens": 100, "output_tokens": 20, "cache_read_tokens": 7}
         if not offered_tools(body):
-            return FakeAnswer("A title", **counts)
+            return _answer("A title")
         made = len(tool_results(body))
         if made < len(self.calls):
-            return FakeAnswer("I go on.", tool_calls=[self.calls[made]], **counts)
-        return FakeAnswer(self.final_text, **counts)
+            return _answer("I go on.", self.calls[made])
+        return _answer(self.final_text)
+
+
+def _answer(text: str, *calls: FakeToolCall) -> FakeAnswer:
+    # Programs count cached tokens differently, and the gateway must not.
+    return FakeAnswer(text, tool_calls=calls, input_tokens=100, output_tokens=20, cache_read_tokens=7)
 
 
 @dataclass
@@ -124,7 +126,7 @@ class Stage:
                     files[str(path.relative_to(evidence.snapshot))] = path.read_text(errors="replace")
             return [CriterionResult(id="x", method="oracle", score=1.0)]
 
-        task = task or Task(id="t", prompt=prompt, timeout_s=120)
+        task = task or Task(id="t", prompt=prompt, timeout_ms=120_000)
         spec = RunSpec(task, model_id, harness=harness, oracle=look, **options)
         async with FakeServer(model) as server:
             is_chat = self.upstream == "chat"
@@ -173,15 +175,3 @@ def a_skill(folder: Path) -> Skill:
     )
     (root / "references" / "words.md").write_text("hello, hi\n")
     return load_skill(root)
-
-
-@pytest.fixture
-def stage(harness_settings: Settings) -> Iterator[Stage]:
-    """A stage with the installed programs."""
-    yield from open_stage(harness_settings)
-
-
-@pytest.fixture
-def skill(tmp_path: Path) -> Skill:
-    """A skill of two lines with a file beside it."""
-    return a_skill(tmp_path)
