@@ -1,7 +1,7 @@
 """The worker's modules, compiled and in one piece, for a cell that does not see our files.
 
 A worker inside a confinement of its own is a fresh Python every time. Handing it the code saves it the search
-for eight files and, where no bytecode is kept, their compilation; and the cell sees nothing of our package.
+for nine files and, where no bytecode is kept, their compilation; and the cell sees nothing of our package.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ __all__ = ["COMMAND", "prelude"]
 
 _PACKAGE = inside.__name__
 # Each after what it imports.
-_MODULES = ("lean", "frames", "lockdown", "tree", "seccomp", "operations", "shepherd", "worker")
+_MODULES = ("lean", "frames", "lockdown", "tree", "seccomp", "operations", "hands", "shepherd", "worker")
 
 # The code is that of this very Python, and comes from us; so marshal is in order.
 _BOOT = """\

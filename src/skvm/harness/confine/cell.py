@@ -45,6 +45,7 @@ class WorkerCell:
         self._decoder = Decoder()
         self._sending = anyio.Lock()
         self._receiving = anyio.Lock()
+        self._has_hands = False
         self._death: str | None = None
 
     async def start(self) -> None:
@@ -120,6 +121,10 @@ class WorkerCell:
             "timeout_s": timeout_s,
             "output_bytes": streams.max_bytes,
         }
+        if not self._has_hands:
+            # Descriptors that come unexpected are lost.
+            await self._request({"op": "hands"})
+            self._has_hands = True
         with ExitStack() as stack:
             files = [_fresh(path, stack) for path in (streams.stdout, streams.stderr)]
             answer = await self._request(request, stdin, patience_s=timeout_s + _GRACE_S, descriptors=files)

@@ -6,7 +6,6 @@ what the cell does not grant; so the worker outlives whatever a command does to 
 
 from __future__ import annotations
 
-import _socket
 import errno
 import importlib
 import os
@@ -15,6 +14,7 @@ import sys
 
 from skvm.harness.confine.inside import lockdown, seccomp, tree
 from skvm.harness.confine.inside.frames import Decoder, encode, frame_length
+from skvm.harness.confine.inside.hands import Hands
 from skvm.harness.confine.inside.lean import signal, suppress
 from skvm.harness.confine.inside.operations import NEEDED_LATER, OPERATIONS
 from skvm.harness.confine.inside.shepherd import Shepherd
@@ -27,7 +27,6 @@ __all__ = ["Worker", "main"]
 
 _CHUNK = 1 << 20
 _FILE_DEADLINE_S = 30
-_STREAMS, _DESCRIPTOR_BYTES = 2, 4
 
 
 class Worker:
@@ -42,9 +41,7 @@ class Worker:
     def __init__(self, config: dict[str, Any], requests: int, replies: int) -> None:
         self._config = config
         self._requests = requests
-        # Descriptors come beside the requests that want them, in their order.
-        self._connection = _socket.socket(fileno=os.dup(requests))
-        self._handed: list[int] = []
+        self._hands: Hands | None = None
         self._replies = replies
         self._ruleset: int | None = None
         self._decoder = Decoder()
@@ -124,30 +121,23 @@ class Worker:
         data = b""
         # A client that goes while something is on its way to it resets the connection.
         with suppress(ConnectionError):
-            data = self._read()
+            data = self._hands.read(_CHUNK) if self._hands else os.read(self._requests, _CHUNK)
         for header, body in self._decoder.feed(data):
             if header["op"] == "cancel":
                 for number, pid in self._owner.values():
                     if number == header["id"]:
                         os.kill(pid, signal.SIGTERM)
+            elif header["op"] == "hands":
+                self._hands = self._hands or Hands(self._requests)
+                self._send(encode({"id": header["id"]}))
             else:
                 self._fork(header, body)
         return bool(data)
 
-    def _read(self) -> bytes:
-        room = _socket.CMSG_LEN(_STREAMS * _DESCRIPTOR_BYTES)
-        data, beside, _, _ = self._connection.recvmsg(_CHUNK, room, _socket.MSG_CMSG_CLOEXEC)
-        for _, kind, packed in beside:
-            if kind == _socket.SCM_RIGHTS:
-                for start in range(0, len(packed) - _DESCRIPTOR_BYTES + 1, _DESCRIPTOR_BYTES):
-                    number = packed[start : start + _DESCRIPTOR_BYTES]
-                    self._handed.append(int.from_bytes(number, sys.byteorder))
-        return data
-
     def _fork(self, request: dict[str, Any], body: bytes) -> None:
         files: tuple[int, ...] = ()
         if request["op"] == "stream":
-            files, self._handed = tuple(self._handed[:_STREAMS]), self._handed[_STREAMS:]
+            files = self._hands.take() if self._hands else ()
         read_end, write_end = os.pipe2(os.O_CLOEXEC)
         failure = None
         try:
