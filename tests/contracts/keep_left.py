@@ -1,13 +1,15 @@
 """Keeps what a real program leaves of one small run, for ``test_program_adapters.py``.
 
-``python -m tests.contracts.keep_left NAME CASE`` runs the installed program against a scripted model and
-writes ``left/NAME/CASE/``. Paths of the run become ``/home/agent`` and ``/work``. Look through it before it
-is committed: what a program keeps in its home is left out, and has to be added by hand if it is read.
+``python -m tests.contracts.keep_left NAME CASE`` runs the installed program (of the cache that
+``SKVM_TEST_HARNESSES`` names, if it does) against a scripted model and writes ``left/NAME/CASE/``. Paths of
+the run become ``/home/agent`` and ``/work``. Look through it before it is committed: what a program keeps in
+its home is left out, and has to be added by hand if it is read.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -58,7 +60,9 @@ def keeping(folder: Path) -> Iterator[None]:
 def main(name: str, case: str) -> int:
     """Run one program once, and keep what it left."""
     with keeping(LEFT / name / case):
-        checked = anyio.run(check_harness, name, load_settings())
+        checked = anyio.run(
+            check_harness, name, load_settings(cache_dir=os.environ.get("SKVM_TEST_HARNESSES"))
+        )
     sys.stderr.write(f"{checked.detail}\n")
     return 0 if checked.ok else 1
 
