@@ -209,8 +209,8 @@ def _parts(item: Mapping[str, Any]) -> Iterator[ModelResponsePart]:
     if kind == "message":
         yield from (TextPart(text) for text in _texts(lists.get("content", [])))
     elif kind == "function_call":
-        id = restored_id(str(item.get("call_id") or ""))
-        yield ToolCallPart(str(item.get("name") or ""), plain_arguments(item.get("arguments")), id)
+        call_id = restored_id(str(item.get("call_id") or ""))
+        yield ToolCallPart(str(item.get("name") or ""), plain_arguments(item.get("arguments")), call_id)
     elif kind == "reasoning":
         text = "\n\n".join(_texts([*lists.get("summary", []), *lists.get("content", [])]))
         opaque, id = item.get("encrypted_content"), item.get("id")
