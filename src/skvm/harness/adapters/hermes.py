@@ -18,6 +18,7 @@ from skvm.harness.delivery import injected_section, is_injected
 from skvm.harness.programs.contract import Launch, Left, Setting, Told, ToolTable, Wire
 from skvm.harness.programs.driver import ProgramHarness, was_seen
 from skvm.harness.programs.events import as_count, as_mapping, as_text, read_events
+from skvm.harness.programs.keyless import without_keys
 from skvm.harness.programs.skill_files import skill_folder
 from skvm.harness.trajectory import ToolKind
 from skvm.settings import AdapterSettings
@@ -40,13 +41,11 @@ STARTER = (
 TOOLS = ToolTable(
     {
         "read_file": ToolKind.READ,
-        "skill_view": ToolKind.READ,
+        "search_files": ToolKind.READ,
         "write_file": ToolKind.WRITE,
         "patch": ToolKind.EDIT,
         "terminal": ToolKind.RUN,
         "execute_code": ToolKind.RUN,
-        "search_files": ToolKind.LIST,
-        "skills_list": ToolKind.LIST,
         "web_extract": ToolKind.FETCH,
         "web_search": ToolKind.FETCH,
         "browser_navigate": ToolKind.FETCH,
@@ -59,9 +58,6 @@ ELSEWHERE = (
     *("auxiliary", "delegation", "moa"),
 )
 """Parts of a configuration that name models of the user's."""
-_SECRET = re.compile(
-    r"(?:^|[_-])(?:api_?key|key|token|secret|password|authorization)(?:_hash)?$", re.IGNORECASE
-)
 _PROFILE = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 
 
@@ -120,7 +116,7 @@ class Hermes(ProgramHarness):
         by_stdin = [str(python), "-I", "-c", STARTER, *argv]
         return Launch(
             argv=by_stdin if python else [*argv, f"--query={setting.prompt}"],
-            stdin=setting.prompt.encode() if python else b"",
+            stdin=setting.prompt.encode("utf-8", "replace") if python else b"",
             env={"HERMES_HOME": str(setting.home / folder), "NO_PROXY": "127.0.0.1"},
             home_files=files,
             then=[str(setting.program), "sessions", "export", "-"],
@@ -173,18 +169,7 @@ def _read_config(path: Path) -> Mapping[str, Any]:
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise ConfigError(f"{path}: {error}", help="mend it, or leave --adapter-config=native out") from error
     kept = {key: value for key, value in as_mapping(said).items() if key not in ELSEWHERE}
-    return as_mapping(_without_secrets(kept))
-
-
-def _without_secrets(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        items = ((str(key), inner) for key, inner in value.items())
-        return {
-            key: _without_secrets(inner)
-            for key, inner in items
-            if not (isinstance(inner, str) and _SECRET.search(key))
-        }
-    return [_without_secrets(each) for each in value] if isinstance(value, list) else value
+    return as_mapping(without_keys(kept))
 
 
 def _config(setting: Setting, theirs: Mapping[str, Any]) -> bytes:
