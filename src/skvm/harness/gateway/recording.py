@@ -62,7 +62,9 @@ class Recorder:
             return
         is_full = self._chars >= self.max_chars
         messages = tuple(self._kept(message) for message in exchange.messages)
-        response = None if exchange.response is None else self._kept_answer(exchange.response)
+        response: ModelResponse | None = exchange.response
+        if response is not None:
+            response = self._bounded(response, _key(response))
         self._exchanges.append(
             replace(exchange, messages=messages, response=response, is_cut=exchange.is_cut or is_full)
         )
@@ -84,9 +86,6 @@ class Recorder:
         if known is None:
             known = self._known[key] = self._bounded(message, key)
         return known
-
-    def _kept_answer(self, response: ModelResponse) -> ModelResponse:
-        return self._bounded(response, _key(response))
 
     def _bounded(self, message: Any, key: Key) -> Any:
         if self._chars >= self.max_chars:
