@@ -20,6 +20,7 @@ from pathlib import Path
 from skvm.errors import InfrastructureError
 from skvm.harness.confine import bundle, provision
 from skvm.harness.confine.cell import WorkerCell, host_listeners, open_cell
+from skvm.harness.confine.etc import LIVE, shared_etc
 from skvm.harness.confine.launch import Launch
 from skvm.harness.sandbox import Limits, Policy
 
@@ -116,7 +117,8 @@ def _view(policy: Policy, folder: Path) -> list[str]:
     mount("--bind", folder / "shm", Path("/dev/shm"))  # noqa: S108 - the cell's own
     mount("--bind", folder / "tmp", Path("/tmp"))  # noqa: S108
     view += ["--dir", "/var", "--symlink", "/tmp", "/var/tmp"]  # noqa: S108
-    for name in provision.ETC:
+    mount("--ro-bind", shared_etc(), Path("/etc"))
+    for name in LIVE if policy.network else ():
         mount("--ro-bind-try", Path("/etc", name), Path("/etc", name))
     for name in ("passwd", "group"):
         mount("--ro-bind", folder / name, Path("/etc", name))

@@ -24,6 +24,7 @@ from skvm.harness.sandbox import Policy
 
 __all__ = [
     "ETC",
+    "PREFIX",
     "SYSTEM",
     "cell_environment",
     "count_own_tasks",
@@ -69,7 +70,8 @@ ETC = (
 )
 """The parts of ``/etc`` programs need and that hold no secret."""
 
-_PREFIX = "skvm-cell-"
+PREFIX = "skvm-cell-"
+"""Names of the folders cells stand on begin so, which is how those of killed processes are found."""
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _BOOT = (
     "import os, sys; sys.path.append(sys.argv[1]); "
@@ -250,7 +252,7 @@ def count_own_tasks() -> int:
 def cell_folder(uid: int | None) -> Iterator[Path]:
     """The private folder of one cell: ``tmp`` and ``shm`` are its own, the rest is ours."""
     _sweep()
-    folder = Path(os.path.realpath(tempfile.mkdtemp(prefix=_PREFIX)))
+    folder = Path(os.path.realpath(tempfile.mkdtemp(prefix=PREFIX)))
     lock = (folder / "lock").open("w")
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -275,7 +277,7 @@ def cell_folder(uid: int | None) -> Iterator[Path]:
 @functools.cache
 def _sweep() -> None:
     """Remove what killed processes of ours left behind, once in this process."""
-    for lock in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*/lock"):
+    for lock in Path(tempfile.gettempdir()).glob(f"{PREFIX}*/lock"):
         with suppress(OSError), lock.open("r+") as file:
             # The kernel lets go of the lock with the process that held it; a living one keeps it.
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
