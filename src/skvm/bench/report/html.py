@@ -241,7 +241,7 @@ def _costs(report: Report) -> str:
                 words.dollars(each.cost),
                 text(each.problem or each.what, limit=MOST_DETAIL),
             )
-            for each in report.preparations
+            for each in report.spent_preparations
         ),
     ]
     shown = ((row[0], f"{row[1]:,}", f"{row[2]:,}", *row[3:]) for row in rows)

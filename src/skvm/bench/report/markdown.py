@@ -272,7 +272,7 @@ def _costs(report: Report) -> Iterator[str]:
                     words.seconds(each.duration_ms),
                     words.dollars(each.cost),
                 )
-                for each in report.preparations
+                for each in report.spent_preparations
             ),
         ],
     )

@@ -215,3 +215,10 @@ class Report(Part):
     triggers: tuple[Trigger, ...] = ()
     settings: SessionSettings
     simulated: bool | None = None
+
+    @property
+    def spent_preparations(self) -> tuple[PreparationReport, ...]:
+        """Those that did something, or could not: what a person wants to see of them."""
+        return tuple(
+            each for each in self.preparations if not each.is_reused or each.calls or each.problem is not None
+        )
