@@ -54,7 +54,8 @@ class Steps:
             return _answer("A title")
         made = len(tool_results(body))
         if made < len(self.calls):
-            return _answer("I go on.", self.calls[made])
+            # Claude Code passes over a call whose id it has seen before.
+            return _answer("I go on.", replace(self.calls[made], id=f"call_{made}"))
         return _answer(self.final_text)
 
 

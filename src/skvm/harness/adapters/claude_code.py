@@ -99,7 +99,6 @@ class ClaudeCode(ProgramHarness):
             *(str(setting.program), "-p", "--output-format", "stream-json", "--verbose"),
             *("--model", _model_name(setting.model)),
             *("--permission-mode", "bypassPermissions"),
-            *("--max-turns", str(setting.max_steps)),
         ]
         if setting.mode == "managed":
             argv += ["--setting-sources", "user", "--strict-mcp-config"]
@@ -155,6 +154,8 @@ def _environment(setting: Setting) -> dict[str, str]:
         **{f"ANTHROPIC_DEFAULT_{each}_MODEL": model for each in ("HAIKU", "SONNET", "OPUS")},
         "CLAUDE_CONFIG_DIR": str(setting.home / CONFIG),
         "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1",
+        # A first line of the system text that is another in every run, which no cache of prompts survives.
+        "CLAUDE_CODE_ATTRIBUTION_HEADER": "0",
         # It refuses to run without asking as root, unless it is told that it stands in a sandbox. It does.
         "IS_SANDBOX": "1",
         "API_TIMEOUT_MS": str(int(setting.timeout_s * 1000)),
