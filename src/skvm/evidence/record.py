@@ -166,7 +166,7 @@ class RunRecord(Record):
         simulated: Whether the model is a simulated processor.
         notes: What else is worth knowing (files left out, a setup script that failed), one line each.
         work_dir: Where the work directory was kept, if it was asked for.
-        cell: Key of the bench cell it fills, a digest of all that was varied or held; ``None`` outside a bench.
+        cell: Key of the bench cell it fills: a digest of all that was varied or held; ``None`` elsewhere.
         seed: Sampling seed, if one was given.
         judge_usage: What judging it took; no part of ``usage``.
         grading_weights: The task's weights of ``automated`` and ``llmJudge``, if it has them: a later
