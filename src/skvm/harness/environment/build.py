@@ -41,12 +41,14 @@ class Plan:
         npm: Node packages.
         pip_flags: Further arguments of the Python installer, pip or uv.
         npm_flags: Further arguments of npm.
+        path_prefix: Folders the installers, and scripts they run, find programs in first.
     """
 
     pip: tuple[Dependency, ...]
     npm: tuple[Dependency, ...]
     pip_flags: tuple[str, ...] = ()
     npm_flags: tuple[str, ...] = ()
+    path_prefix: tuple[Path, ...] = ()
 
     def check(self, packages: Sequence[BoundPackage]) -> None:
         """Hold what was installed against what was asked for.
@@ -104,7 +106,7 @@ async def build(
         work_dir=scratch,
         network=True,
         read_only=(*sources.paths, *tools.shown),
-        path_prefix=tools.prefix,
+        path_prefix=(*plan.path_prefix, *tools.prefix),
         env=_environment(sources, scratch),
         limits=_LIMITS,
     )

@@ -193,6 +193,8 @@ _HARNESSES = (
         commands=("openclaw",),
         size_mb=647,
         node=(24, 16),
+        # It refuses to start where its own have not run.
+        runs_scripts=True,
         variable="SKVM_OPENCLAW_CMD",
         checkout=("openclaw.mjs",),
     ),

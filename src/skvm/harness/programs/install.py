@@ -123,7 +123,7 @@ async def install(
     place = standing(folder)
     async with place.held(), place.scratch() as scratch:
         try:
-            await build(_plan(entry), scratch, folder, sandbox, report)
+            await build(_plan(entry, cache_dir), scratch, folder, sandbox, report)
         except FindingsError as error:
             raise InfrastructureError(
                 f"{entry.name} {entry.version}: {error.message}",
@@ -157,13 +157,18 @@ def _versions(parent: Path) -> Iterator[Path]:
         yield from (each for each in parent.iterdir() if each.is_dir() and not each.name.startswith("."))
 
 
-def _plan(entry: Program) -> Plan:
+def _plan(entry: Program, cache_dir: Path) -> Plan:
+    from skvm.harness.programs.node import find_node
+
+    # Scripts of packages want the Node that the program itself runs on.
+    node = find_node(entry.node, cache_dir) if entry.runs_scripts and entry.node else None
     packages = [package.resolved for package in entry.packages]
     return Plan(
         pip=tuple(_dependency(package) for package in packages if package.registry == "pypi"),
         npm=tuple(_dependency(package) for package in packages if package.registry == "npm"),
         pip_flags=() if entry.runs_scripts else ("--only-binary", ":all:"),
         npm_flags=_NPM_FLAGS if entry.runs_scripts else (*_NPM_FLAGS, "--ignore-scripts"),
+        path_prefix=(node.folder,) if node is not None and node.folder is not None else (),
     )
 
 
