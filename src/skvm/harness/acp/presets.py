@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from skvm.harness.contract import HARNESSES
@@ -137,7 +137,8 @@ def _opencode(setting: Setting) -> Prepared:
 
 
 def _hermes(setting: Setting) -> Prepared:
-    return _like("hermes", setting)
+    # Over ACP it leaves a system text of its configuration out.
+    return replace(_like("hermes", setting), prompt=_injected_into_prompt(setting))
 
 
 def _codex(setting: Setting) -> Prepared:
