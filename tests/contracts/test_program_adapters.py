@@ -18,7 +18,16 @@ from typing import Any
 import pytest
 from tests.unit.harness.programs.fake_adapter import FakeProgram
 
-from skvm.harness.contract import HARNESSES, Facility, Harness, ProgramInCell, SkillDelivery, SkillMode
+from skvm.harness.acp.presets import PRESETS
+from skvm.harness.contract import (
+    HARNESSES,
+    Facility,
+    Harness,
+    ProgramInCell,
+    SkillDelivery,
+    SkillMode,
+    path_name,
+)
 from skvm.harness.gateway.contract import Door
 from skvm.harness.programs.catalogue import PROGRAMS
 from skvm.harness.programs.contract import Launch, Left, Setting, Told
@@ -27,7 +36,7 @@ from skvm.harness.trajectory import ToolKind
 
 LEFT = Path(__file__).parent / "left"
 FAKE = "fake-program"
-UNRECORDED = frozenset({"claude-code", "codex", "hermes", "openclaw", "opencode"})
+UNRECORDED = frozenset({"claude-code", "codex", "hermes", "openclaw"})
 """Adapters of which no run is kept yet; what is added here is owed."""
 PROMPT = 'Write "it\'s" to a file.\n--not-a-flag $HOME `id` päivää 你好\n'
 SKILL = SkillDelivery(
@@ -39,12 +48,12 @@ TOKEN = "tok-5f3c9a7e1b2d"
 
 def programs() -> list[str]:
     names = [name for name in HARNESSES.names() if isinstance(HARNESSES.get(name)(), ProgramInCell)]
-    return [*names, FAKE]
+    return [*names, *(f"acp:{preset.name}" for preset in PRESETS), FAKE]
 
 
 def cases() -> Iterator[tuple[str, str]]:
     for name in programs():
-        yield from ((name, case.parent.name) for case in sorted((LEFT / name).glob("*/told.json")))
+        yield from ((name, case.parent.name) for case in sorted((LEFT / path_name(name)).glob("*/told.json")))
 
 
 def adapter_of(name: str) -> ProgramHarness:
@@ -221,7 +230,7 @@ def test_every_adapter_reads_a_run_that_ended_well(
 ) -> None:
     if adapter.name in UNRECORDED:
         request.applymarker(pytest.mark.xfail(strict=True, reason="no run of it is kept here yet"))
-    kept = [LEFT / name / case / "told.json" for name, case in cases() if name == adapter.name]
+    kept = [LEFT / path_name(name) / case / "told.json" for name, case in cases() if name == adapter.name]
     told = [json.loads(path.read_text()) for path in kept]
     assert any(each["exitCode"] == 0 and not each.get("error") for each in told)
 
@@ -229,7 +238,7 @@ def test_every_adapter_reads_a_run_that_ended_well(
 @pytest.mark.parametrize(("name", "case"), list(cases()))
 def test_what_real_runs_left_is_read(name: str, case: str, tmp_path: Path) -> None:
     folder = tmp_path / "left"
-    shutil.copytree(LEFT / name / case, folder)
+    shutil.copytree(LEFT / path_name(name) / case, folder)
     (folder / "home").mkdir(exist_ok=True)
     for stream in ("stdout", "stderr"):
         (folder / stream).touch()
