@@ -30,8 +30,10 @@ HOME = ".hermes"
 PROVIDER = "skvm"
 CONTEXT_TOKENS = 131_072
 """What it is told of the model's context. It refuses one of less than 64,000; the gateway tells the truth."""
+OUTPUT_TOKENS = 16_384
+"""What it asks for at most; by itself it asks for 65,536, which many models refuse."""
 MAX_TEXT_BYTES = 1 << 20
-"""Of its last words."""
+"""Of what it prints as it fails."""
 STARTER = (
     "import runpy, sys; "
     "sys.argv = [*sys.argv[1:], '--query=' + sys.stdin.buffer.read().decode()]; "
@@ -106,7 +108,8 @@ class Hermes(ProgramHarness):
             toolsets.append("skills")
         argv = [
             *(str(setting.program), "chat", "--quiet", "--yolo", "--source", "tool"),
-            *("--max-turns", str(setting.max_steps), "--model", _bare(setting.model)),
+            # At its own limit it asks for a summary; the gateway's comes first.
+            *("--max-turns", str(setting.max_steps + 1), "--model", _bare(setting.model)),
             # What the user has chosen is the user's.
             *(() if is_native else ("--toolsets", ",".join(toolsets))),
             *setting.options.extra_args,
@@ -123,12 +126,10 @@ class Hermes(ProgramHarness):
         )
 
     def read(self, left: Left) -> Told:
-        """What it prints are its last words, and what went wrong if it failed."""
-        text = _read_text(left.stdout)
+        """What it prints beside its last words cannot be told from them, unless it failed."""
         usage = _usage(left.then) if left.then else None
-        if left.exit_code and text:
-            return Told(usage=usage, error=text.splitlines()[0])
-        return Told(final_text=text or None, usage=usage)
+        error = _last_line(left.stdout) if left.exit_code else None
+        return Told(usage=usage, error=error)
 
     def skill_loaded(self, setting: Setting, seen: str) -> bool | None:
         """Its tools answer in JSON, so a line may have been quoted."""
@@ -183,12 +184,19 @@ def _config(setting: Setting, theirs: Mapping[str, Any]) -> bytes:
         "model": model,
     }
     ours: dict[str, Any] = {
-        "model": {"default": model, "provider": f"custom:{PROVIDER}", "context_length": CONTEXT_TOKENS},
+        "model": {
+            "default": model,
+            "provider": f"custom:{PROVIDER}",
+            "context_length": CONTEXT_TOKENS,
+            "max_tokens": OUTPUT_TOKENS,
+        },
         "custom_providers": [provider],
     }
     changed: dict[str, dict[str, Any]] = {
         # It would fetch a checker of commands.
         "security": {"tirith_enabled": False},
+        # The gateway tries again by itself.
+        "agent": {"api_max_retries": 1},
         # It would write skills of its own, and tidy them up, with calls beside the run's.
         "skills": {"creation_nudge_interval": 0},
         "curator": {"enabled": False},
@@ -198,7 +206,7 @@ def _config(setting: Setting, theirs: Mapping[str, Any]) -> bytes:
     if setting.skill is not None and is_injected(setting.skill):
         before = as_text(as_mapping(theirs.get("agent")).get("system_prompt"))
         text = injected_section(setting.skill)
-        changed["agent"] = {"system_prompt": f"{before}\n\n{text}" if before else text}
+        changed["agent"]["system_prompt"] = f"{before}\n\n{text}" if before else text
     for key, values in changed.items():
         ours[key] = {**as_mapping(theirs.get(key)), **values}
     # JSON is YAML, too.
@@ -216,12 +224,13 @@ def _python_of(program: Path) -> Path | None:
     return python if is_script else None
 
 
-def _read_text(path: Path) -> str:
+def _last_line(path: Path) -> str | None:
     try:
         with path.open("rb") as file:
-            return file.read(MAX_TEXT_BYTES).decode("utf-8", "replace").strip()
+            lines = file.read(MAX_TEXT_BYTES).decode("utf-8", "replace").splitlines()
     except OSError:
-        return ""
+        return None
+    return next((line.strip() for line in reversed(lines) if line.strip()), None)
 
 
 def _usage(sessions: Path) -> Usage | None:

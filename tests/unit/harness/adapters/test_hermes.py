@@ -81,7 +81,7 @@ def test_a_listed_skill_lies_in_its_home_alone() -> None:
     assert launch.home_files[".hermes/skills/greet/words.md"] == b"hello"
     assert ".hermes/.no-bundled-skills" in launch.home_files
     assert "terminal,file,skills" in launch.argv
-    assert "agent" not in config(launch)
+    assert "system_prompt" not in config(launch)["agent"]
 
 
 def test_arguments_of_the_configuration_are_passed_on() -> None:
@@ -142,17 +142,21 @@ def test_the_count_is_that_of_all_its_sessions(tmp_path: Path) -> None:
     then = tmp_path / "then"
     then.write_text("".join(json.dumps(each) + "\n" for each in (session, {**session, "output_tokens": 3})))
     told = AGENT.read(replace(what_was_left(tmp_path, "Done.\n"), then=then))
-    assert told.final_text == "Done."
     assert told.usage == Usage(
         input_tokens=200, output_tokens=23, cache_read_tokens=14, calls=2, cost_usd=None
     )
 
 
 def test_what_it_says_of_a_failure_is_told(tmp_path: Path) -> None:
-    left = what_was_left(tmp_path, "API call failed: no such model\nmore\n", exit_code=1)
-    assert AGENT.read(left).error == "API call failed: no such model"
+    printed = "  ┊ review diff\n+hello\nHTTP 400: no such field\n\n"
+    assert AGENT.read(what_was_left(tmp_path, printed, exit_code=1)).error == "HTTP 400: no such field"
     silent = what_was_left(tmp_path, stderr="Error: no credentials\n", exit_code=1)
     assert AGENT.read(silent).error is None
+
+
+def test_what_it_prints_is_not_taken_for_its_last_words(tmp_path: Path) -> None:
+    told = AGENT.read(what_was_left(tmp_path, "  ┊ review diff\n+hello\nDone.\n"))
+    assert (told.final_text, told.error) == (None, None)
 
 
 @pytest.mark.parametrize("is_quoted", [True, False])
