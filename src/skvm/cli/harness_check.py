@@ -104,6 +104,8 @@ async def _run(name: str, settings: Settings, sandbox: str) -> tuple[RunRecord, 
         max_steps=8,
     )
     with tempfile.TemporaryDirectory(prefix="skvm-check-", dir=_existing(settings.tmp_dir)) as made:
+        # The user of a landlock cell is another, who has to pass.
+        Path(made).chmod(0o711)
         work = Path(made, "work")
         model = ScriptedModel(str(work / FILE), CONTENT)
         async with FakeServer(model) as server:
