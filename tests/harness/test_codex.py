@@ -52,6 +52,23 @@ async def test_it_writes_a_file_with_its_own_tool(stage: Stage) -> None:
     assert stage.left == []
 
 
+PATCH = """*** Begin Patch
+*** Update File: hello.txt
+@@
+-hello
++goodbye
+*** End Patch"""
+
+
+async def test_its_own_command_for_patches_is_there(stage: Stage) -> None:
+    calls = [run("echo hello > hello.txt"), run(f"apply_patch <<'EOF'\n{PATCH}\nEOF")]
+    done = await stage.run(NAME, Steps(*calls))
+    assert done.files == {"hello.txt": "goodbye\n"}
+    offered = {tool["function"]["name"] for tool in done.requests[0].body["tools"]}
+    assert "exec_command" in offered
+    assert "view_image" not in offered
+
+
 async def test_an_injected_skill_is_among_its_instructions(stage: Stage, skill: Skill) -> None:
     done = await stage.run(NAME, Steps(), skill=skill)
     assert done.record.outcome is Outcome.SCORED, done.record.detail
@@ -66,7 +83,7 @@ async def test_a_listed_skill_is_loaded_by_reading_it(stage: Stage, skill: Skill
     assert done.record.outcome is Outcome.SCORED, done.record.detail
     asked = str(done.requests[0].body)
     assert "How greetings are written" in asked
-    assert ".codex/skills/greet/SKILL.md" in asked
+    assert "/greet/SKILL.md" in asked
     assert SKILL_LINES[0] not in asked
     assert done.told.skill_loaded is True
     # The bundle lies beside SKILL.md.

@@ -28,6 +28,7 @@ __all__ = ["Codex"]
 CONFIG = ".codex"
 """Folder of its configuration in a home."""
 PROVIDER = "skvm"
+TMP = "tmp"
 TOKEN_VARIABLE = "SKVM_GATEWAY_TOKEN"  # noqa: S105 - the name of a variable
 TOOLS = ToolTable(
     kinds={
@@ -100,8 +101,10 @@ class Codex(ProgramHarness):
                 "CODEX_HOME": str(setting.home / CONFIG),
                 TOKEN_VARIABLE: setting.door.token,
                 "NO_PROXY": "127.0.0.1",
+                # It puts its apply_patch on PATH only where its home is not in the temporary folder.
+                "TMPDIR": str(setting.home / TMP),
             },
-            home_files=files,
+            home_files={**files, f"{TMP}/.keep": b""},
         )
 
     def read(self, left: Left) -> Told:
@@ -143,7 +146,10 @@ def _config(setting: Setting) -> bytes:
         # It stands in a sandbox already, in which another one cannot be made.
         "sandbox_mode": "danger-full-access",
         "check_for_update_on_startup": False,
-        "features": {**features, "plugins": False},
+        # OpenAI's own servers would search.
+        "web_search": "disabled",
+        # Plugins are fetched, and no picture passes the gateway into another dialect.
+        "features": {**features, "plugins": False, "view_image": False},
         "model_providers": {PROVIDER: _provider(setting)},
     }
     if setting.skill is not None and is_injected(setting.skill):

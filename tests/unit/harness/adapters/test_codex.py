@@ -49,6 +49,12 @@ def test_it_is_pointed_at_the_door() -> None:
     assert settings["approval_policy"] == "never"
 
 
+def test_its_temporary_folder_does_not_hold_its_home() -> None:
+    launch = AGENT.launch(a_setting())
+    assert launch.env["TMPDIR"] == "/run/home/tmp"
+    assert "tmp/.keep" in launch.home_files
+
+
 def test_no_file_holds_the_token() -> None:
     launch = AGENT.launch(a_setting())
     assert not any(TOKEN.encode() in data for data in launch.home_files.values())
@@ -63,7 +69,7 @@ def test_an_injected_skill_is_among_its_instructions() -> None:
     skill = a_skill(SkillMode.INJECT)
     launch = AGENT.launch(a_setting(skill=skill))
     assert BODY in config(launch)["developer_instructions"]
-    assert list(launch.home_files) == [".codex/config.toml"]
+    assert not any("skills" in name for name in launch.home_files)
 
 
 def test_a_listed_skill_lies_among_its_own() -> None:
@@ -108,7 +114,7 @@ goals = true
     assert "elsewhere" not in str(settings)
     for name in ("model_reasoning_effort", "when", "ratio", "many"):
         assert settings[name] == known[name]
-    assert settings["features"] == {"plugins": False, "goals": True}
+    assert settings["features"] == {"plugins": False, "view_image": False, "goals": True}
     assert settings["developer_instructions"].startswith('Be "brief".\nAlways.\n\n')
     assert BODY in settings["developer_instructions"]
     assert settings["model"] == "fake/some-model"
