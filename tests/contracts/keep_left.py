@@ -20,6 +20,7 @@ from unittest.mock import patch
 import anyio
 
 from skvm.cli.harness_check import check_harness
+from skvm.harness.contract import path_name
 from skvm.harness.programs import driver
 from skvm.harness.programs.contract import Launch, Told
 from skvm.harness.sandbox import Execution
@@ -59,7 +60,7 @@ def keeping(folder: Path) -> Iterator[None]:
 
 def main(name: str, case: str) -> int:
     """Run one program once, and keep what it left."""
-    with keeping(LEFT / name / case):
+    with keeping(LEFT / path_name(name) / case):
         checked = anyio.run(
             check_harness, name, load_settings(cache_dir=os.environ.get("SKVM_TEST_HARNESSES"))
         )

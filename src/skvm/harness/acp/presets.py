@@ -236,6 +236,8 @@ PRESETS: tuple[Preset, ...] = (
         wire="responses",
         prepare=_codex,
         base="codex",
+        # It says what it thinks of the model before the model's own words.
+        tells_text=False,
     ),
     Preset(
         name="pi",

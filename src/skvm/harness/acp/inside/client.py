@@ -32,6 +32,7 @@ MAX_LINE_BYTES = 64 << 20
 """Of one message; a longer line is passed over."""
 START_TIMEOUT_S = 120.0
 """How long the agent may take for each step before the prompt."""
+_LISTS = ("available_commands_update", "config_option_update")
 _CHUNK = 256 << 10
 _SETTLE_S = 0.3
 _EXIT_S = 1.0
@@ -110,7 +111,7 @@ class _Client:
         if not isinstance(session_id, str):
             say("failed", step="session/new", message="it gave no session id")
             raise _FailedError
-        say("session", result=session)
+        say("session", sessionId=session_id)
         for each in self.config["session"]:
             await self._set(each["method"], {"sessionId": session_id, **each["params"]})
         await self._ask(session_id)
@@ -188,7 +189,7 @@ class _Client:
 
         if is_notification:
             if method == "session/update" and isinstance(params, dict):
-                say("update", update=params.get("update"))
+                say("update", update=_of_interest(params.get("update")))
             return None
         try:
             return await self.requests.answer(method, params)
@@ -237,6 +238,12 @@ class _Client:
         kill_group(self.agent)
         with suppress(TimeoutError):
             await asyncio.wait_for(self.connection.close(), _EXIT_S)
+
+
+def _of_interest(update: Any) -> Any:
+    """An update without the long lists of what the agent could be asked to do."""
+    kind = update.get("sessionUpdate") if isinstance(update, dict) else None
+    return {"sessionUpdate": kind} if kind in _LISTS else update
 
 
 def _as_sent(model: str, params: dict[str, Any]) -> dict[str, Any]:
