@@ -30,6 +30,8 @@ CONFIG = ".claude"
 """Folder of its configuration in a home."""
 SYSTEM_FILE = "skvm/system.md"
 """What is put after its system text."""
+OWN_WORDS = "<synthetic>"
+"""The model of what it says itself in an answer's place."""
 TOOLS = ToolTable(
     kinds={
         "Read": ToolKind.READ,
@@ -121,8 +123,10 @@ class ClaudeCode(ProgramHarness):
         result: Mapping[str, Any] = {}
         answers = set()
         for event in read_events(left.stdout):
-            if event.get("type") == "assistant":
-                answers.add(as_text(as_mapping(event.get("message")).get("id")))
+            message = as_mapping(event.get("message"))
+            if event.get("type") == "assistant" and message.get("model") != OWN_WORDS:
+                # An answer is told in several events, one for each of its parts.
+                answers.add(as_text(message.get("id")))
             elif event.get("type") == "result":
                 result = event
         if not result:

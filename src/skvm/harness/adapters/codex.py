@@ -119,11 +119,10 @@ class Codex(ProgramHarness):
                 usage = (usage or Usage(cost_usd=None)) + _usage(as_mapping(event.get("usage")))
                 error = None
             elif kind == "turn.failed":
-                error = (
-                    as_text(as_mapping(event.get("error")).get("message")) or complaint or "the turn failed"
-                )
+                told = _message(as_mapping(event.get("error")).get("message"))
+                error = told or complaint or "the turn failed"
             elif kind == "error":
-                complaint = as_text(event.get("message"))
+                complaint = _message(event.get("message"))
         if error is None and left.exit_code and usage is None:
             error = complaint
         return Told(final_text=text, usage=usage, error=error)
@@ -196,6 +195,15 @@ def _toml_value(value: Any) -> str:
         return repr(value)
     # JSON's words for texts, whole numbers and truth are TOML's, too, but for the last ASCII character.
     return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+
+
+def _message(said: Any) -> str:
+    """An error in words; it passes on the whole body of a refusal."""
+    text = as_text(said)
+    with suppress(ValueError, RecursionError):
+        inner = as_mapping(as_mapping(json.loads(text)).get("error"))
+        return as_text(inner.get("message")) or text
+    return text
 
 
 def _usage(told: Mapping[str, Any]) -> Usage:

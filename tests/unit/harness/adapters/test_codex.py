@@ -143,6 +143,12 @@ def test_a_turn_that_failed_is_an_error(tmp_path: Path) -> None:
     assert AGENT.read(what_was_left(tmp_path, failed, exit_code=1)).error == "the stream broke"
 
 
+def test_the_body_of_a_refusal_is_told_in_words(tmp_path: Path) -> None:
+    body = json.dumps({"error": {"message": "no such model", "type": "invalid_request_error"}})
+    failed = events({"type": "turn.failed", "error": {"message": body}})
+    assert AGENT.read(what_was_left(tmp_path, failed, exit_code=1)).error == "no such model"
+
+
 def test_what_it_complained_of_before_counts_if_it_failed(tmp_path: Path) -> None:
     printed = events({"type": "error", "message": "stream closed"}, {"type": "turn.failed"})
     assert AGENT.read(what_was_left(tmp_path, printed, exit_code=1)).error == "stream closed"
