@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -49,6 +50,7 @@ TOOLS = ToolTable(
     },
     dict.fromkeys(("read", "write", "edit", "multiedit"), _PATH),
 )
+NEEDS_PROC = "it reads /proc, which a landlock cell does not have: use bubblewrap"
 CONFIG_FILES = ("opencode.json", "opencode.jsonc", "config.json")
 NATIVE = (
     *CONFIG_FILES,
@@ -130,6 +132,8 @@ class OpenCode(ProgramHarness):
                 usage = (usage or Usage(cost_usd=None)) + _usage(as_mapping(event.get("part")))
             elif event.get("type") == "error":
                 error = _error(as_mapping(event.get("error")))
+        if left.exit_code == -signal.SIGABRT and usage is None and error is None:
+            return Told(error="opencode was aborted before it said anything", hint=NEEDS_PROC)
         return Told(usage=usage, error=error)
 
 

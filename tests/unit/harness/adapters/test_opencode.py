@@ -88,3 +88,11 @@ def test_reasoning_is_output(tmp_path: Path) -> None:
     assert (usage.input_tokens, usage.output_tokens) == (200, 50)
     assert (usage.cache_read_tokens, usage.cache_write_tokens, usage.calls) == (14, 2, 2)
     assert usage.cost_usd is None
+
+
+def test_an_abort_at_the_start_is_told_with_the_way_out(tmp_path: Path) -> None:
+    told = OpenCode().read(what_was_left(tmp_path, exit_code=-6))
+    assert told.error is not None
+    assert "bubblewrap" in (told.hint or "")
+    step = json.dumps({"type": "step_finish", "part": {}})
+    assert OpenCode().read(what_was_left(tmp_path, f"{step}\n", exit_code=-6)).error is None
