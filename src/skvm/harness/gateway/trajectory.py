@@ -154,9 +154,10 @@ def _result(part: ToolCallPart, index: int, exchanges: tuple[Exchange, ...]) -> 
     later = exchanges[index + 1 :]
     # Providers that number their calls give two conversations the same ids, so their own one comes first.
     own = [each for each in later if _conversation(each) == conversation]
-    for following in (own, later):
+    renamed = _id_there(part, asked, own[0]) if own else part.tool_call_id
+    for following, id in ((own[:1], renamed), (own, part.tool_call_id), (later, part.tool_call_id)):
         for exchange in following:
-            if found := _newest_result(exchange, part.tool_call_id):
+            if found := _newest_result(exchange, id):
                 failed = found.part_kind == "retry-prompt" or found.outcome != "success"
                 after_ms = max(0.0, exchange.started_s * 1000 - ended_ms)
                 return _Result(_text(found), failed, after_ms)
@@ -165,6 +166,16 @@ def _result(part: ToolCallPart, index: int, exchanges: tuple[Exchange, ...]) -> 
             ):
                 break  # what comes now belongs to that one
     return None
+
+
+def _id_there(part: ToolCallPart, asked: Exchange, following: Exchange) -> str:
+    """What a program calls a call in the request after it: some give calls ids of their own."""
+    calls = asked.response.tool_calls if asked.response else []
+    answers = (message for message in reversed(following.messages) if message.kind == "response")
+    theirs = next((answer.tool_calls for answer in answers), [])
+    if [each.tool_name for each in theirs] != [each.tool_name for each in calls]:
+        return part.tool_call_id
+    return next(their.tool_call_id for our, their in zip(calls, theirs, strict=True) if our is part)
 
 
 def _newest_result(exchange: Exchange, call_id: str) -> Any:

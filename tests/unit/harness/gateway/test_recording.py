@@ -147,6 +147,29 @@ async def test_two_conversations_at_once_keep_their_results_apart() -> None:
     assert [[each.text for each in turn.observations] for turn in turns] == [["of a"], ["of b"], [], []]
 
 
+async def test_a_program_may_give_calls_other_ids() -> None:
+    from pydantic_ai.messages import ToolReturnPart
+
+    prompt = ModelRequest([UserPromptPart("a")])
+    asked = ModelResponse(
+        [ToolCallPart("Read", {"n": 1}, "call_1"), ToolCallPart("Read", {"n": 2}, "call_2")]
+    )
+    again = ModelResponse([ToolCallPart("Read", {"n": 1}, "call1"), ToolCallPart("Read", {"n": 2}, "call2")])
+    results = ModelRequest([ToolReturnPart("Read", "two", "call2"), ToolReturnPart("Read", "one", "call1")])
+    said = ModelResponse([TextPart("end")])
+    recorded = Recorded(
+        (
+            Exchange("chat", "m", (prompt,), asked, has_tools=True),
+            Exchange("chat", "m", (prompt, again, results), said, started_s=1, has_tools=True),
+        )
+    )
+    turn, _ = turns_of(recorded, TABLE)
+    assert [(call.id, seen.text) for call, seen in zip(turn.tool_calls, turn.observations, strict=True)] == [
+        ("call_1", "one"),
+        ("call_2", "two"),
+    ]
+
+
 async def test_a_call_nobody_answered_and_arguments_nobody_can_read_are_told_as_such(gate: Open) -> None:
     broken = FakeAnswer(tool_calls=[FakeToolCall("Read", '{"path": ')])
     async with gate([broken]) as at:
