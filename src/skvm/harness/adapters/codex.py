@@ -145,6 +145,8 @@ def _config(setting: Setting) -> bytes:
         # It stands in a sandbox already, in which another one cannot be made.
         "sandbox_mode": "danger-full-access",
         "check_for_update_on_startup": False,
+        # Without a network it would try for five seconds to tell how the run went.
+        "analytics": {"enabled": False},
         # OpenAI's own servers would search.
         "web_search": "disabled",
         # Plugins are fetched, and no picture passes the gateway into another dialect.
