@@ -192,11 +192,9 @@ async def _install_python(plan: Plan, cell: Cell, sandbox: Sandbox, report: Call
         report("making a Python environment (uv)")
         await _run(cell, ["uv", "venv", "--quiet", "--python", python, "venv"], "uv venv")
         report(f"installing {names}")
-        await _run(
-            cell,
-            ["uv", "pip", "install", "--quiet", "--python", "venv/bin/python", *what],
-            "uv pip install",
-        )
+        # What is shown to cells is read-only there; they would compile it anew at every start. pip does so.
+        compiled = ["uv", "pip", "install", "--quiet", "--compile-bytecode", "--python", "venv/bin/python"]
+        await _run(cell, [*compiled, *what], "uv pip install")
         return
     report("making a Python environment (venv)")
     await _run(cell, [python, "-m", "venv", "venv"], "python -m venv")
