@@ -21,6 +21,7 @@ from skvm.harness.gateway.relay import Kept, native_dialect, pass_through, put_i
 from skvm.harness.gateway.splice import JsonObject, read_object
 from skvm.harness.gateway.translate import translation_for
 from skvm.harness.gateway.translate.contract import Heading, RefusedRequestError
+from skvm.harness.gateway.written import with_written_calls
 from skvm.harness.history import response_usage
 from skvm.harness.hooks import HookContext
 from skvm.harness.serving import GoneError, Incoming, Reply
@@ -233,9 +234,10 @@ class _Call:
             await self._translate(model)
             return
         model = model.noting(self._note_call)
-        # The embedded server works on for a client that left, unless it streams, which ``request`` makes it.
-        is_deaf = model.endpoint.kind == "local" and not self.is_stream
-        if native_dialect(model.endpoint) != self.dialect or is_deaf:
+        if model.endpoint.kind == "local" and (self.has_tools or not self.is_stream):
+            await self._ask_embedded(model)
+            return
+        if native_dialect(model.endpoint) != self.dialect:
             await self._translate(model)
             return
         changes = put_in(self.payload, model, self.door.held)
@@ -243,6 +245,21 @@ class _Call:
         request = upstream_request(model.endpoint, self.incoming, body)
         hides_usage = "stream_options" in changes
         await pass_through(model, request, self.reply, self.kept, hides_usage=hides_usage)
+
+    async def _ask_embedded(self, model: Model) -> None:
+        """Ask a small model for a whole answer, and read the calls it wrote as text.
+
+        The embedded server works on for a client that left, unless it streams, which ``request`` makes it.
+        """
+        from skvm.llm.model import EMBEDDED_MAX_TOKENS
+
+        asked = self.asked()
+        messages, settings = list(asked.messages), self._settings(asked)
+        # Programs ask for as much as a large model may write; a small one that repeats itself would.
+        settings["max_tokens"] = min(settings.get("max_tokens", EMBEDDED_MAX_TOKENS), EMBEDDED_MAX_TOKENS)
+        response = await model.request(messages, settings, asked.parameters)
+        tools = [tool.name for tool in asked.parameters.function_tools]
+        await self._say(with_written_calls(response, tools, at=len(messages)))
 
     def _note_call(self, call: CallRecord) -> None:
         self.usage = call.usage if self.usage is None else self.usage + call.usage
