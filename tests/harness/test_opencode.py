@@ -10,6 +10,7 @@ import pytest
 
 from skvm.evidence.record import Outcome
 from skvm.harness.contract import SkillMode
+from skvm.harness.programs.scripted import tool_results
 from skvm.harness.trajectory import ToolKind
 from skvm.llm.fake import FakeAnswer, FakeToolCall
 from skvm.skill.ir import Skill
@@ -83,6 +84,19 @@ async def test_its_tools_are_told_by_what_they_do(stage: Stage) -> None:
     assert "a.txt" in seen[4]
     assert "none.txt" in seen[5]
     assert "reject" not in seen[6]
+
+
+async def test_calls_of_one_answer_are_all_made(stage: Stage) -> None:
+    work = stage.outer / "work"
+    calls = [write(f"{work}/a.txt"), write(f"{work}/b.txt")]
+
+    def model(body: dict[str, Any]) -> FakeAnswer:
+        return FakeAnswer("Done.") if tool_results(body) else FakeAnswer("Both.", tool_calls=calls)
+
+    done = await stage.run(NAME, model, work_dir=work)
+    assert done.files == {"a.txt": "hello", "b.txt": "hello"}
+    assert [len(turn.observations) for turn in done.told.turns] == [2, 0]
+    assert not any(each.is_error for each in done.told.turns[0].observations)
 
 
 async def test_an_injected_skill_is_in_its_system_text(stage: Stage, skill: Skill) -> None:

@@ -11,6 +11,7 @@ import pytest
 
 from skvm.evidence.record import Outcome
 from skvm.harness.contract import SkillMode
+from skvm.harness.programs.scripted import tool_results
 from skvm.harness.trajectory import ToolKind
 from skvm.llm.fake import FakeAnswer, FakeToolCall
 from skvm.skill.ir import Skill
@@ -75,6 +76,18 @@ async def test_its_tools_are_told_by_what_they_do(stage: Stage) -> None:
     assert "3" in seen[0]
     assert seen[2] == "two"
     assert "none.txt" in seen[3]
+
+
+async def test_calls_of_one_answer_are_all_made(stage: Stage) -> None:
+    calls = [write("a.txt"), write("b.txt")]
+
+    def model(body: dict[str, Any]) -> FakeAnswer:
+        return FakeAnswer("Done.") if tool_results(body) else FakeAnswer("Both.", tool_calls=calls)
+
+    done = await stage.run(NAME, model)
+    assert done.files == {"a.txt": "hello", "b.txt": "hello"}
+    assert [len(turn.observations) for turn in done.told.turns] == [2, 0]
+    assert not any(each.is_error for each in done.told.turns[0].observations)
 
 
 async def test_an_injected_skill_is_in_its_system_text(stage: Stage, skill: Skill) -> None:
