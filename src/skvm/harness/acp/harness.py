@@ -165,7 +165,12 @@ class AcpHarness(ProgramHarness):
             "sessionMeta": dict(prepared.session_meta),
             "session": [{"method": method, "params": dict(params)} for method, params in prepared.session],
             "before": [
-                {"argv": list(each.argv), "port": each.port, "timeoutS": each.timeout_s, "cwd": work_dir}
+                {
+                    "argv": list(each.argv),
+                    "port": each.port,
+                    "timeoutS": each.timeout_s,
+                    "cwd": str(each.cwd),
+                }
                 for each in prepared.beside
             ],
             "links": dict(prepared.links),

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 from skvm.harness.contract import HARNESSES
@@ -17,7 +18,7 @@ from skvm.harness.programs.contract import Setting, Wire
 from skvm.harness.programs.driver import ProgramHarness
 from skvm.harness.programs.skill_files import skill_folder
 
-__all__ = ["GENERIC", "PRESETS", "Prepared", "Preset", "find_preset"]
+__all__ = ["GENERIC", "JIUWENCLAW", "PRESETS", "Beside", "Prepared", "Preset", "find_preset"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,12 +28,14 @@ class Beside:
     Args:
         argv: How it is started.
         port: The loopback port it listens on once it is ready.
+        cwd: Where it is started.
         timeout_s: How long it may take for that.
     """
 
     argv: Sequence[str]
     port: int
-    timeout_s: float = 60.0
+    cwd: Path
+    timeout_s: float = 90.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,6 +201,29 @@ def _qwen(setting: Setting) -> Prepared:
     )
 
 
+def _jiuwenclaw(setting: Setting) -> Prepared:
+    door, home = setting.door, ".jiuwenclaw"
+    variables = {
+        "API_BASE": door.chat_url,
+        "API_KEY": door.token,
+        "MODEL_NAME": setting.model,
+        "MODEL_PROVIDER": "OpenAI",
+    }
+    files = {
+        f"{home}/config/.env": "".join(f'{name}="{each}"\n' for name, each in variables.items()).encode()
+    }
+    if setting.skill is not None and not is_injected(setting.skill):
+        files |= skill_folder(setting, f"{home}/agent/jiuwenclaw_workspace/skills")
+    prompt = _injected_into_prompt(setting) or setting.prompt
+    return Prepared(
+        env={"NO_PROXY": "127.0.0.1"},
+        home_files=files,
+        # It does not look at where a session is to work.
+        prompt=f"Work in the folder {setting.work_dir}, and name files by their whole path.\n\n{prompt}",
+        beside=[Beside([str(setting.program), "-I", "-m", "jiuwenclaw.app"], port=19001, cwd=setting.home)],
+    )
+
+
 PRESETS: tuple[Preset, ...] = (
     Preset(
         name="opencode",
@@ -257,6 +283,18 @@ PRESETS: tuple[Preset, ...] = (
         prepare=_qwen,
     ),
 )
+
+JIUWENCLAW = Preset(
+    name="jiuwenclaw",
+    program="jiuwenclaw",
+    arguments=("-I", "-m", "jiuwenclaw.channel.acp_channel"),
+    commands=(),
+    wire="chat",
+    prepare=_jiuwenclaw,
+    # It says its last words twice.
+    tells_text=False,
+)
+"""An agent that is a harness of that name, because its own command line does not end."""
 
 GENERIC = Preset(
     name="", program="", arguments=(), commands=(), wire="chat", prepare=_generic, tells_turn=True
