@@ -57,16 +57,17 @@ def turns_of(recorded: Recorded, table: ToolNames) -> tuple[Turn, ...]:
     """The turns of a run. The ids of their calls are unique, whatever the provider's were."""
     turns: list[Turn] = []
     used: set[str] = set()
-    exchanges = turn_exchanges(recorded)
-    for index, exchange in enumerate(exchanges):
+    places = {id(exchange): place for place, exchange in enumerate(recorded.exchanges)}
+    for exchange in turn_exchanges(recorded):
         if exchange.response is None:
             continue
+        place = places[id(exchange)]
         calls: list[ToolCall] = []
         observations: list[Observation] = []
         for part in exchange.response.tool_calls:
             call = _call(part, table, used)
             calls.append(call)
-            observations.append(_observation(call.id, _result(part, index, exchanges)))
+            observations.append(_observation(call.id, _result(part, place, recorded.exchanges)))
         turns.append(_turn(len(turns), exchange, exchange.response, calls, observations))
     return tuple(turns)
 
@@ -147,7 +148,7 @@ def _observation(call_id: str, result: _Result | None) -> Observation:
 
 
 def _result(part: ToolCallPart, index: int, exchanges: tuple[Exchange, ...]) -> _Result | None:
-    """What the model was told of a call: the newest result of its id in the request that follows."""
+    """What came of a call: the newest result of its id in the request that follows, answered or not."""
     asked = exchanges[index]
     ended_ms = asked.started_s * 1000 + asked.duration_ms
     conversation = _conversation(asked)

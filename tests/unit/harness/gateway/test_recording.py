@@ -170,6 +170,19 @@ async def test_a_program_may_give_calls_other_ids() -> None:
     ]
 
 
+@pytest.mark.parametrize("ending", [None, ModelResponse([])])
+async def test_a_result_counts_that_no_words_came_after(ending: ModelResponse | None) -> None:
+    """The request that brings it was refused, or its answer was empty."""
+    from pydantic_ai.messages import ToolReturnPart
+
+    prompt, asked = ModelRequest([UserPromptPart("a")]), ModelResponse([ToolCallPart("Read", {}, "c")])
+    result = ModelRequest([ToolReturnPart("Read", "one", "c")])
+    first = Exchange("chat", "m", (prompt,), asked, has_tools=True)
+    last = Exchange("chat", "m", (prompt, asked, result), ending, started_s=1, has_tools=True)
+    [turn] = turns_of(Recorded((first, last)), TABLE)
+    assert [(each.text, each.is_error) for each in turn.observations] == [("one", False)]
+
+
 async def test_a_call_nobody_answered_and_arguments_nobody_can_read_are_told_as_such(gate: Open) -> None:
     broken = FakeAnswer(tool_calls=[FakeToolCall("Read", '{"path": ')])
     async with gate([broken]) as at:
