@@ -114,14 +114,14 @@ async def test_the_deadline_ends_it(stage: Stage) -> None:
     assert stage.left == []
 
 
-async def test_eight_at_once_do_not_meet(stage: Stage) -> None:
+async def test_three_at_once_do_not_meet(stage: Stage) -> None:
     found: dict[str, Done] = {}
 
     async def one(word: str) -> None:
         model = Steps(write(f"{word}.txt", word), final_text=f"Made {word}.")
         found[word] = await stage.run(NAME, model, prompt=f"Make {word}.txt.")
 
-    words = [f"w{number}" for number in range(8)]
+    words = [f"w{number}" for number in range(3)]
     async with anyio.create_task_group() as group:
         for word in words:
             group.start_soon(one, word)

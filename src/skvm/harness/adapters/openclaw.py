@@ -1,0 +1,210 @@
+"""``openclaw``: OpenClaw, a personal assistant in Node, by its one-shot command."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from skvm.errors import ConfigError
+from skvm.evidence.record import Usage
+from skvm.harness.contract import harness
+from skvm.harness.delivery import injected_section, is_injected
+from skvm.harness.programs.contract import Launch, Left, Setting, Told, ToolTable, Wire
+from skvm.harness.programs.driver import ProgramHarness
+from skvm.harness.programs.events import as_count, as_mapping, as_text
+from skvm.harness.programs.jsonc import read_jsonc
+from skvm.harness.programs.keyless import without_keys
+from skvm.harness.programs.skill_files import skill_folder
+from skvm.harness.trajectory import ToolKind
+
+__all__ = ["OpenClaw"]
+
+HOME = ".openclaw"
+"""Its folder in a home."""
+PROVIDER = "skvm"
+CONTEXT_TOKENS, OUTPUT_TOKENS = 131_072, 16_384
+"""What it is told of the model. It asks for so much output at most, and shortens a conversation before it is
+longer than the first; the gateway tells the truth."""
+MAX_ENVELOPE_BYTES = 16 << 20
+"""Of what it prints: one JSON object."""
+INSTRUCTIONS = ("AGENTS.md", "BOOTSTRAP.md")
+"""Files of the work directory that it puts into its system text, the usual one first."""
+INSTRUCTIONS_CHARS = 1_000_000
+"""By itself it cuts them at 20,000."""
+TOOLS = ToolTable(
+    {
+        "read": ToolKind.READ,
+        "grep": ToolKind.READ,
+        "memory_get": ToolKind.READ,
+        "write": ToolKind.WRITE,
+        "edit": ToolKind.EDIT,
+        "apply_patch": ToolKind.EDIT,
+        "exec": ToolKind.RUN,
+        "code_execution": ToolKind.RUN,
+        "ls": ToolKind.LIST,
+        "find": ToolKind.LIST,
+        "web_fetch": ToolKind.FETCH,
+        "web_search": ToolKind.FETCH,
+    }
+)
+NATIVE = ("openclaw.json", "skills", "workspace/skills", "extensions")
+"""Neither credentials nor the agents' own stores of them: the model is ours."""
+KEPT = ("agents", "browser", "hooks", "mcp", "plugins", "skills", "tools")
+"""What counts of a user's configuration: nothing that names endpoints, or opens a channel or a server."""
+
+
+@harness("openclaw")
+@dataclass(frozen=True, slots=True)
+class OpenClaw(ProgramHarness):
+    """Drives ``openclaw agent exec``."""
+
+    @property
+    def name(self) -> str:
+        """Registered name."""
+        return "openclaw"
+
+    @property
+    def wire(self) -> Wire:
+        """Chat completions."""
+        return "chat"
+
+    @property
+    def tools(self) -> ToolTable:
+        """Its arguments have our names already."""
+        return TOOLS
+
+    @property
+    def native_files(self) -> Sequence[PurePosixPath]:
+        """Configuration, skills and plugins."""
+        return (*(PurePosixPath(HOME, name) for name in NATIVE), PurePosixPath(".agents/skills"))
+
+    def launch(self, setting: Setting) -> Launch:
+        """The prompt goes by standard input; endpoint and skill are files."""
+        theirs = _read_config(setting.user_home / HOME / "openclaw.json") if setting.mode == "native" else {}
+        home_files = {f"{HOME}/openclaw.json": _config(setting, theirs)}
+        work_files: dict[str, bytes] = {}
+        if setting.skill is not None and is_injected(setting.skill):
+            free = [name for name in INSTRUCTIONS if not (setting.work_dir / name).exists()]
+            name = (*free, *INSTRUCTIONS)[0]
+            work_files[name] = f"{injected_section(setting.skill)}\n".encode()
+        elif setting.skill is not None:
+            home_files |= skill_folder(setting, f"{HOME}/skills")
+        return Launch(
+            argv=[
+                *(str(setting.program), "agent", "exec", "--json", "--message-file", "-"),
+                *("--cwd", str(setting.work_dir), "--state-dir", str(setting.home / HOME)),
+                # The deadline is ours; its own ends the run in the middle of a call.
+                *("--model", f"{PROVIDER}/{setting.model}", "--timeout", "0"),
+                *setting.options.extra_args,
+            ],
+            stdin=setting.prompt.encode("utf-8", "replace"),
+            env={
+                "OPENCLAW_STATE_DIR": str(setting.home / HOME),
+                "OPENCLAW_OFFLINE": "1",
+                "OPENCLAW_NO_AUTO_UPDATE": "1",
+                "NO_PROXY": "127.0.0.1",
+            },
+            home_files=home_files,
+            work_files=work_files,
+        )
+
+    def read(self, left: Left) -> Told:
+        """It prints one object at its end."""
+        said = _envelope(left.stdout)
+        usage = as_mapping(said.get("usage"))
+        error = as_mapping(said.get("error"))
+        return Told(
+            final_text=as_text(said.get("final")) or None,
+            usage=_usage(said) if usage else None,
+            error=as_text(error.get("message")) or None,
+        )
+
+
+def _read_config(path: Path) -> Mapping[str, Any]:
+    """What counts of the user's configuration, without keys.
+
+    Raises:
+        ConfigError: It is no configuration we can read.
+    """
+    try:
+        said = read_jsonc(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError) as error:
+        raise ConfigError(
+            f"{path}: {error}",
+            help="let `openclaw config` write it, or leave --adapter-config=native out",
+        ) from error
+    return {name: without_keys(value) for name, value in as_mapping(said).items() if name in KEPT}
+
+
+def _config(setting: Setting, theirs: Mapping[str, Any]) -> bytes:
+    """Its configuration: the model at the gateway, over what is the user's."""
+    model = {
+        "id": setting.model,
+        "name": setting.model,
+        "reasoning": False,
+        "input": ["text"],
+        "contextWindow": CONTEXT_TOKENS,
+        "maxTokens": OUTPUT_TOKENS,
+        "compat": {"supportsDeveloperRole": False, "supportsStore": False, "maxTokensField": "max_tokens"},
+    }
+    provider = {
+        "baseUrl": setting.door.chat_url,
+        "apiKey": setting.door.token,
+        "api": "openai-completions",
+        # Else it gives up a model that is silent for some minutes, as small machines are.
+        "timeoutSeconds": math.ceil(setting.timeout_s),
+        "models": [model],
+    }
+    defaults: dict[str, Any] = {
+        "model": {"primary": f"{PROVIDER}/{setting.model}", "fallbacks": []},
+        "bootstrapMaxChars": INSTRUCTIONS_CHARS,
+        "bootstrapTotalMaxChars": INSTRUCTIONS_CHARS,
+    }
+    if setting.mode == "native" and setting.options.native_agent:
+        defaults["systemAgent"] = {"agentId": setting.options.native_agent}
+    ours: dict[str, Any] = {
+        "models": {"mode": "replace", "providers": {PROVIDER: provider}},
+        "agents": {"defaults": defaults},
+        # The cell is what confines it; skills lie beside the work directory.
+        "tools": {"fs": {"workspaceOnly": False}},
+        "skills": {"load": {"extraDirs": [str(setting.home / HOME / "workspace/skills")]}},
+    }
+    return json.dumps(_over(theirs, ours)).encode()
+
+
+def _over(theirs: Mapping[str, Any], ours: Mapping[str, Any]) -> dict[str, Any]:
+    """Ours laid over theirs, object by object."""
+    merged = dict(theirs)
+    for name, value in ours.items():
+        below = theirs.get(name)
+        is_both = isinstance(below, Mapping) and isinstance(value, Mapping)
+        merged[name] = _over(as_mapping(below), value) if is_both else value
+    return merged
+
+
+def _envelope(path: Path) -> Mapping[str, Any]:
+    try:
+        with path.open("rb") as file:
+            text = file.read(MAX_ENVELOPE_BYTES).decode("utf-8", "replace")
+        return as_mapping(json.loads(text[text.index("{") :]))
+    except (OSError, ValueError, RecursionError):
+        return {}
+
+
+def _usage(said: Mapping[str, Any]) -> Usage:
+    counted = as_mapping(said.get("usage"))
+    return Usage(
+        input_tokens=as_count(counted.get("input")),
+        output_tokens=as_count(counted.get("output")),
+        cache_read_tokens=as_count(counted.get("cacheRead")),
+        cache_write_tokens=as_count(counted.get("cacheWrite")),
+        calls=as_count(said.get("assistantTurns")),
+        # It knows no price of a model that is behind a gateway.
+        cost_usd=None,
+    )
