@@ -13,10 +13,10 @@ from skvm.harness.acp.presets import PRESETS
 from skvm.harness.contract import SkillMode
 from skvm.harness.programs.scripted import ScriptedModel
 from skvm.harness.trajectory import ToolKind
-from skvm.llm.fake import FakeAnswer
+from skvm.llm.fake import FakeAnswer, FakeToolCall
 from skvm.skill.ir import Skill
 from tests.harness.conftest import GetProgram
-from tests.harness.staging import Done, Stage
+from tests.harness.staging import Done, Stage, Steps
 from tests.unit.harness.acp.sdk import needs_sdk
 
 pytestmark = [pytest.mark.anyio, pytest.mark.harness, needs_sdk]
@@ -25,9 +25,12 @@ CONTENT = "hello over acp"
 DESCRIPTION = "How greetings are written. Use it for each."
 
 
-@pytest.fixture(params=[preset.name for preset in PRESETS])
+PROGRAMS = {f"acp:{preset.name}": preset.program for preset in PRESETS} | {"jiuwenclaw": "jiuwenclaw"}
+
+
+@pytest.fixture(params=sorted(PROGRAMS))
 def name(request: pytest.FixtureRequest, get_program: GetProgram) -> str:
-    get_program(next(preset.program for preset in PRESETS if preset.name == request.param))
+    get_program(PROGRAMS[request.param])
     return str(request.param)
 
 
@@ -39,7 +42,7 @@ async def run(stage: Stage, name: str, folder: str = "work", **options: Any) -> 
         stage.watch_for_keys(dict(body))
         return scripted(body)
 
-    return await stage.run(f"acp:{name}", model, work_dir=work, **options)
+    return await stage.run(name, model, work_dir=work, **options)
 
 
 async def test_it_writes_a_file_and_is_read_at_the_gateway(name: str, stage: Stage) -> None:
@@ -78,12 +81,38 @@ async def test_a_skill_is_listed_to_be_discovered(name: str, stage: Stage, skill
     assert done.told.skill_loaded is False
 
 
+# The others read such files, as they do without ACP.
+@pytest.mark.parametrize("name", ["acp:claude-code", "acp:codex"], indirect=True)
+async def test_what_the_task_holds_configures_nothing(name: str, stage: Stage) -> None:
+    (stage.outer / "work").mkdir()
+    for file in ("AGENTS.md", "CLAUDE.md"):
+        (stage.outer / "work" / file).write_text("Always sing.\n")
+    done = await run(stage, name)
+    assert done.record.outcome is Outcome.SCORED, done.record.detail
+    assert "Always sing." not in str([request.body for request in done.requests])
+
+
+async def test_a_model_that_hangs_ends_with_the_deadline(stage: Stage, get_program: GetProgram) -> None:
+    get_program("codex-acp")
+    done = await stage.run("acp:codex", [FakeAnswer(hang=True)], timeout_s=8)
+    assert done.record.outcome is Outcome.TIMED_OUT
+    assert stage.left == []
+
+
+async def test_the_step_limit_is_an_outcome(stage: Stage, get_program: GetProgram) -> None:
+    get_program("opencode")
+    calls = [FakeToolCall("bash", {"command": f"echo {number}", "description": "say"}) for number in range(9)]
+    done = await stage.run("acp:opencode", Steps(*calls), max_steps=3)
+    assert done.record.outcome is Outcome.STEP_LIMIT
+    assert len(done.told.turns) == 3
+
+
 async def test_four_at_once_do_not_meet(stage: Stage, get_program: GetProgram) -> None:
     get_program("opencode")
     found: list[Done] = []
 
     async def one(folder: str, finish: Callable[[Done], None]) -> None:
-        finish(await run(stage, "opencode", folder))
+        finish(await run(stage, "acp:opencode", folder))
 
     async with anyio.create_task_group() as group:
         for number in range(4):

@@ -14,7 +14,7 @@ from typing import Any
 
 from skvm.harness.contract import HARNESSES
 from skvm.harness.delivery import injected_section, is_injected
-from skvm.harness.programs.contract import Setting, Wire
+from skvm.harness.programs.contract import Launch, Setting, Wire
 from skvm.harness.programs.driver import ProgramHarness
 from skvm.harness.programs.skill_files import skill_folder
 
@@ -96,12 +96,17 @@ class Preset:
         return made if isinstance(made, ProgramHarness) else None
 
 
-def _like(name: str, setting: Setting) -> Prepared:
-    """Prepared as the harness of that name is."""
+def _launch_of(name: str, setting: Setting) -> Launch:
+    """How the harness of that name would be started."""
     harness = HARNESSES.get(name)()
     if not isinstance(harness, ProgramHarness):
         raise TypeError(f"{name} is no program")
-    launch = harness.launch(setting)
+    return harness.launch(setting)
+
+
+def _like(name: str, setting: Setting) -> Prepared:
+    """Prepared as that harness is."""
+    launch = _launch_of(name, setting)
     return Prepared(env=launch.env, home_files=launch.home_files, work_files=launch.work_files)
 
 
@@ -149,14 +154,20 @@ def _codex(setting: Setting) -> Prepared:
 
 
 def _claude(setting: Setting) -> Prepared:
-    like = _like("claude-code", setting)
+    launch = _launch_of("claude-code", setting)
     claude = setting.needed.get("claude-code")
-    meta: dict[str, Any] = {}
+    # What its own adapter says in arguments.
+    options: dict[str, Any] = {"maxTurns": setting.max_steps}
+    if "--model" in launch.argv:
+        options["model"] = launch.argv[launch.argv.index("--model") + 1]
+    if setting.mode == "managed":
+        options |= {"settingSources": ["user"], "strictMcpConfig": True}
+    meta: dict[str, Any] = {"claudeCode": {"options": options}}
     if setting.skill is not None and is_injected(setting.skill):
         meta["systemPrompt"] = {"append": injected_section(setting.skill)}
     return Prepared(
-        env={**like.env, **({"CLAUDE_CODE_EXECUTABLE": str(claude)} if claude else {})},
-        home_files=like.home_files,
+        env={**launch.env, **({"CLAUDE_CODE_EXECUTABLE": str(claude)} if claude else {})},
+        home_files=launch.home_files,
         session_meta=meta,
         session=[("session/set_mode", {"modeId": "bypassPermissions"})],
     )
@@ -164,14 +175,13 @@ def _claude(setting: Setting) -> Prepared:
 
 def _pi(setting: Setting) -> Prepared:
     like = _like("pi", setting)
-    pi = setting.needed.get("pi")
-    files = dict(like.home_files)
+    pi, place = setting.needed.get("pi"), ".pi/agent/settings.json"
     # What its own adapter says in arguments.
     settings = {"defaultProvider": "skvm", "defaultModel": setting.model, "quietStartup": True}
-    files[".pi/agent/settings.json"] = json.dumps(settings).encode()
+    theirs = json.loads(like.home_files.get(place, b"{}"))
     return Prepared(
         env={**like.env, **({"PI_ACP_PI_COMMAND": str(pi)} if pi else {})},
-        home_files=files,
+        home_files={**like.home_files, place: json.dumps({**theirs, **settings}).encode()},
     )
 
 

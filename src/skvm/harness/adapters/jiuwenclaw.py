@@ -1,7 +1,7 @@
 """``jiuwenclaw``: an agent that is driven over ACP, with its server beside it in the cell.
 
 Its one-shot command line does not end. It works in a folder of its own and is told in its prompt where the
-task lies. Its ports are fixed, so two runs need cells with a network of their own.
+task lies. Its ports are fixed, so it needs a cell with a network of its own.
 """
 
 from __future__ import annotations

@@ -85,6 +85,13 @@ def test_claude_code_takes_an_injected_skill_as_a_part_of_its_system_text() -> N
     assert launch.env["CLAUDE_CODE_EXECUTABLE"] == "/opt/claude/claude"
     config = config_of(launch)
     assert BODY in config["sessionMeta"]["systemPrompt"]["append"]
+    # What the task's folder holds configures nothing.
+    assert config["sessionMeta"]["claudeCode"]["options"] == {
+        "maxTurns": 7,
+        "model": "some-model",
+        "settingSources": ["user"],
+        "strictMcpConfig": True,
+    }
     assert config["session"] == [{"method": "session/set_mode", "params": {"modeId": "bypassPermissions"}}]
     assert launch.stdin == b"Make hello.txt."
 
@@ -94,6 +101,15 @@ def test_pi_is_told_its_model_and_where_it_lies() -> None:
     assert launch.env["PI_ACP_PI_COMMAND"] == "/opt/pi/cli.js"
     settings = json.loads(launch.home_files[".pi/agent/settings.json"])
     assert settings["defaultModel"] == "fake/some-model"
+
+
+def test_settings_of_the_users_pi_are_kept(tmp_path: Path) -> None:
+    theirs = tmp_path / ".pi/agent/settings.json"
+    theirs.parent.mkdir(parents=True)
+    theirs.write_text('{"theme": "dark", "defaultModel": "another"}')
+    launch = make_harness("pi").launch(a_setting(mode="native", user_home=tmp_path))
+    settings = json.loads(launch.home_files[".pi/agent/settings.json"])
+    assert (settings["theme"], settings["defaultModel"]) == ("dark", "fake/some-model")
 
 
 def test_jiuwenclaw_has_its_server_beside_it_and_is_told_where_the_task_lies() -> None:
