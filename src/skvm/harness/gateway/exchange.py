@@ -14,6 +14,7 @@ import anyio
 
 from skvm.errors import InfrastructureError, UsageError
 from skvm.evidence.record import CallRecord, Usage
+from skvm.harness.gateway.call_ids import CallIds
 from skvm.harness.gateway.contract import Exchange, Held, Wire
 from skvm.harness.gateway.recording import Recorder
 from skvm.harness.gateway.refusal import NO_RETRY, RunOverError, note_failure, refusal_of
@@ -270,18 +271,19 @@ class _Call:
 
         asked = self.asked()
         messages, settings = list(asked.messages), self._settings(asked)
+        ids = CallIds(messages)
         if not (self.is_stream and isinstance(model, PortModel)):
-            await self._say(await model.request(messages, settings, asked.parameters))
+            await self._say(ids.response(await model.request(messages, settings, asked.parameters)))
             return
         renderer = self.renderer = translation_for(self.dialect).renderer(self.heading)
         async with model.request_stream(messages, settings, asked.parameters) as stream:
             said = renderer.start()
             async for event in stream:
-                said += renderer.feed(event)
+                said += renderer.feed(ids.event(event))
                 if said:
                     await self.reply.send(said)
                 said = b""
-            response = stream.get()
+            response = ids.response(stream.get())
         if response.finish_reason == "error":
             raise InfrastructureError("the model stopped with an error")
         await self.reply.send(said + renderer.finish(response))
