@@ -38,8 +38,9 @@ class CallIds:
             id = self._fresh(event.index, event.part.tool_call_id)
             return replace(event, part=replace(event.part, tool_call_id=id))
         if isinstance(event, PartDeltaEvent) and isinstance(event.delta, ToolCallPartDelta):
-            id = event.delta.tool_call_id and self._fresh(event.index, event.delta.tool_call_id)
-            return replace(event, delta=replace(event.delta, tool_call_id=id))
+            given = event.delta.tool_call_id
+            found = self._fresh(event.index, given) if given else None
+            return replace(event, delta=replace(event.delta, tool_call_id=found))
         return event
 
     def response(self, response: ModelResponse) -> ModelResponse:
