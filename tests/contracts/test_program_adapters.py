@@ -36,7 +36,7 @@ from skvm.harness.trajectory import ToolKind
 
 LEFT = Path(__file__).parent / "left"
 FAKE = "fake-program"
-UNRECORDED = frozenset({"openclaw"})
+UNRECORDED: frozenset[str] = frozenset()
 """Adapters of which no run is kept yet; what is added here is owed."""
 PROMPT = 'Write "it\'s" to a file.\n--not-a-flag $HOME `id` päivää 你好\n'
 SKILL = SkillDelivery(

@@ -12,7 +12,7 @@ from typing import Any
 from skvm.errors import ConfigError
 from skvm.evidence.record import Usage
 from skvm.harness.contract import harness
-from skvm.harness.delivery import injected_section, is_injected
+from skvm.harness.delivery import injected_section, is_injected, safe_name
 from skvm.harness.programs.contract import Launch, Left, Setting, Told, ToolTable, Wire
 from skvm.harness.programs.driver import ProgramHarness
 from skvm.harness.programs.events import as_count, as_mapping, as_text
@@ -35,7 +35,19 @@ INSTRUCTIONS = ("AGENTS.md", "BOOTSTRAP.md")
 """Files of the work directory that it puts into its system text, the usual one first."""
 INSTRUCTIONS_CHARS = 1_000_000
 """By itself it cuts them at 20,000."""
-TOOLS = ToolTable(
+
+
+@dataclass(frozen=True, slots=True)
+class _Tools(ToolTable):
+    """Most of its tools are offered by one that calls them by name."""
+
+    def kind_of(self, name: str, arguments: Mapping[str, Any]) -> ToolKind:
+        """The kind of the tool that is really called."""
+        called = as_text(arguments.get("id")).rpartition(":")[2] if name == "tool_call" else name
+        return self.kinds.get(called, ToolKind.OTHER)
+
+
+TOOLS = _Tools(
     {
         "read": ToolKind.READ,
         "grep": ToolKind.READ,
@@ -51,6 +63,8 @@ TOOLS = ToolTable(
         "web_search": ToolKind.FETCH,
     }
 )
+SESSION = b'{"retry": {"provider": {"maxRetries": 0}}}'
+"""Settings of its sessions: it tries a failed call for a minute and more, as the gateway has done before."""
 NATIVE = ("openclaw.json", "skills", "workspace/skills", "extensions")
 """Neither credentials nor the agents' own stores of them: the model is ours."""
 KEPT = ("agents", "browser", "hooks", "mcp", "plugins", "skills", "tools")
@@ -85,7 +99,11 @@ class OpenClaw(ProgramHarness):
     def launch(self, setting: Setting) -> Launch:
         """The prompt goes by standard input; endpoint and skill are files."""
         theirs = _read_config(setting.user_home / HOME / "openclaw.json") if setting.mode == "native" else {}
-        home_files = {f"{HOME}/openclaw.json": _config(setting, theirs)}
+        agent = (setting.options.native_agent if setting.mode == "native" else None) or "main"
+        home_files = {
+            f"{HOME}/openclaw.json": _config(setting, theirs),
+            f"{HOME}/agents/{safe_name(agent)}/agent/settings.json": SESSION,
+        }
         work_files: dict[str, bytes] = {}
         if setting.skill is not None and is_injected(setting.skill):
             free = [name for name in INSTRUCTIONS if not (setting.work_dir / name).exists()]

@@ -137,3 +137,7 @@ def test_its_tools_are_known() -> None:
     assert AGENT.tools.kind_of("exec", {}) is ToolKind.RUN
     assert AGENT.tools.kind_of("apply_patch", {}) is ToolKind.EDIT
     assert AGENT.tools.kind_of("sessions_spawn", {}) is ToolKind.OTHER
+    # Most are called by way of another.
+    assert AGENT.tools.kind_of("tool_call", {"id": "web_fetch", "args": {}}) is ToolKind.FETCH
+    assert AGENT.tools.kind_of("tool_call", {"id": "openclaw:core:web_search"}) is ToolKind.FETCH
+    assert AGENT.tools.kind_of("tool_call", {"id": 7}) is ToolKind.OTHER
