@@ -57,9 +57,9 @@ NATIVE = ("config.yaml", "SOUL.md", "skills", "memories", "plugins")
 """Neither .env nor auth.json: the model is ours, and a key has no business in a cell."""
 ELSEWHERE = (
     *("model", "providers", "custom_providers", "fallback_model", "fallback_providers"),
-    *("auxiliary", "delegation", "moa"),
+    *("auxiliary", "delegation", "mcp_servers", "moa"),
 )
-"""Parts of a configuration that name models of the user's."""
+"""Parts of a configuration that name models of the user's, or need the network."""
 _PROFILE = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 
 

@@ -67,8 +67,8 @@ SESSION = b'{"retry": {"provider": {"maxRetries": 0}}}'
 """Settings of its sessions: it tries a failed call for a minute and more, as the gateway has done before."""
 NATIVE = ("openclaw.json", "skills", "workspace/skills", "extensions")
 """Neither credentials nor the agents' own stores of them: the model is ours."""
-KEPT = ("agents", "browser", "hooks", "mcp", "plugins", "skills", "tools")
-"""What counts of a user's configuration: nothing that names endpoints, or opens a channel or a server."""
+KEPT = ("agents", "browser", "hooks", "plugins", "skills", "tools")
+"""What counts of a user's configuration: nothing that names endpoints, or opens channels or servers."""
 
 
 @harness("openclaw")

@@ -25,7 +25,8 @@ model: {default: openrouter/some, api_key: planted-1}
 fallback_providers: [{provider: openrouter, api_key: planted-2}]
 agent: {system_prompt: Be brief., max_turns: 3}
 terminal: {timeout: 60}
-mcp_servers: {docs: {env: {DOCS_TOKEN: planted-3, LEVEL: high}, headers: {Authorization: planted-4}}}
+mcp_servers: {docs: {env: {DOCS_TOKEN: planted-3}}}
+skills: {config: {notes: {api_key: planted-4, folder: ~/notes}}}
 security: {redact_secrets: false}
 """
 
@@ -97,7 +98,7 @@ def test_the_users_settings_lose_models_and_keys(tmp_path: Path) -> None:
     assert "planted" not in str(settings)
     assert "openrouter" not in str(settings)
     assert settings["terminal"] == {"timeout": 60}
-    assert settings["mcp_servers"]["docs"]["env"] == {"LEVEL": "high"}
+    assert settings["skills"]["config"] == {"notes": {"folder": "~/notes"}}
     assert settings["security"] == {"redact_secrets": False, "tirith_enabled": False}
     assert settings["agent"]["max_turns"] == 3
     assert settings["agent"]["system_prompt"].startswith("Be brief.\n\n")
