@@ -184,6 +184,9 @@ def answer(message):
         sys.exit(0)
     elif method == "session/prompt":
         end = turn("".join(each.get("text", "") for each in message["params"]["prompt"]))
+        if BEHAVIOUR == "abrupt":
+            sys.stdout.write(json.dumps({"jsonrpc": "2.0", "id": number, "result": end}))
+            sys.exit(0)
         send(id=number, result=end)
         if BEHAVIOUR == "late":
             say(" And one more thing.")

@@ -266,6 +266,7 @@ def test_a_terminal_runs_is_watched_and_is_killed(drive: Drive) -> None:
     assert "No such file" in answers[12]["error"]["message"]
     # The last one was still running when the session ended.
     assert living(marker) == []
+    assert driven.stderr == ""
 
 
 def test_what_nobody_knows_is_answered_so(drive: Drive) -> None:
@@ -287,6 +288,12 @@ def test_huge_messages_are_cut_and_endless_lines_dropped(drive: Drive) -> None:
     assert list(driven.report.tools) == ["big"]
     assert driven.report.final_text.endswith("…Done.")
     assert len(json.dumps(driven.events)) < 1 << 20
+
+
+def test_a_last_message_without_an_end_of_line_counts(drive: Drive) -> None:
+    driven = drive("abrupt")
+    assert driven.report.final_text == "Hello."
+    assert driven.report.stop_reason == "end_turn"
 
 
 def test_what_comes_after_the_end_still_counts(drive: Drive) -> None:

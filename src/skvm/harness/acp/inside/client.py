@@ -82,7 +82,8 @@ class _Client:
         reading = asyncio.create_task(self._read_lines())
         from acp.connection import Connection
 
-        self.connection = Connection(self._handle, self.agent.stdin, self.reader)
+        writer: Any = self.agent.stdin
+        self.connection = Connection(self._handle, writer, self.reader)
         try:
             await self._go()
         except _FailedError:
@@ -210,6 +211,8 @@ class _Client:
             line += rest
             if len(line) > MAX_LINE_BYTES:
                 line, is_dropping = bytearray(line[:200]), True
+        # Its very last line may lack its end.
+        self._hand_on(bytes(line), is_dropping)
         self.reader.feed_eof()
 
     def _hand_on(self, line: bytes, is_cut: bool) -> None:
