@@ -27,7 +27,7 @@ def sdk_folders() -> tuple[Path, ...]:
             found.append(Path(str(metadata.distribution(name).locate_file(""))).resolve())
         except metadata.PackageNotFoundError as error:
             raise InfrastructureError(
-                f"agents over ACP need the Python package {name}",
-                help="install skvm with its extra acp: pip install 'skvm[acp]'",
+                f"agents over ACP need the Python package {name}: pip install 'skvm[acp]'",
+                help="that is skvm with its extra acp; the package goes where skvm itself lies",
             ) from error
     return tuple(dict.fromkeys(found))

@@ -367,4 +367,4 @@ def test_without_the_sdk_one_is_told_how_to_get_it(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(metadata, "distribution", absent)
     with pytest.raises(InfrastructureError) as caught:
         sdk_folders()
-    assert "skvm[acp]" in (caught.value.help or "")
+    assert "pip install 'skvm[acp]'" in caught.value.message
