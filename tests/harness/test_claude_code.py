@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from skvm.evidence.record import Outcome
 from skvm.harness.contract import SkillMode
 from skvm.harness.trajectory import ToolKind
 from skvm.llm.fake import FakeAnswer, FakeToolCall
+from skvm.settings import AdapterSettings
 from skvm.skill.ir import Skill
 from tests.harness.conftest import GetProgram
 from tests.harness.staging import SKILL_LINES, Done, Stage, Steps
@@ -80,6 +82,28 @@ async def test_its_other_tools_are_ours(stage: Stage) -> None:
     observations = [turn.observations[0] for turn in done.told.turns if turn.observations]
     assert "hello" in observations[1].text
     assert [each.is_error for each in observations] == [False, False, False, True]
+
+
+async def test_a_picture_it_opens_does_not_end_it(stage: Stage) -> None:
+    work = stage.outer / "work"
+    picture = (
+        "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+    )
+    make = bash(f"echo {picture} | base64 -d > a.png")
+    done = await stage.run(
+        NAME, Steps(make, FakeToolCall("Read", {"file_path": f"{work}/a.png"})), work_dir=work
+    )
+    assert done.record.outcome is Outcome.SCORED, done.record.detail
+    assert "text only" in done.told.turns[1].observations[0].text
+
+
+async def test_its_small_form_writes_a_file(stage: Stage) -> None:
+    stage.settings = replace(stage.settings, adapters={NAME: AdapterSettings(extra_args=("--bare",))})
+    work = stage.outer / "work"
+    edit = {"file_path": f"{work}/hello.txt", "old_string": "", "new_string": "hello"}
+    done = await stage.run(NAME, Steps(FakeToolCall("Edit", edit)), work_dir=work)
+    assert done.files == {"hello.txt": "hello"}
+    assert len(str(done.requests[0].body)) < 10_000
 
 
 async def test_an_injected_skill_is_in_its_system_text(stage: Stage, skill: Skill) -> None:

@@ -67,7 +67,8 @@ def _status(error: SkvmError) -> int:
 
 def note_failure(recorder: Recorder, error: Exception) -> None:
     """Remember what a program was refused for, where that is not its own doing."""
-    if isinstance(error, RefusedError):
+    if isinstance(error, RefusedError | RefusedRequestError):
+        # What the program asked for cannot be had here, whoever answers; it says itself how that ended.
         return
     if isinstance(error, RunOverError):
         recorder.is_step_limit = True

@@ -172,3 +172,15 @@ async def test_answers_of_another_dialect_carry_the_name_that_was_asked_for(gate
     async with gate([replace(ANSWER)], "ant/claude-sonnet-4-6") as at:
         answer = await at.ask("chat", body_of("chat", model="my-name"))
     assert answer.json()["model"] == "my-name"
+
+
+async def test_what_cannot_be_translated_is_no_failure_of_ours(gate: Open) -> None:
+    picture = {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": "iVBOR"}}
+    body = body_of("messages", messages=[{"role": "user", "content": [picture]}])
+    async with gate([ANSWER], "chat/m") as at:
+        answer = await at.ask("messages", body)
+        recorded = await at.recorded()
+    assert (answer.status_code, answer.json()["error"]["type"]) == (400, "invalid_request_error")
+    assert "cannot be passed" in answer.json()["error"]["message"]
+    assert recorded.failure is None
+    assert [each.response for each in recorded.exchanges] == [None]

@@ -91,11 +91,34 @@ def test_what_goes_on_as_it_is_is_recorded_all_the_same(dialect: str, fields: di
         translation_for(dialect).read_passed(body | {KEYS[dialect]: [3]})
 
 
-def test_a_picture_in_a_result_is_refused_too() -> None:
-    picture = {"type": "image", "source": {"type": "base64", "data": PIXEL}}
-    block = {"type": "tool_result", "tool_use_id": "t", "content": [picture]}
-    with pytest.raises(RefusedRequestError, match=r"messages\[0\].content\[0\].content\[0\]"):
-        ask("messages", {"role": "user", "content": [block]})
+PICTURES: dict[str, dict[str, Any]] = {
+    "chat": {"type": "image_url", "image_url": {"url": "http://x/a.png"}},
+    "responses": {"type": "input_image", "image_url": "http://x/a.png"},
+    "messages": {"type": "image", "source": {"type": "base64", "data": PIXEL}},
+}
+
+
+def call_and_result(dialect: str, content: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    if dialect == "chat":
+        calls = [{"id": "t", "type": "function", "function": {"name": "read", "arguments": "{}"}}]
+        call = {"role": "assistant", "tool_calls": calls}
+        return [call, {"role": "tool", "tool_call_id": "t", "content": content}]
+    if dialect == "responses":
+        call = {"type": "function_call", "call_id": "t", "name": "read", "arguments": "{}"}
+        return [call, {"type": "function_call_output", "call_id": "t", "output": content}]
+    used = {"type": "tool_use", "id": "t", "name": "read", "input": {}}
+    result = {"type": "tool_result", "tool_use_id": "t", "content": content}
+    return [{"role": "assistant", "content": [used]}, {"role": "user", "content": [result]}]
+
+
+@pytest.mark.parametrize("dialect", ["chat", "responses", "messages"])
+def test_a_picture_a_tool_gave_is_told_in_words(dialect: str) -> None:
+    text = {"type": "input_text" if dialect == "responses" else "text", "text": "a.png"}
+    picture = PICTURES[dialect]
+    asked = ask(dialect, TURN, *call_and_result(dialect, [text, picture]))
+    (told,) = asked.messages[-1].parts
+    assert told.content == f"a.png\n[{picture['type']}: this model can be shown text only]"
+    assert any(f"({picture['type']})" in place for place in asked.foreign)
 
 
 @pytest.mark.parametrize(

@@ -24,12 +24,14 @@ class Fields:
         path: Where it stands, ``""`` for the body.
         foreign: Collects the paths of what nothing is made of.
         is_passed: Whether it is read for the record only.
+        is_result: Whether it belongs to the result of a tool.
     """
 
     raw: Mapping[str, Any]
     path: str = ""
     foreign: list[str] = field(default_factory=list)
     is_passed: bool = False
+    is_result: bool = False
     _known: set[str] = field(default_factory=set)
 
     def place(self, key: str) -> str:
@@ -79,7 +81,7 @@ class Fields:
         """An object within."""
         value = self.get(key)
         if value is None or isinstance(value, Mapping):
-            return None if value is None else Fields(value, self.place(key), self.foreign, self.is_passed)
+            return None if value is None else self._within(value, self.place(key))
         raise self.refuse(key, "an object")
 
     def objects(self, key: str) -> Iterator[Fields]:
@@ -93,7 +95,10 @@ class Fields:
             place = f"{self.place(key)}[{index}]"
             if not isinstance(item, Mapping):
                 raise RefusedRequestError(f"{place} is not an object")
-            yield Fields(item, place, self.foreign, self.is_passed)
+            yield self._within(item, place)
+
+    def _within(self, raw: Mapping[str, Any], path: str) -> Fields:
+        return Fields(raw, path, self.foreign, self.is_passed, self.is_result)
 
     def texts(self, key: str) -> list[str] | None:
         """A text or a list of texts."""
@@ -127,8 +132,16 @@ class Fields:
         self.foreign.append(message)
 
     def stand_in(self, kind: str) -> str:
-        """What stands for content that cannot be translated, where that is not refused."""
-        if any(word in kind for word in MEDIA):
+        """What stands for content that cannot be translated, where that is not refused.
+
+        An agent may open a picture; to end its run for that would not be what the tool told it.
+        """
+        is_media = any(word in kind for word in MEDIA)
+        if is_media and self.is_result:
+            self.pass_over(kind)
+            self.know(*self.raw)
+            return f"[{kind}: this model can be shown text only]"
+        if is_media:
             words = f"{self.path}: content of type {kind!r} cannot be passed to this model"
             self.cannot(words, help="send text only, or ask a model of the same dialect")
         else:

@@ -145,6 +145,7 @@ def _messages(fields: Fields) -> tuple[ModelMessage, ...]:
             conversation.answer(_said(message))
         elif role == "tool":
             id = message.text("tool_call_id") or ""
+            message.is_result = True
             conversation.result(id, "\n".join(_texts(message)), name=message.text("name") or "")
         else:
             message.cannot(f"{message.path}: unknown role {role!r}")

@@ -172,6 +172,7 @@ def _hear(message: Fields, conversation: Conversation) -> None:
 
 def _take_result(block: Fields, conversation: Conversation) -> None:
     block.know(*_OF_NO_CONSEQUENCE)
+    block.is_result = True
     text = "\n".join(_texts(block, "content"))
     id = restored_id(block.text("tool_use_id") or "")
     conversation.result(id, text, is_error=bool(block.flag("is_error")))

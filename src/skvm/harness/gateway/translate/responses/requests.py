@@ -170,6 +170,7 @@ def _hear(item: Fields, kind: str, conversation: Conversation) -> None:
     """What an item tells the model."""
     if kind == "function_call_output":
         id = restored_id(item.text("call_id") or "")
+        item.is_result = True
         conversation.result(id, "\n".join(_texts(item, "output")))
     elif kind == "item_reference":
         item.cannot(f"{item.path}: no items are stored here", help=_SEND_ALL)
