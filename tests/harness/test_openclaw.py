@@ -15,6 +15,7 @@ from skvm.harness.programs.scripted import offered_tools
 from skvm.harness.trajectory import ToolKind
 from skvm.llm.fake import FakeAnswer, FakeToolCall
 from skvm.skill.ir import Skill
+from skvm.task.model import Task
 from tests.harness.conftest import GetProgram
 from tests.harness.staging import SKILL_LINES, Done, Stage, Steps
 
@@ -68,6 +69,15 @@ async def test_an_injected_skill_is_in_its_system_text(stage: Stage, skill: Skil
     assert all(line in done.told.system for line in SKILL_LINES)
     assert done.told.skill_loaded is True
     assert done.files == {"references/words.md": "hello, hi\n"}
+
+
+async def test_an_injected_skill_stands_beside_the_instructions_of_a_task(stage: Stage, skill: Skill) -> None:
+    task = Task(id="t", prompt="Make hello.txt.", fixtures={"AGENTS.md": "Be kind to the badger."})
+    done = await stage.run(NAME, Steps(), task=task, skill=skill)
+    assert done.record.outcome is Outcome.SCORED, done.record.detail
+    assert all(line in done.told.system for line in ("kind to the badger", *SKILL_LINES))
+    assert done.told.skill_loaded is True
+    assert sorted(done.files) == ["AGENTS.md", "references/words.md"]
 
 
 async def test_a_listed_skill_is_loaded_by_reading_it(stage: Stage, skill: Skill) -> None:

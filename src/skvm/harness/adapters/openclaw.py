@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -31,6 +32,8 @@ CONTEXT_TOKENS, OUTPUT_TOKENS = 131_072, 16_384
 longer than the first; the gateway tells the truth."""
 MAX_ENVELOPE_BYTES = 16 << 20
 """Of what it prints: one JSON object."""
+MAX_LOG_BYTES = 64 << 10
+"""Of the end of its log."""
 INSTRUCTIONS = ("AGENTS.md", "BOOTSTRAP.md")
 """Files of the work directory that it puts into its system text, the usual one first."""
 INSTRUCTIONS_CHARS = 1_000_000
@@ -69,6 +72,7 @@ NATIVE = ("openclaw.json", "skills", "workspace/skills", "extensions")
 """Neither credentials nor the agents' own stores of them: the model is ours."""
 KEPT = ("agents", "browser", "hooks", "plugins", "skills", "tools")
 """What counts of a user's configuration: nothing that names endpoints, or opens channels or servers."""
+_CAUSE = re.compile(r"rawError=(.+)")
 
 
 @harness("openclaw")
@@ -131,14 +135,14 @@ class OpenClaw(ProgramHarness):
         )
 
     def read(self, left: Left) -> Told:
-        """It prints one object at its end."""
+        """It prints one object at its end; why a call failed stands in its log."""
         said = _envelope(left.stdout)
-        usage = as_mapping(said.get("usage"))
-        error = as_mapping(said.get("error"))
+        error = as_text(as_mapping(said.get("error")).get("message")) or None
+        why = _why(left.stderr) if error else None
         return Told(
             final_text=as_text(said.get("final")) or None,
-            usage=_usage(said) if usage else None,
-            error=as_text(error.get("message")) or None,
+            usage=_usage(said) if as_mapping(said.get("usage")) else None,
+            error=f"{error} ({why})" if why else error,
         )
 
 
@@ -213,6 +217,16 @@ def _envelope(path: Path) -> Mapping[str, Any]:
         return as_mapping(json.loads(text[text.index("{") :]))
     except (OSError, ValueError, RecursionError):
         return {}
+
+
+def _why(log: Path) -> str | None:
+    try:
+        with log.open("rb") as file:
+            file.seek(max(0, log.stat().st_size - MAX_LOG_BYTES))
+            found = _CAUSE.findall(file.read(MAX_LOG_BYTES).decode("utf-8", "replace"))
+    except OSError:
+        return None
+    return found[-1].strip() if found else None
 
 
 def _usage(said: Mapping[str, Any]) -> Usage:
