@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 import anyio
@@ -90,6 +91,28 @@ async def test_what_the_task_holds_configures_nothing(name: str, stage: Stage) -
     done = await run(stage, name)
     assert done.record.outcome is Outcome.SCORED, done.record.detail
     assert "Always sing." not in str([request.body for request in done.requests])
+
+
+@pytest.mark.parametrize(
+    ("name", "rules"),
+    [
+        ("acp:claude-code", ".claude/CLAUDE.md"),
+        ("acp:codex", ".codex/AGENTS.md"),
+        ("acp:opencode", ".config/opencode/AGENTS.md"),
+        ("acp:pi", ".pi/agent/AGENTS.md"),
+    ],
+    indirect=["name"],
+)
+async def test_the_users_own_configuration_is_its_too(
+    name: str, rules: str, stage: Stage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / rules).parent.mkdir(parents=True)
+    (tmp_path / rules).write_text("Always be kind to the badger.")
+    monkeypatch.setattr(Path, "home", lambda: tmp_path)
+    done = await run(stage, name, config_mode="native")
+    assert done.record.outcome is Outcome.SCORED, done.record.detail
+    assert done.files == {"hello.txt": CONTENT}
+    assert "kind to the badger" in str([request.body for request in done.requests])
 
 
 async def test_a_model_that_hangs_ends_with_the_deadline(stage: Stage, get_program: GetProgram) -> None:
