@@ -7,6 +7,8 @@ run is made of: the same cell, the same gateway, the same grading.
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -103,20 +105,27 @@ async def _run(name: str, settings: Settings, sandbox: str) -> tuple[RunRecord, 
         eval=(Criterion(method="file-check", id="file", options=options),),
         max_steps=8,
     )
-    with tempfile.TemporaryDirectory(prefix="skvm-check-", dir=_existing(settings.tmp_dir)) as made:
-        # The user of a landlock cell is another, who has to pass.
-        Path(made).chmod(0o711)
-        work = Path(made, "work")
+    with _room(settings) as room:
+        work = room / "work"
         model = ScriptedModel(str(work / FILE), CONTENT)
         async with FakeServer(model) as server:
             route = Route(
                 match="scripted/*", kind="openai-compatible", api_key=_KEY, base_url=server.base_url
             )
-            own = replace(settings, logs_dir=Path(made, "log"), routes=(route, *settings.routes))
+            own = replace(settings, logs_dir=room / "log", routes=(route, *settings.routes))
             spec = RunSpec(task, _MODEL, harness=name, work_dir=work, timeout_s=task.timeout_s)
             async with open_bench(own, sandbox=sandbox) as bench:
                 record = await run_once(spec, bench)
                 return record, load_trajectory(bench.blobs, record)
+
+
+@contextmanager
+def _room(settings: Settings) -> Iterator[Path]:
+    """A folder for one check."""
+    with tempfile.TemporaryDirectory(prefix="skvm-check-", dir=_existing(settings.tmp_dir)) as made:
+        # The user of a landlock cell is another, who has to pass.
+        Path(made).chmod(0o711)
+        yield Path(made)
 
 
 def _existing(folder: Path) -> Path | None:
