@@ -105,21 +105,31 @@ def run_session_of(
 
 
 def _with_triggers(settings: Settings, plan: BenchPlan, options: dict[str, Any]) -> BenchPlan:
-    """The plan with the cases of ``--triggers``; one that is resumed has its own already."""
+    """The plan with its trigger cases; one that is resumed has them already.
+
+    Where skills are to be discovered, whether they are is part of every report: without ``--triggers`` the
+    cases are derived from the descriptions, as far as these say when a skill is meant.
+    """
     import anyio
 
-    from skvm.bench.triggers import plan_triggers
+    from skvm.bench.triggers import AUTO, plan_triggers
+    from skvm.cli.console import err
+    from skvm.errors import UsageError
     from skvm.skill.frontend import load_skill
 
-    if not options["triggers"] or plan.session_id:
-        return plan
     planned = [skill for task in plan.tasks for skill in task.skills]
+    is_derived = not options["triggers"] and plan.skill_mode == "discover" and bool(planned)
+    if plan.session_id or not (options["triggers"] or is_derived):
+        return plan
     skills = {skill.path: load_skill(Path(skill.path)) for skill in planned}
-    found = anyio.run(
-        lambda: plan_triggers(
-            settings, options["triggers"], planned, skills, compiler_model=plan.compiler_model
-        )
-    )
+    wanted, asked = (AUTO, "none") if is_derived else (options["triggers"], plan.compiler_model)
+    try:
+        found = anyio.run(lambda: plan_triggers(settings, wanted, planned, skills, compiler_model=asked))
+    except UsageError as error:
+        if not is_derived:
+            raise
+        err.print(f"triggering is not tested: {error.message}", style="yellow", markup=False)
+        return plan
     return plan.model_copy(update={"triggers": found})
 
 

@@ -441,3 +441,15 @@ def test_a_task_asked_for_by_name_that_cannot_run_is_a_finding(place, capsys):
     assert "t2: skipped: " in capsys.readouterr().err
     assert {run["task_id"] for run in finished(place)} == {"t1"}
     assert go() == 0, "of the whole dataset it is only listed"
+
+
+def test_a_bench_that_has_skills_discovered_says_whether_they_are(place, capsys):
+    says_when = "Writes letters. Use when a letter has to be written."
+    for description, is_tested in ((says_when, True), ("...", False)):
+        (place.skill / "SKILL.md").write_text(
+            f"---\nname: writer\ndescription: {description}\n---\n\nWrite x into a.\n"
+        )
+        go("--skill-mode=discover", "--json", conditions="original")
+        said = capsys.readouterr()
+        assert bool(json.loads(said.out).get("triggers")) == is_tested
+        assert ("triggering is not tested" in said.err) != is_tested
