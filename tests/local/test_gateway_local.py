@@ -93,4 +93,4 @@ async def test_a_client_that_leaves_frees_the_model(settings: Settings) -> None:
             assert answer.status_code == 200
             recorded = await gateway.close(door.token)
     # Whether the first came to an end by itself is the model's affair; the second was served at once.
-                assert recorded.exchanges[-1].response is not None
+    assert recorded.exchanges[-1].response is not None
