@@ -8,23 +8,20 @@ run before the agent starts, so that a run that is cut short is not a run that n
 from __future__ import annotations
 
 import contextlib
-import json
-import secrets
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from socket import socket
 from time import perf_counter
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 import anyio
 import anyio.to_thread
 
 from skvm.errors import InfrastructureError, SkvmError, UsageError
+from skvm.evaluate.account import Account, find_error
 from skvm.evaluate.bench import Bench, RunSpec, open_bench
 from skvm.evaluate.grading import Seal, errors_of, grade, needs_judge
 from skvm.evaluate.opening import open_for
-from skvm.evaluate.score import combine, standing_note
 from skvm.evaluate.site_server import SiteServer, serve_site
 from skvm.evaluate.work_files import given_files
 from skvm.evaluate.workspace import (
@@ -35,20 +32,18 @@ from skvm.evaluate.workspace import (
     make_private_folder,
     remove_tree,
 )
-from skvm.evidence.record import CallRecord, CriterionResult, Outcome, RunRecord, RunStarted, Usage
+from skvm.evidence.record import CallRecord, Outcome, RunRecord, RunStarted
 from skvm.harness.contract import HARNESSES, Harness, RunContext, SkillDelivery
 from skvm.harness.sandbox import Policy
 from skvm.harness.site import Visit
 from skvm.harness.trajectory import Trajectory
-from skvm.llm.contract import BudgetExceededError, CallScope, DeadlineExceededError
-from skvm.task.digest import task_digest
+from skvm.llm.contract import CallScope, DeadlineExceededError
 
 if TYPE_CHECKING:
     from skvm.evaluate.judging import RunJudge
 
 __all__ = ["Bench", "RunSpec", "open_bench", "run_once"]
 
-E = TypeVar("E", bound=BaseException)
 GRACE_S = 15.0
 """How long past its deadline a harness may take to stop before it is stopped."""
 
@@ -84,7 +79,7 @@ async def run_once(spec: RunSpec, bench: Bench) -> RunRecord:
     try:
         await run.execute()
     except BaseException as error:  # noqa: BLE001 - recorded first, then passed on
-        passed_on = run.fail(error)
+        passed_on = run.account.fail(error)
     # A cancelled scope must not keep the end of the run from being written.
     with anyio.CancelScope(shield=True):
         try:
@@ -93,7 +88,7 @@ async def run_once(spec: RunSpec, bench: Bench) -> RunRecord:
             await run.clean_up()
     if passed_on is not None:
         raise passed_on
-    return run.record
+    return run.account.record
 
 
 async def _warm_up(spec: RunSpec, bench: Bench) -> None:
@@ -105,52 +100,16 @@ async def _warm_up(spec: RunSpec, bench: Bench) -> None:
             await session.model(spec.model_id)
 
 
-def _started(spec: RunSpec, bench: Bench) -> RunStarted:
-    now = datetime.now(UTC)
-    digest = None
-    if spec.skill is not None:
-        from skvm.skill.emit import skill_digest
-
-        digest = skill_digest(spec.skill)
-    return RunStarted(
-        run_id=f"{now:%Y%m%dT%H%M%S}{now.microsecond // 1000:03}-{secrets.token_hex(3)}",
-        session_id=spec.session_id,
-        task_id=spec.task.id,
-        task_digest=task_digest(spec.task),
-        condition=spec.label,
-        repetition=spec.repetition,
-        model=spec.model_id,
-        harness=spec.harness_name,
-        skill_id=spec.skill.id if spec.skill else None,
-        skill_digest=digest,
-        sandbox=bench.sandbox.name,
-        cell=spec.cell,
-        seed=spec.seed,
-        started_at=now,
-    )
-
-
 class _Run:
-    """The moving parts of one run, and what is known of it so far."""
-
-    started: RunStarted
-    record: RunRecord
+    """The moving parts of one run; what is known of it stands in its account."""
 
     def __init__(self, spec: RunSpec, bench: Bench, agent: Harness) -> None:
         self.spec, self.bench, self.agent = spec, bench, agent
+        self.account = Account(spec)
         self.work: Path | None = None
-        self.calls: Sequence[CallRecord] = ()
         self.judge = self._judge()
         self.given: Mapping[str, str] | None = None
-        self.usage = Usage()
-        self.trajectory: Trajectory | None = None
         self.visits: Sequence[Visit] | None = None
-        self.outcome = Outcome.SCORED
-        self.detail: str | None = None
-        self.criteria: tuple[CriterionResult, ...] = ()
-        self.score: float | None = None
-        self.notes: list[str] = []
-        self.duration_ms = 0.0
 
     def _judge(self) -> RunJudge | None:
         spec, judge = self.spec, self.bench.judge
@@ -158,40 +117,15 @@ class _Run:
             return None
         return judge.for_run(CallScope(spec.task.id, spec.label, spec.repetition))
 
-    @property
-    def call_records(self) -> list[tuple[str, CallRecord]]:
-        """Every model call for the journal, the judge's under a kind of their own."""
-        judged = self.judge.calls if self.judge else []
-        return [*(("call", call) for call in self.calls), *(("judge_call", call) for call in judged)]
-
-    def end(self, outcome: Outcome, detail: str | None) -> None:
-        """Say how it ended; only a graded outcome keeps a score."""
-        self.outcome, self.detail = outcome, detail
-        if not outcome.is_graded:
-            self.score = None
-
-    def fail(self, error: BaseException) -> BaseException | None:
-        """Say how an exception ended it, and what of it the caller must see."""
-        if isinstance(error, anyio.get_cancelled_exc_class() | KeyboardInterrupt):
-            self.end(Outcome.CANCELLED, "cancelled")
-            return error
-        known = _find(error, SkvmError)
-        if known is None:
-            self.end(Outcome.INFRA_FAILED, f"{type(error).__name__}: {error}")
-            return error
-        self.end(Outcome.INFRA_FAILED, known.message)
-        is_outcome = isinstance(known, InfrastructureError) and not isinstance(known, BudgetExceededError)
-        return None if is_outcome else known
-
     async def execute(self) -> None:
         """Lay out, run, grade."""
         work = await self._lay_out()
         if self.judge is not None:
             self.given = await anyio.to_thread.run_sync(given_files, work)
-        self.trajectory = await self._run_agent(work)
-        self.end(self.trajectory.outcome, self.trajectory.detail)
-        if self.outcome.is_graded:
-            await self._grade(work, self.trajectory)
+        trajectory = await self._run_agent(work)
+        self.account.take(trajectory)
+        if trajectory.outcome.is_graded:
+            await self._grade(work, trajectory)
 
     def _make_work_dir(self) -> Path:
         named = self.spec.work_dir
@@ -224,7 +158,7 @@ class _Run:
         task, skill = self.spec.task, self.spec.skill
         with _laying_out(work):
             if skill is not None:
-                self.notes += lay_bundle(skill, task, work)
+                self.account.notes += lay_bundle(skill, task, work)
             lay_inline(task, work)
 
     async def _set_up(self, work: Path) -> None:
@@ -234,7 +168,7 @@ class _Run:
             raise InfrastructureError(f"_setup.sh of {self.spec.task.id} took over {SETUP_TIMEOUT_S:g} s")
         if done.exit_code != 0:
             said = done.stderr.strip().splitlines()[-1:] or ["no message"]
-            self.notes.append(f"_setup.sh ended with exit code {done.exit_code}: {said[0][:200]}")
+            self.account.notes.append(f"_setup.sh ended with exit code {done.exit_code}: {said[0][:200]}")
 
     async def _run_agent(self, work: Path) -> Trajectory:
         spec, bench = self.spec, self.bench
@@ -244,7 +178,7 @@ class _Run:
         async with bench.port.session(scope, deadline_s=timeout_s) as session:
             try:
                 async with (
-                    open_for(spec, bench, self.agent, work, self.notes) as opened,
+                    open_for(spec, bench, self.agent, work, self.account.notes) as opened,
                     self._serving(opened.site_door) as server,
                 ):
                     context = RunContext(
@@ -268,8 +202,8 @@ class _Run:
                     began = perf_counter()
                     return await self._drive(context)
             finally:
-                self.duration_ms = (perf_counter() - began) * 1000
-                self.usage, self.calls = session.usage, tuple(session.calls)
+                self.account.duration_ms = (perf_counter() - began) * 1000
+                self.account.usage, self.account.calls = session.usage, tuple(session.calls)
 
     @contextlib.asynccontextmanager
     async def _serving(self, door: socket | None) -> AsyncIterator[SiteServer | None]:
@@ -290,9 +224,9 @@ class _Run:
             try:
                 return await self.agent.run(context)
             except Exception as error:
-                if known := _find(error, SkvmError):
+                if known := find_error(error, SkvmError):
                     raise known from error
-                if _find(error, DeadlineExceededError):
+                if find_error(error, DeadlineExceededError):
                     detail = f"the deadline of {context.timeout_s:g} s passed"
                 else:
                     outcome, detail = Outcome.HARNESS_FAILED, f"{type(error).__name__}: {error}"
@@ -310,52 +244,17 @@ class _Run:
         tmp_dir = self.bench.settings.tmp_dir
         seal = Seal(self.bench.sandbox, tmp_dir, work, self.visits, self.judge, self.given)
         verdicts = await grade(spec.task, trajectory, seal, spec.oracle)
-        self.criteria = verdicts.results
-        self.notes += verdicts.notes
-        if verdicts.fault is not None:
-            self.end(Outcome.GRADER_FAILED, verdicts.fault)
-            return
-        self.score = combine(verdicts.results, spec.task.grading_weights)
-        is_graded = any(result.score is not None or result.is_pending for result in verdicts.results)
-        if verdicts.results and not is_graded:
-            self.end(Outcome.GRADER_FAILED, "no criterion of this task can be graded here")
-        elif note := standing_note(verdicts.results):
-            self.notes.append(note)
+        self.account.judge(verdicts)
 
     def begin(self) -> list[tuple[str, RunStarted]]:
         """What the journal is told before anything is done; blocks."""
-        self.started = _started(self.spec, self.bench)
-        return [("run_started", self.started)]
+        return self.account.begin(self.bench.sandbox.name)
 
     def finish(self) -> list[tuple[str, CallRecord | RunRecord]]:
         """What the journal is told at the end; blocks. The trajectory goes into a blob first."""
-        trajectory = self.trajectory
-        digest = None if trajectory is None else self.bench.blobs.put(_as_bytes(trajectory))
+        digest = self.account.put_trajectory(self.bench.blobs)
         self._remove()
-        self.record = self._finished(digest)
-        return [*self.call_records, ("run_finished", self.record)]
-
-    def _finished(self, digest: str | None) -> RunRecord:
-        trajectory = self.trajectory
-        return RunRecord(
-            **self.started.model_dump(include=_SHARED),
-            outcome=self.outcome,
-            score=self.score,
-            criteria=self.criteria,
-            usage=self.usage,
-            duration_ms=(trajectory.duration_ms if trajectory else 0.0) or self.duration_ms,
-            llm_duration_ms=sum(call.duration_ms for call in self.calls),
-            turns=len(trajectory.turns) if trajectory else 0,
-            skill_loaded=trajectory.skill_loaded if trajectory else None,
-            trajectory_digest=digest,
-            detail=self.detail,
-            simulated=self.spec.simulated,
-            notes=tuple(self.notes),
-            work_dir=str(self.work) if self._is_kept else None,
-            judge_usage=self.judge.usage if self.judge else Usage(),
-            grading_weights=self.spec.task.grading_weights,
-            finished_at=datetime.now(UTC),
-        )
+        return self.account.finish(digest, self.work, self.judge)
 
     @property
     def _is_kept(self) -> bool:
@@ -382,18 +281,6 @@ def _laying_out(work: Path) -> Iterator[None]:
         ) from error
 
 
-_SHARED = set(RunStarted.model_fields) & set(RunRecord.model_fields) - {"schema_"}
-
-
-def _as_bytes(trajectory: Trajectory) -> bytes:
-    try:
-        return trajectory.model_dump_json(by_alias=True).encode()
-    except ValueError:
-        # A prompt or a harness of others may hold what UTF-8 does not take.
-        plain = trajectory.model_dump(mode="json", by_alias=True)
-        return json.dumps(plain, ensure_ascii=False).encode("utf-8", "replace")
-
-
 def _delivery(spec: RunSpec) -> SkillDelivery | None:
     skill = spec.skill
     if skill is None:
@@ -401,11 +288,3 @@ def _delivery(spec: RunSpec) -> SkillDelivery | None:
     return SkillDelivery(
         name=skill.name, description=skill.description, content=skill.text(skill.body), mode=spec.skill_mode
     )
-
-
-def _find(error: BaseException, kind: type[E]) -> E | None:
-    """The error itself, or the first of that kind inside the groups that task groups make."""
-    if isinstance(error, kind):
-        return error
-    inner = error.exceptions if isinstance(error, BaseExceptionGroup) else ()
-    return next((found for each in inner if (found := _find(each, kind)) is not None), None)
