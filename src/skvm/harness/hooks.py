@@ -7,7 +7,7 @@ turn is executed like any other, in the harness's own tools.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -16,9 +16,33 @@ if TYPE_CHECKING:
 
     from pydantic_ai.messages import ModelMessage, ModelResponse
 
+    from skvm.evidence.record import Record, RunRecord
     from skvm.harness.trajectory import Observation, ToolCall, Trajectory
 
-__all__ = ["Hook", "HookContext", "Hooks"]
+__all__ = ["Hook", "HookContext", "HookRun", "Hooks"]
+
+
+@dataclass(frozen=True, slots=True)
+class HookRun:
+    """The run a hook is to act in.
+
+    Args:
+        run_id: Its id in the journal.
+        task_digest: Of the task.
+        model: Full model id.
+        harness: Registered name.
+        work_dir: The agent's work directory, on the host; laid out already.
+        skill_id: The skill's id, ``None`` without one.
+        skill_digest: Digest of the skill as it is delivered.
+    """
+
+    run_id: str
+    task_digest: str
+    model: str
+    harness: str
+    work_dir: Path
+    skill_id: str | None = None
+    skill_digest: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,16 +54,30 @@ class HookContext:
         work_dir: The agent's work directory, on the host.
         turn: Index of the turn about to be made or just made, from 0.
         messages: The conversation so far.
+        command_turn: Makes a turn that runs a shell command (one or many lines) with the harness's own
+            tool, so that it runs where the model's commands run; ``None`` where the harness has no such
+            tool, or none is offered in this request.
+        is_local: Whether ``work_dir`` is the agent's; not so where a gateway stands alone.
     """
 
     prompt: str
     work_dir: Path
     turn: int
     messages: Sequence[ModelMessage]
+    command_turn: Callable[[str], ModelResponse] | None = None
+    is_local: bool = True
 
 
 class Hook:
     """Base of all hooks: every method does nothing."""
+
+    def of_run(self, run: HookRun) -> Hook:
+        """The hook that acts in one run: itself, unless it remembers something between calls."""
+        return self
+
+    def shown_folders(self) -> Sequence[Path]:
+        """Folders of the host that the run's cell is to see, read-only, at the same place."""
+        return ()
 
     async def before_model(self, context: HookContext) -> ModelResponse | None:
         """Answer in the model's place, or return ``None``."""
@@ -58,6 +96,13 @@ class Hook:
     async def after_run(self, trajectory: Trajectory) -> None:
         """See the whole run."""
 
+    async def after_record(self, record: RunRecord) -> Sequence[tuple[str, Record]]:
+        """See how the run was graded, after it was recorded; gives what else is to be recorded of it.
+
+        Called of the hook that ``of_run`` gave, also where the run failed.
+        """
+        return ()
+
 
 @dataclass(frozen=True, slots=True)
 class Hooks:
@@ -68,6 +113,14 @@ class Hooks:
     def joined(self, others: Hooks) -> Hooks:
         """These, then others."""
         return Hooks((*self.hooks, *others.hooks)) if others.hooks else self
+
+    def of_run(self, run: HookRun) -> Hooks:
+        """The hooks that act in one run."""
+        return Hooks(tuple(hook.of_run(run) for hook in self.hooks))
+
+    def shown_folders(self) -> tuple[Path, ...]:
+        """All folders any hook wants shown."""
+        return tuple(dict.fromkeys(folder for hook in self.hooks for folder in hook.shown_folders()))
 
     async def before_model(self, context: HookContext) -> ModelResponse | None:
         """The first answer any hook gives, else ``None``."""
@@ -97,3 +150,7 @@ class Hooks:
         """Tell every hook."""
         for hook in self.hooks:
             await hook.after_run(trajectory)
+
+    async def after_record(self, record: RunRecord) -> list[tuple[str, Record]]:
+        """What any hook has to record of a run."""
+        return [each for hook in self.hooks for each in await hook.after_record(record)]
