@@ -1,0 +1,1 @@
+"""What boost saves, and whether it can be trusted."""
