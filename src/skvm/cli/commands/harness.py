@@ -64,10 +64,25 @@ def list_harnesses(ctx: click.Context, as_json: bool) -> None:
 @command.command(cls=SkvmCommand, short_help="Put pinned versions into a private place.")
 @click.argument("names", nargs=-1, required=True, metavar="NAME…")
 @click.option("--force", is_flag=True, help="Install anew what is there.")
+@click.option(
+    "--timeout",
+    "timeout_s",
+    type=click.FloatRange(min=1),
+    metavar="SECONDS",
+    help="Give one program up that takes longer.",
+)
 @_sandbox_option
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.pass_context
-def install(ctx: click.Context, names: tuple[str, ...], force: bool, sandbox: str, as_json: bool) -> int:
+def install(
+    ctx: click.Context,
+    *,
+    names: tuple[str, ...],
+    force: bool,
+    timeout_s: float | None,
+    sandbox: str,
+    as_json: bool,
+) -> int:
     """Install pinned versions into a private place under the cache, with what they need.
 
     Packages come by your own npm and pip from where these are configured to fetch; they are unpacked in the
@@ -88,7 +103,7 @@ def install(ctx: click.Context, names: tuple[str, ...], force: bool, sandbox: st
     told: list[dict[str, Any]] = []
     for entry in entries:
         try:
-            done = anyio.run(_install, settings, entry, chosen, force)
+            done = anyio.run(_install, settings, entry, chosen, force, timeout_s)
             told += [
                 {
                     "name": each.entry.name,
@@ -109,7 +124,9 @@ def install(ctx: click.Context, names: tuple[str, ...], force: bool, sandbox: st
     return 0 if all(each["ok"] for each in told) else 3
 
 
-async def _install(settings: Settings, entry: Program, sandbox: Sandbox, force: bool) -> list[Installed]:
+async def _install(
+    settings: Settings, entry: Program, sandbox: Sandbox, force: bool, timeout_s: float | None
+) -> list[Installed]:
     from rich.markup import escape
 
     from skvm.cli.console import err
@@ -126,7 +143,9 @@ async def _install(settings: Settings, entry: Program, sandbox: Sandbox, force: 
             def report(line: str, name: str = each.name) -> None:
                 status.update(escape(f"{name}: {line}"))
 
-            made = await put(settings.cache_dir, each, sandbox, force=force, report=report)
+            made = await put(
+                settings.cache_dir, each, sandbox, force=force, timeout_s=timeout_s, report=report
+            )
         size, took_s = made.record.size_bytes / 1e6, time.monotonic() - started
         what = f"{each.name} {each.version}: {size:.0f} MB in {took_s:.0f} s"
         err.print(f"✓ {what}, at {made.folder}", style="green", markup=False)

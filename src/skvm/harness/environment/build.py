@@ -6,7 +6,7 @@ import os
 import re
 import shutil
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import anyio.to_thread
@@ -41,6 +41,7 @@ class Plan:
         npm: Node packages.
         pip_flags: Further arguments of the Python installer, pip or uv.
         npm_flags: Further arguments of npm.
+        npm_scripts: npm's packages whose own scripts run once all is there, without a network.
         path_prefix: Folders the installers, and scripts they run, find programs in first.
     """
 
@@ -48,6 +49,7 @@ class Plan:
     npm: tuple[Dependency, ...]
     pip_flags: tuple[str, ...] = ()
     npm_flags: tuple[str, ...] = ()
+    npm_scripts: tuple[str, ...] = ()
     path_prefix: tuple[Path, ...] = ()
 
     def check(self, packages: Sequence[BoundPackage]) -> None:
@@ -115,6 +117,11 @@ async def build(
             await _install_python(plan, cell, sandbox, report)
         if plan.npm:
             await _install_npm(plan, cell, report)
+    if plan.npm_scripts:
+        async with sandbox.open(replace(policy, network=False)) as cell:
+            report(f"running the scripts of {', '.join(plan.npm_scripts)}")
+            rebuild = ["npm", "rebuild", "--prefix", "npm", "--ignore-scripts=false", "--loglevel", "error"]
+            await _run(cell, [*rebuild, *plan.npm_scripts], "npm rebuild")
     (scratch / "npmrc").unlink(missing_ok=True)
     _check_places(scratch)
     await anyio.to_thread.run_sync(_move_names, scratch, folder)

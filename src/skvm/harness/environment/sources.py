@@ -105,9 +105,15 @@ def _local_paths(values: list[str], home: Path) -> Iterator[Path]:
     for value in values:
         for word in value.split():
             path = Path(word.removeprefix("file://"))
-            # What holds the whole home folder would show all its secrets.
-            if path.is_absolute() and path.exists() and not home.resolve().is_relative_to(path.resolve()):
-                yield path
+            if not path.is_absolute() or not path.exists():
+                continue
+            # The pages of an index on disk name files that lie beside it.
+            is_index = word.startswith("file://") and path.name == "simple"
+            for shown in (path.parent, path) if is_index else (path,):
+                # What holds the whole home folder would show all its secrets.
+                if not home.resolve().is_relative_to(shown.resolve()):
+                    yield shown
+                    break
 
 
 def _pip_settings(env: Mapping[str, str]) -> Iterator[tuple[str, str]]:

@@ -90,7 +90,8 @@ class Program:
         version_args: Arguments that make it say its version.
         also_tested: Further versions that worked with us.
         modes: Whose configuration it can run with.
-        runs_scripts: Whether its packages' own scripts must run to install it; they do so confined.
+        scripts_of: npm's packages whose own scripts must run to install it; they do so confined, without a
+            network, after all has been fetched.
     """
 
     name: str
@@ -109,7 +110,7 @@ class Program:
     version_args: tuple[str, ...] = ("--version",)
     also_tested: tuple[str, ...] = ()
     modes: tuple[Literal["managed", "native"], ...] = ("managed", "native")
-    runs_scripts: bool = False
+    scripts_of: tuple[str, ...] = ()
 
     @property
     def place(self) -> Path:
@@ -193,8 +194,8 @@ _HARNESSES = (
         commands=("openclaw",),
         size_mb=647,
         node=(24, 16),
-        # It refuses to start where its own have not run.
-        runs_scripts=True,
+        # It writes down that they ran, and refuses to start where they have not.
+        scripts_of=("openclaw",),
         variable="SKVM_OPENCLAW_CMD",
         checkout=("openclaw.mjs",),
     ),

@@ -11,13 +11,17 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from skvm.evidence.record import Usage
+from skvm.harness.command_tool import CommandTool, find_command_tool
 from skvm.harness.contract import ConfigMode, SkillDelivery
 from skvm.harness.gateway.contract import Door, Wire
 from skvm.harness.trajectory import ToolKind
 from skvm.settings import AdapterSettings
+
+if TYPE_CHECKING:
+    from pydantic_ai.tools import ToolDefinition
 
 __all__ = [
     "ConfigMode",
@@ -141,14 +145,25 @@ class ToolTable:
     Args:
         kinds: What each tool does; a name that is not here is ``other``.
         renamed: Arguments that have another name with us (``file_path`` → ``path``), by tool.
+        fixed: What further arguments of a tool that runs commands are to be where a hook calls it, by tool.
     """
 
     kinds: Mapping[str, ToolKind]
     renamed: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    fixed: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     def kind_of(self, name: str, arguments: Mapping[str, Any]) -> ToolKind:
         """The normalized kind of a call; programs differ in case and in prefixes of servers."""
         return self.kinds.get(name, ToolKind.OTHER)
+
+    def command_tool(self, offered: Sequence[ToolDefinition]) -> CommandTool | None:
+        """The tool that runs commands among those a request offers; the first one the table has."""
+        for name in (name for name, kind in self.kinds.items() if kind is ToolKind.RUN):
+            renamed = self.renamed.get(name, {})
+            theirs = [their for their, ours in renamed.items() if ours == "command"] or ["command"]
+            if found := find_command_tool(offered, [name], theirs, self.fixed):
+                return found
+        return None
 
 
 class ProgramAdapter(Protocol):

@@ -200,6 +200,7 @@ class _Run:
             hooks=context.hooks,
             prompt=context.prompt,
             work_dir=context.work_dir,
+            tools=self.adapter.tools,
         )
         async with Gateway() as gateway:
             origin = await gateway.serve(self.place.door)

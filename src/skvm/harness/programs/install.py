@@ -1,7 +1,8 @@
 """Programs in private prefixes: ``<cache>/harnesses/<name>/<version>/``, whole or not at all.
 
 npm and pip run in a cell that sees the new folder and the system, nothing of the user; where they fetch from
-is the machine's own configuration. Packages' scripts do not run, unless an entry says that they must.
+is the machine's own configuration. Packages' scripts do not run, but for those an entry says must: they run
+when all is there, without a network.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import anyio
 import anyio.to_thread
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -33,11 +35,13 @@ __all__ = [
 
 _NPM_FLAGS = (
     "--omit=dev",
+    "--ignore-scripts",
     # Without a network npm would try for minutes.
     "--fetch-retries=2",
     "--fetch-retry-mintimeout=1000",
     "--fetch-retry-maxtimeout=5000",
 )
+_HELP = "look whether npm and pip reach their registry here; nothing was left behind"
 
 
 class InstallRecord(BaseModel):
@@ -101,6 +105,7 @@ async def install(
     sandbox: Sandbox,
     *,
     force: bool = False,
+    timeout_s: float | None = None,
     report: Callable[[str], None] = lambda _: None,
 ) -> Installed:
     """Install the pinned version of one program, without what it needs; see ``find.to_install``.
@@ -110,11 +115,13 @@ async def install(
         entry: Which one.
         sandbox: Where the installers run.
         force: Whether one that is there is installed anew.
+        timeout_s: How long it may take in all, waiting for a slow registry included; ``None`` leaves it to
+            the half hour each installer has.
         report: Told what is being done, one line each.
 
     Raises:
-        InfrastructureError: No installer, no network, another process installs it now, what came is not what
-            we know under that version, or the disk refuses. What stood before stands.
+        InfrastructureError: No installer, no network, not within the time, another process installs it now,
+            what came is not what we know under that version, or the disk refuses. What stood before stands.
     """
     found = find_installed(cache_dir, entry)
     if found is not None and not force:
@@ -123,12 +130,13 @@ async def install(
     place = standing(folder)
     async with place.held(), place.scratch() as scratch:
         try:
-            await build(_plan(entry, cache_dir), scratch, folder, sandbox, report)
+            with anyio.fail_after(timeout_s):
+                await build(_plan(entry, cache_dir), scratch, folder, sandbox, report)
         except FindingsError as error:
-            raise InfrastructureError(
-                f"{entry.name} {entry.version}: {error.message}",
-                help="look whether npm and pip reach their registry here; nothing was left behind",
-            ) from error
+            raise InfrastructureError(f"{entry.name} {entry.version}: {error.message}", help=_HELP) from error
+        except TimeoutError as error:
+            late = f"{entry.name} {entry.version}: not installed within {timeout_s:g} s"
+            raise InfrastructureError(late, help=_HELP) from error
         await anyio.to_thread.run_sync(_finish, entry, scratch, place)
     found = find_installed(cache_dir, entry)
     if found is None:
@@ -161,13 +169,14 @@ def _plan(entry: Program, cache_dir: Path) -> Plan:
     from skvm.harness.programs.node import find_node
 
     # Scripts of packages want the Node that the program itself runs on.
-    node = find_node(entry.node, cache_dir) if entry.runs_scripts and entry.node else None
+    node = find_node(entry.node, cache_dir) if entry.scripts_of and entry.node else None
     packages = [package.resolved for package in entry.packages]
     return Plan(
         pip=tuple(_dependency(package) for package in packages if package.registry == "pypi"),
         npm=tuple(_dependency(package) for package in packages if package.registry == "npm"),
-        pip_flags=() if entry.runs_scripts else ("--only-binary", ":all:"),
-        npm_flags=_NPM_FLAGS if entry.runs_scripts else (*_NPM_FLAGS, "--ignore-scripts"),
+        pip_flags=("--only-binary", ":all:"),
+        npm_flags=_NPM_FLAGS,
+        npm_scripts=entry.scripts_of,
         path_prefix=(node.folder,) if node is not None and node.folder is not None else (),
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -141,3 +142,18 @@ def test_no_form_of_a_secret_reaches_an_installer(tmp_path: Path) -> None:
     assert found.env["NO_PROXY"] == "localhost,10.0.0.1:80"
     assert {"HTTP_PROXY", "PIP_FIND_LINKS", "PIP_INDEX_URL"} <= set(found.dropped)
     assert {path for path in found.paths if path.is_relative_to(tmp_path)} == {tmp_path / "wheels"}
+
+
+def test_an_index_on_disk_is_shown_with_the_files_its_pages_name(tmp_path: Path) -> None:
+    (tmp_path / "home").mkdir()
+    for name in ("mirror/simple", "mirror/files", "plain", "simple"):
+        (tmp_path / name).mkdir(parents=True)
+    indexes = [f"file://{tmp_path}/{name}" for name in ("mirror/simple", "plain", "simple")]
+    env = {
+        "HOME": str(tmp_path / "home"),
+        "PIP_CONFIG_FILE": os.devnull,
+        "PIP_EXTRA_INDEX_URL": " ".join(indexes),
+    }
+    shown = [path for path in read_sources(env).paths if path.is_relative_to(tmp_path)]
+    # What lies beside the last one is the home.
+    assert shown == [tmp_path / "mirror", tmp_path / "plain", tmp_path / "simple"]

@@ -10,7 +10,8 @@ from skvm.harness.programs.catalogue import Package, Program
 NPM = r"""#!/bin/sh
 # What npm install leaves: the package, its command, a lock with its integrity.
 here=$(dirname "$0")
-echo "$@" > npm-was-told
+echo "$@" >> npm-was-told
+if [ "$1" = rebuild ]; then cat /proc/net/dev > npm-networks; exit 0; fi
 case $(cat "$here/mode") in
     hang) echo started > npm-started; sleep 60;;
     fail) echo "npm error code ENOTFOUND" >&2

@@ -73,12 +73,28 @@ def test_an_install_stands_with_its_record_and_runs(cache: Path, sandbox: Sandbo
     assert any("demo-" in line for line in told)
 
 
-def test_scripts_of_packages_do_not_run_unless_they_must(cache: Path, sandbox: Sandbox) -> None:
-    for entry, runs in ((program(), False), (program(name="other", runs_scripts=True), True)):
+def test_scripts_of_packages_run_where_they_must_and_without_a_network(cache: Path, sandbox: Sandbox) -> None:
+    own = program(name="other", scripts_of=("demo",))
+    for entry, expected in ((program(), []), (own, [["demo"]])):
         made = anyio.run(install, cache, entry, sandbox)
-        told = (made.folder / "npm-was-told").read_text().split()
-        assert ("--ignore-scripts" not in told) is runs
-        assert "--omit=dev" in told
+        first, *then = (made.folder / "npm-was-told").read_text().splitlines()
+        assert {"install", "--ignore-scripts", "--omit=dev"} <= set(first.split())
+        assert [line.split()[-1:] for line in then] == expected
+    networks = (made.folder / "npm-networks").read_text()
+    if sandbox.name == "bubblewrap":
+        assert [line.split(":")[0].strip() for line in networks.splitlines() if ":" in line] == ["lo"]
+
+
+def test_an_install_that_takes_too_long_is_given_up(cache: Path, npm: Path, sandbox: Sandbox) -> None:
+    (npm / "mode").write_text("hang")
+
+    async def run() -> None:
+        await install(cache, program(), sandbox, timeout_s=1)
+
+    with pytest.raises(InfrastructureError, match=r"demo 1\.2\.0: not installed within 1 s"):
+        anyio.run(run)
+    assert find_installed(cache, program()) is None
+    assert left_over(cache) == []
 
 
 def test_what_is_there_is_not_installed_again_unless_forced(cache: Path, npm: Path, sandbox: Sandbox) -> None:
