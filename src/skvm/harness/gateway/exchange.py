@@ -8,17 +8,18 @@ import time
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import anyio
 
 from skvm.errors import InfrastructureError, UsageError
 from skvm.evidence.record import CallRecord, Usage
+from skvm.harness.gateway.asking import AgentsOwn, hook_context
 from skvm.harness.gateway.call_ids import CallIds
 from skvm.harness.gateway.contract import Exchange, Held, Wire
 from skvm.harness.gateway.recording import Recorder
-from skvm.harness.gateway.refusal import NO_RETRY, RunOverError, note_failure, refusal_of
-from skvm.harness.gateway.relay import Kept, native_dialect, pass_through, put_in, upstream_request
+from skvm.harness.gateway.refusal import NO_RETRY, RunOverError, note_failure, refusal_of, words_of
+from skvm.harness.gateway.relay import Kept, held_settings, native_dialect, pass_through, put_in, upstream_request
 from skvm.harness.gateway.splice import JsonObject, read_object
 from skvm.harness.gateway.translate import translation_for
 from skvm.harness.gateway.translate.contract import Heading, RefusedRequestError
@@ -32,7 +33,6 @@ from skvm.llm.contract import DeadlineExceededError
 if TYPE_CHECKING:
     from pydantic_ai.messages import ModelMessage, ModelResponse
     from pydantic_ai.models import Model
-    from pydantic_ai.settings import ModelSettings
 
     from skvm.harness.gateway.translate.contract import Asked, Renderer
     from skvm.llm.contract import PortSession
@@ -54,6 +54,7 @@ class OpenDoor:
         model_id: The model that answers; ``None`` for the one a request names.
         held: What the run is held to.
         recorder: Keeps what passes.
+        own: Knows the agent's own conversation.
         turns: Requests with tools that were answered, or are being answered.
         calls: All requests.
         under_way: The calls that are being answered, and what is set when they are recorded.
@@ -63,6 +64,7 @@ class OpenDoor:
     model_id: str | None
     held: Held
     recorder: Recorder
+    own: AgentsOwn = field(default_factory=AgentsOwn)
     turns: int = 0
     calls: int = 0
     under_way: dict[anyio.CancelScope, anyio.Event] = field(default_factory=dict)
@@ -124,6 +126,7 @@ class _Call:
     from_hook: bool = False
     renderer: Renderer | None = None
     _asked: Asked | None = None
+    _context: HookContext | None = None
 
     @property
     def payload(self) -> Mapping[str, Any]:
@@ -224,9 +227,11 @@ class _Call:
         self.error, self.response = RunOverError(), None
 
     def _hook_context(self) -> HookContext:
-        held = self.door.held
-        messages = self._messages() if held.hooks.hooks else ()
-        return HookContext(held.prompt, held.work_dir, self.turn, messages)
+        if self._context is None:
+            held = self.door.held
+            asked = self._readable() if held.hooks.hooks else None
+            self._context = hook_context(held, self.door.own, self.turn, asked)
+        return self._context
 
     async def _ask(self, model: Model) -> None:
         from skvm.llm.model import PortModel
@@ -255,7 +260,7 @@ class _Call:
         from skvm.llm.model import EMBEDDED_MAX_TOKENS
 
         asked = self.asked()
-        messages, settings = list(asked.messages), self._settings(asked)
+        messages, settings = list(asked.messages), held_settings(asked.settings, self.door.held)
         # Programs ask for as much as a large model may write; a small one that repeats itself would.
         settings["max_tokens"] = min(settings.get("max_tokens", EMBEDDED_MAX_TOKENS), EMBEDDED_MAX_TOKENS)
         response = await model.request(messages, settings, asked.parameters)
@@ -270,7 +275,7 @@ class _Call:
         from skvm.llm.model import PortModel
 
         asked = self.asked()
-        messages, settings = list(asked.messages), self._settings(asked)
+        messages, settings = list(asked.messages), held_settings(asked.settings, self.door.held)
         ids = CallIds(messages)
         if not (self.is_stream and isinstance(model, PortModel)):
             await self._say(ids.response(await model.request(messages, settings, asked.parameters)))
@@ -289,17 +294,6 @@ class _Call:
         await self.reply.send(said + renderer.finish(response))
         self.response = response
         await self.reply.end()
-
-    def _settings(self, asked: Asked) -> ModelSettings:
-        held = self.door.held
-        settings: dict[str, Any] = dict(asked.settings)
-        if held.temperature is not None:
-            settings["temperature"] = held.temperature
-        if held.seed is not None:
-            settings["seed"] = held.seed
-        if held.max_output_tokens:
-            settings.setdefault("max_tokens", held.max_output_tokens)
-        return cast("ModelSettings", settings)
 
     async def _say(self, response: ModelResponse) -> None:
         """Send a whole answer in the client's dialect."""
@@ -351,9 +345,13 @@ class _Call:
 
     def _messages(self) -> tuple[ModelMessage, ...]:
         """What the model is sent; nothing if that cannot be said, which is no reason not to pass it on."""
+        asked = self._readable()
+        return () if asked is None else tuple(asked.messages)
+
+    def _readable(self) -> Asked | None:
         with suppress(RefusedRequestError):
-            return tuple(self.asked().messages)
-        return ()
+            return self.asked()
+        return None
 
     def _passed(self) -> ModelResponse | None:
         """The answer that passed as bytes; ``None`` if it did not come to its end."""
@@ -391,7 +389,7 @@ class _Call:
 
     def _what_went_wrong(self) -> str | None:
         if self.error is not None:
-            return refusal_of(self.error).message
+            return words_of(self.error)
         if self.reply.is_gone and (self.call_error or not self.reply.is_started):
             return "the client left before the end"
         return self.call_error or ("the answer was too long to be kept" if self.kept.is_cut else None)

@@ -12,13 +12,18 @@ from skvm.harness.loop import is_too_long
 from skvm.harness.serving import RefusedError
 from skvm.llm.contract import BudgetExceededError, DeadlineExceededError, ProviderError
 
-__all__ = ["NO_RETRY", "Refusal", "RunOverError", "note_failure", "refusal_of"]
+__all__ = ["NO_RETRY", "Refusal", "RunOverError", "note_failure", "refusal_of", "words_of"]
 
 NO_RETRY: Mapping[str, str] = {"x-should-retry": "false"}
 """The port has tried again already; clients that know this header do not do so themselves."""
 
 OVER = 410
 """Nobody tries a thing that is gone again."""
+DEPENDENCY = 424
+"""What the call depends on failed. Clients try 408, 409, 429 and all from 500 on again, some ask their user to
+sign in at 401 and 403, and Claude Code tries other forms of a request after a 400; none does any of it here."""
+_OURS = frozenset({401, 402, 403})
+"""With these a provider refuses the credential it is asked with, or the account behind it."""
 
 
 class RunOverError(Exception):
@@ -41,15 +46,29 @@ class Refusal:
 def refusal_of(error: Exception) -> Refusal:
     """What to tell the client of an error."""
     if isinstance(error, RefusedError):
-        return Refusal(error.status, error.reason)
-    if isinstance(error, RunOverError):
-        return Refusal(OVER, "the run has taken all its steps")
-    if isinstance(error, DeadlineExceededError):
-        return Refusal(OVER, "the time of the run is over")
+        return Refusal(error.status, words_of(error))
+    if isinstance(error, RunOverError | DeadlineExceededError):
+        return Refusal(OVER, words_of(error))
     if not isinstance(error, SkvmError):
-        return Refusal(500, f"the gateway failed: {type(error).__name__}")
-    words = error.message if error.help is None else f"{error.message} ({error.help})"
-    return Refusal(_status(error), words)
+        return Refusal(500, words_of(error))
+    if isinstance(error, ProviderError) and error.status in _OURS:
+        # Not in the provider's words: programs look for those of a key that is refused, and take it for theirs.
+        told = f"the provider refused the gateway itself ({error.status}), not this program; no retry helps"
+        return Refusal(DEPENDENCY, told)
+    return Refusal(_status(error), words_of(error))
+
+
+def words_of(error: Exception) -> str:
+    """One line on what went wrong, for those whose gateway it is."""
+    if isinstance(error, RefusedError):
+        return error.reason
+    if isinstance(error, RunOverError):
+        return "the run has taken all its steps"
+    if isinstance(error, DeadlineExceededError):
+        return "the time of the run is over"
+    if not isinstance(error, SkvmError):
+        return f"the gateway failed: {type(error).__name__}"
+    return error.message if error.help is None else f"{error.message} ({error.help})"
 
 
 def _status(error: SkvmError) -> int:
@@ -60,8 +79,7 @@ def _status(error: SkvmError) -> int:
     if isinstance(error, UsageError | ConfigError):
         return 404
     if isinstance(error, ProviderError) and error.status is not None and 400 <= error.status < 600:
-        # A credential that is refused is ours, not the client's.
-        return 502 if error.status in {401, 402, 403} else error.status
+        return error.status
     return 502
 
 

@@ -83,21 +83,65 @@ async def test_a_session_without_a_wire_answers_too(dialect: str, *, is_stream: 
 
 @pytest.mark.parametrize("is_stream", [False, True])
 @pytest.mark.parametrize("dialect", ["chat", "responses", "messages"])
-@pytest.mark.parametrize(("status", "told"), [(400, 400), (401, 502), (404, 404), (503, 503)])
+@pytest.mark.parametrize("status", [400, 404, 503])
 async def test_errors_of_the_endpoint_are_told_in_the_clients_dialect(
-    gate: Open, dialect: str, status: int, told: int, *, is_stream: bool
+    gate: Open, dialect: str, status: int, *, is_stream: bool
 ) -> None:
     async with gate([FakeAnswer(f"no, and {SECRET} neither", status=status)]) as at:
         answer = await at.ask(dialect, body_of(dialect, stream=is_stream))
         recorded = await at.recorded()
-    assert answer.status_code == told
+    assert answer.status_code == status
     assert answer.headers["x-should-retry"] == "false"
     body = answer.json()
     assert "no, and [key] neither" in body["error"]["message"]
     assert (body.get("type") == "error") == (dialect == "messages")
     assert isinstance(recorded.failure, ProviderError)
     assert recorded.exchanges[0].response is None
-    assert recorded.exchanges[0].status == told
+    assert recorded.exchanges[0].status == status
+
+
+@pytest.mark.parametrize("is_stream", [False, True])
+@pytest.mark.parametrize("dialect", ["chat", "responses", "messages"])
+@pytest.mark.parametrize("status", [401, 402, 403])
+async def test_a_refused_credential_of_ours_is_not_taken_for_the_clients(
+    gate: Open, dialect: str, status: int, *, is_stream: bool
+) -> None:
+    async with gate([FakeAnswer("Incorrect API key provided", status=status)]) as at:
+        answer = await at.ask(dialect, body_of(dialect, stream=is_stream))
+        recorded = await at.recorded()
+    # None of those that clients try again, or ask their user to sign in at.
+    assert answer.status_code == 424
+    told = answer.json()["error"]["message"]
+    assert told == f"the provider refused the gateway itself ({status}), not this program; no retry helps"
+    # Whose gateway it is hears what the provider said.
+    assert isinstance(recorded.failure, ProviderError)
+    [exchange] = recorded.exchanges
+    assert exchange.status == 424
+    assert exchange.error is not None
+    assert "Incorrect API key provided" in exchange.error
+
+
+@pytest.mark.parametrize("status", [401, 402, 403])
+async def test_the_libraries_of_the_providers_ask_once(gate: Open, status: int) -> None:
+    import anthropic
+    import openai
+
+    refused = [FakeAnswer("Incorrect API key provided", status=status)] * 9
+    async with gate(refused) as at:
+        turn: Any = [{"role": "user", "content": "Hello."}]
+        door = at.door
+        async with openai.AsyncOpenAI(base_url=door.chat_url, api_key=door.token, max_retries=5) as ours:
+            with pytest.raises(openai.APIStatusError, match="refused the gateway itself"):
+                await ours.chat.completions.create(model="m", messages=turn)
+            with pytest.raises(openai.APIStatusError, match="refused the gateway itself"):
+                await ours.responses.create(model="m", input="Hello.")
+        async with anthropic.AsyncAnthropic(
+            base_url=door.messages_url, api_key=door.token, max_retries=5
+        ) as theirs:
+            with pytest.raises(anthropic.APIStatusError, match="refused the gateway itself"):
+                await theirs.messages.create(model="m", messages=turn, max_tokens=9)
+        assert at.upstream is not None
+        assert len(at.upstream.requests) == 3
 
 
 @pytest.mark.parametrize("dialect", ["chat", "responses", "messages"])
