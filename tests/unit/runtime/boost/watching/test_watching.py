@@ -18,7 +18,15 @@ from skvm.evidence.redact import Redactor
 from skvm.harness.trajectory import Trajectory
 from skvm.runtime.boost import watching
 from skvm.runtime.boost.model import WatchRecord
-from skvm.runtime.boost.watching import MAX_BYTES, MAX_FILES, StateKeeper, WatchedRun, load_watched, read_tree
+from skvm.runtime.boost.watching import (
+    MAX_BYTES,
+    MAX_DEPTH,
+    MAX_FILES,
+    StateKeeper,
+    WatchedRun,
+    load_watched,
+    read_tree,
+)
 
 NOW = datetime(2024, 5, 1, tzinfo=UTC)
 
@@ -200,7 +208,7 @@ def test_a_folder_without_end_is_not_walked(
 
 def test_a_tree_that_is_too_deep_ends_the_keeping(work: Path, keeper: StateKeeper) -> None:
     folder = os.open(work, os.O_RDONLY)
-    for _ in range(1_500):
+    for _ in range(MAX_DEPTH + 2):
         os.mkdir("d", dir_fd=folder)
         inner = os.open("d", os.O_RDONLY, dir_fd=folder)
         os.close(folder)
