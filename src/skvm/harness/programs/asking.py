@@ -21,7 +21,7 @@ _VERSION = re.compile(r"\d+\.\d+[\w.+-]*")
 
 
 async def ask_version(found: Found, sandbox: Sandbox, *, timeout_s: float = 60.0) -> str | None:
-    """What a program says its version is; ``None`` if it says nothing of the kind.
+    """What a program says its version is; ``None`` if it cannot be asked, or says nothing of the kind.
 
     Args:
         found: The program.
@@ -31,6 +31,8 @@ async def ask_version(found: Found, sandbox: Sandbox, *, timeout_s: float = 60.0
     Raises:
         InfrastructureError: The sandbox failed.
     """
+    if not found.entry.version_args:
+        return None
     made = await anyio.to_thread.run_sync(lambda: tempfile.mkdtemp(prefix="skvm-version-"))
     policy = Policy(
         work_dir=Path(made),

@@ -87,7 +87,7 @@ class Program:
         path: Further folders of the prefix that it must find on its PATH.
         variable: Environment variable that names another executable, or the Python it lies beside.
         checkout: Where a built checkout has the executable.
-        version_args: Arguments that make it say its version.
+        version_args: Arguments that make it say its version; none where nothing does.
         also_tested: Further versions that worked with us.
         modes: Whose configuration it can run with.
         scripts_of: npm's packages whose own scripts must run to install it; they do so confined, without a
@@ -256,7 +256,8 @@ _HARNESSES = (
         version="0.1.11.post1",
         executable="venv/bin/python3",
         commands=(),
-        size_mb=1169,
+        size_mb=1198,
+        version_args=(),
         variable="SKVM_JIUWENCLAW_PYTHON",
         modes=("managed",),
     ),
@@ -297,6 +298,7 @@ _OVER_ACP = (
         version="0.23.1",
         executable=f"{_MODULES}/@zed-industries/claude-agent-acp/dist/index.js",
         commands=("claude-agent-acp",),
+        version_args=(),
         size_mb=85,
         node=(20,),
         needs=("claude-code",),
@@ -310,6 +312,7 @@ _OVER_ACP = (
         version="0.16.0",
         executable=f"{_MODULES}/@zed-industries/codex-acp-linux-{{cpu}}/bin/codex-acp",
         commands=("codex-acp",),
+        version_args=(),
         size_mb=223,
         modes=("managed",),
     ),
@@ -321,6 +324,7 @@ _OVER_ACP = (
         version="0.0.34",
         executable=f"{_MODULES}/pi-acp/dist/index.js",
         commands=("pi-acp",),
+        version_args=(),
         size_mb=20,
         node=(22, 19),
         needs=("pi",),
