@@ -112,6 +112,11 @@ class Account:
             ("run_finished", self.record),
         ]
 
+    def note_afterwards(self, note: str) -> None:
+        """Add a note to the record as it is returned; the journal has had it already."""
+        self.notes.append(note)
+        self.record = self.record.model_copy(update={"notes": tuple(self.notes)})
+
     def _finished(self, digest: str | None, kept: Path | None, judge_usage: Usage) -> RunRecord:
         trajectory = self.trajectory
         return RunRecord(

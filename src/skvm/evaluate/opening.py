@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, replace
 from functools import partial
@@ -45,7 +45,7 @@ class Opened:
 
 @asynccontextmanager
 async def open_for(
-    spec: RunSpec, bench: Bench, agent: Harness, work: Path, notes: list[str]
+    spec: RunSpec, bench: Bench, agent: Harness, work: Path, notes: list[str], *, shown: Sequence[Path] = ()
 ) -> AsyncIterator[Opened]:
     """Open the cell of one run; leaving ends everything in it, and removes a program's home.
 
@@ -55,6 +55,7 @@ async def open_for(
         agent: Its harness.
         work: Its work directory.
         notes: Gets a line for everything that went beyond the skill's permissions.
+        shown: Folders of hooks that the cell is to see.
 
     Raises:
         InfrastructureError: The cell cannot be opened, or a harness that is a program is not installed.
@@ -62,14 +63,14 @@ async def open_for(
     """
     async with using(spec.environment):
         if not isinstance(agent, ProgramInCell):
-            policy = _policy(spec, work)
+            policy = _showing(_policy(spec, work), shown)
             # A site has to be served before anybody asks for it.
             opening = _open_now if policy.listen_ports else open_on_demand
             async with held_to(spec.permissions, policy, partial(opening, bench.sandbox), notes) as cell:
                 yield Opened(cell, _door(cell, bench, 0) if spec.site else None)
             return
         async with agent.ready(bench.settings) as needs, _folders(spec, bench) as (home, output_dir):
-            policy = _policy_of_program(spec, work, needs, home)
+            policy = _showing(_policy_of_program(spec, work, needs, home), shown)
             opening = partial(_open_now, bench.sandbox)
             async with held_to(spec.permissions, policy, opening, notes) as cell:
                 yield Opened(
@@ -113,6 +114,10 @@ def _policy_of_program(spec: RunSpec, work: Path, needs: Needs, home: Path) -> P
         limits=needs.limits,
         home=home,
     )
+
+
+def _showing(policy: Policy, folders: Sequence[Path]) -> Policy:
+    return replace(policy, read_only=(*policy.read_only, *folders)) if folders else policy
 
 
 @asynccontextmanager

@@ -34,6 +34,7 @@ from skvm.evaluate.workspace import (
 )
 from skvm.evidence.record import CallRecord, Outcome, RunRecord, RunStarted
 from skvm.harness.contract import HARNESSES, Harness, RunContext, SkillDelivery
+from skvm.harness.hooks import HookRun, Hooks
 from skvm.harness.sandbox import Policy
 from skvm.harness.site import Visit
 from skvm.harness.trajectory import Trajectory
@@ -86,6 +87,7 @@ async def run_once(spec: RunSpec, bench: Bench) -> RunRecord:
             await bench.journal.append_made(run.finish, start)
         finally:
             await run.clean_up()
+        await run.tell_hooks(start)
     if passed_on is not None:
         raise passed_on
     return run.account.record
@@ -110,6 +112,7 @@ class _Run:
         self.judge = self._judge()
         self.given: Mapping[str, str] | None = None
         self.visits: Sequence[Visit] | None = None
+        self.hooks: Hooks | None = None
 
     def _judge(self) -> RunJudge | None:
         spec, judge = self.spec, self.bench.judge
@@ -122,7 +125,8 @@ class _Run:
         work = await self._lay_out()
         if self.judge is not None:
             self.given = await anyio.to_thread.run_sync(given_files, work)
-        trajectory = await self._run_agent(work)
+        hooks = self.hooks = await self._hooks_in(work)
+        trajectory = await self._run_agent(work, hooks)
         self.account.take(trajectory)
         if trajectory.outcome.is_graded:
             await self._grade(work, trajectory)
@@ -170,15 +174,30 @@ class _Run:
             said = done.stderr.strip().splitlines()[-1:] or ["no message"]
             self.account.notes.append(f"_setup.sh ended with exit code {done.exit_code}: {said[0][:200]}")
 
-    async def _run_agent(self, work: Path) -> Trajectory:
+    async def _hooks_in(self, work: Path) -> Hooks:
+        """The hooks of this run; they may look things up on a disk."""
+        started = self.account.started
+        run = HookRun(
+            run_id=started.run_id,
+            task_digest=started.task_digest,
+            model=started.model,
+            harness=started.harness,
+            work_dir=work,
+            skill_id=started.skill_id,
+            skill_digest=started.skill_digest,
+        )
+        hooks = self.bench.hooks
+        return await anyio.to_thread.run_sync(hooks.of_run, run) if hooks.hooks else hooks
+
+    async def _run_agent(self, work: Path, hooks: Hooks) -> Trajectory:
         spec, bench = self.spec, self.bench
         timeout_s = spec.timeout_s or spec.task.timeout_s
         scope = CallScope(spec.task.id, spec.label, spec.repetition)
-        began = perf_counter()
+        began, shown = perf_counter(), hooks.shown_folders()
         async with bench.port.session(scope, deadline_s=timeout_s) as session:
             try:
                 async with (
-                    open_for(spec, bench, self.agent, work, self.account.notes) as opened,
+                    open_for(spec, bench, self.agent, work, self.account.notes, shown=shown) as opened,
                     self._serving(opened.site_door) as server,
                 ):
                     context = RunContext(
@@ -190,7 +209,7 @@ class _Run:
                         timeout_s=timeout_s,
                         max_steps=spec.max_steps or spec.task.max_steps,
                         skill=_delivery(spec),
-                        hooks=bench.hooks,
+                        hooks=hooks,
                         temperature=bench.temperature,
                         max_output_tokens=bench.max_output_tokens,
                         seed=spec.seed,
@@ -255,6 +274,19 @@ class _Run:
         digest = self.account.put_trajectory(self.bench.blobs)
         self._remove()
         return self.account.finish(digest, self.work, self.judge)
+
+    async def tell_hooks(self, start: int) -> None:
+        """Tell the hooks how the run was graded, and record what they have to say of it.
+
+        The run is recorded already, and stays so: what goes wrong here is noted, and told to nobody else.
+        """
+        if self.hooks is None or not self.hooks.hooks:
+            return
+        try:
+            said = await self.hooks.after_record(self.account.record)
+            await self.bench.journal.append_made(lambda: said, start)
+        except Exception as error:  # noqa: BLE001 - the hooks' fault, not the run's
+            self.account.note_afterwards(f"a hook failed after the run: {type(error).__name__}: {error}")
 
     @property
     def _is_kept(self) -> bool:

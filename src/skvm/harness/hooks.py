@@ -80,7 +80,10 @@ class Hook:
         return ()
 
     async def before_model(self, context: HookContext) -> ModelResponse | None:
-        """Answer in the model's place, or return ``None``."""
+        """Answer in the model's place, or return ``None``.
+
+        An answer without a call whose finish reason is ``stop`` ends the run as it stands.
+        """
         return None
 
     async def after_model(self, context: HookContext, response: ModelResponse) -> None:

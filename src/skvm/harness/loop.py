@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
 import anyio
@@ -19,6 +20,7 @@ from skvm.harness.contract import RunContext
 from skvm.harness.delivery import content_was_returned, is_injected
 from skvm.harness.history import response_text, response_usage, shrink
 from skvm.harness.hooks import HookContext
+from skvm.harness.repetition import REPEAT_LIMIT, Repetition
 from skvm.harness.tools import OBSERVATION_CHARS, Result, observe
 from skvm.harness.trajectory import Dialect, Observation, ToolCall, Trajectory, Turn
 from skvm.llm.contract import DeadlineExceededError, ProviderError
@@ -29,11 +31,6 @@ if TYPE_CHECKING:
     from pydantic_ai.tools import ToolDefinition
 
 __all__ = ["Manner", "Reading", "is_too_long", "run_loop"]
-
-REPEAT_LIMIT = 3
-"""The same action this many times in a row ends the run, and so does the same round of actions."""
-LONGEST_ROUND = 6
-"""Actions of a round at most."""
 
 _TOO_LONG = re.compile(
     r"context.{0,40}(length|size|window|limit|exceed|full)"
@@ -78,6 +75,10 @@ class Manner(Protocol):
     @property
     def definitions(self) -> Sequence[ToolDefinition]:
         """Tools declared to the endpoint."""
+
+    @property
+    def command_turn(self) -> Callable[[str, str], ModelResponse] | None:
+        """Makes the answer of a model that runs a command, given that and an id; ``None`` without a tool."""
 
     def read(self, response: ModelResponse, turn: int) -> Reading:
         """Find the actions in an answer; their ids are unique within the run."""
@@ -141,11 +142,15 @@ class _Run:
     detail: str | None = None
     sent_to_model: bool = False
     llm_duration_ms: float = 0.0
-    signatures: list[str] = field(default_factory=list)
+    repetition: Repetition = field(default_factory=Repetition)
 
     def hook_context(self) -> HookContext:
         index = self.open.index if self.open else len(self.turns)
-        return HookContext(self.context.prompt, self.context.work_dir, index, tuple(self.messages))
+        make = self.manner.command_turn
+        command_turn = None if make is None else partial(_with_id, make, f"call_{index:04d}prepared")
+        return HookContext(
+            self.context.prompt, self.context.work_dir, index, tuple(self.messages), command_turn
+        )
 
     async def go(self) -> None:
         """Take turns until the agent or the step limit ends it."""
@@ -167,7 +172,7 @@ class _Run:
                 self.end_turn()
                 self.detail = self.how_it_ended()
                 return
-            is_stuck = self.is_stuck(reading.calls)
+            is_stuck = self.repetition.is_reached(reading.calls, self.turns)
             await self.do(is_stuck=is_stuck)
             observations = self.end_turn().observations
             if is_stuck:
@@ -192,30 +197,6 @@ class _Run:
             return "the last answer was cut at the output limit"
         return None if last.text.strip() else "the last answer was empty"
 
-    def is_stuck(self, calls: Sequence[ToolCall]) -> bool:
-        """Whether this is the same action as in the turns before, or ends the same round of actions again."""
-        actions = [call.model_dump_json(include={"name", "arguments", "raw_arguments"}) for call in calls]
-        self.signatures.append("\n".join(actions))
-        if not calls:
-            return False
-        recent = self.signatures[-REPEAT_LIMIT:]
-        if len(recent) == REPEAT_LIMIT and len(set(recent)) == 1:
-            return True
-        return any(self.goes_round(length) for length in range(2, LONGEST_ROUND + 1))
-
-    def goes_round(self, length: int) -> bool:
-        """Whether the last turns were the same round of so many actions, each time with the same results."""
-        if len(self.signatures) < REPEAT_LIMIT * length:
-            return False
-        done = [[each.text for each in turn.observations] for turn in self.turns]
-        places = range(len(self.signatures) - REPEAT_LIMIT * length, len(self.signatures) - length)
-        # The action that is only now wanted has no result to compare yet.
-        return all(
-            self.signatures[place] == self.signatures[place + length]
-            and (place + length >= len(done) or done[place] == done[place + length])
-            for place in places
-        )
-
     async def ask(self) -> _Open:
         """Get the next answer, from a hook or from the model."""
         hooks = self.context.hooks
@@ -234,10 +215,11 @@ class _Run:
             usage = _spent(before, self.context.session.usage) or response_usage(response)
         await hooks.after_model(self.hook_context(), response)
         index = len(self.turns)
+        is_end = from_hook and _ends(response)
         return _Open(
             index=index,
             text=response_text(response),
-            reading=self.manner.read(response, index),
+            reading=_last_words(response) if is_end else self.manner.read(response, index),
             usage=usage,
             duration_ms=duration_ms,
             finish_reason=response.finish_reason,
@@ -365,6 +347,19 @@ async def run_loop(context: RunContext, manner: Manner) -> Trajectory:
     )
     await context.hooks.after_run(trajectory)
     return trajectory
+
+
+def _with_id(make: Callable[[str, str], ModelResponse], call_id: str, command: str) -> ModelResponse:
+    return make(command, call_id)
+
+
+def _ends(response: ModelResponse) -> bool:
+    """Whether a hook's answer ends the run: whatever its words look like, they are then no action."""
+    return response.finish_reason == "stop" and not response.tool_calls
+
+
+def _last_words(response: ModelResponse) -> Reading:
+    return Reading((), Dialect.TEXT, response, response_text(response).strip())
 
 
 def _spent(before: Usage, after: Usage) -> Usage | None:

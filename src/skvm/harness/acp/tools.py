@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from skvm.harness.command_tool import CommandTool, find_command_tool
 from skvm.harness.programs.contract import ToolTable
 from skvm.harness.trajectory import ToolKind
+
+if TYPE_CHECKING:
+    from pydantic_ai.tools import ToolDefinition
 
 __all__ = ["COMMON_TOOLS", "CommonTools"]
 
@@ -49,6 +53,8 @@ _NAMES: Mapping[ToolKind, tuple[str, ...]] = {
         *("web_extract", "browser_navigate"),
     ),
 }
+_COMMANDS = ("command", "cmd")
+_FIXED = {"is_background": False, "run_in_background": False, "background": False}
 _KINDS = {name: kind for kind, names in _NAMES.items() for name in names}
 _RENAMED = {
     **dict.fromkeys(("file_path", "filePath", "absolute_path", "filename", "notebook_path"), "path"),
@@ -79,6 +85,12 @@ class CommonTools(ToolTable):
     def kind_of(self, name: str, arguments: Mapping[str, Any]) -> ToolKind:
         """The normalized kind of a call."""
         return _KINDS.get(_plain(name), ToolKind.OTHER)
+
+    def command_tool(self, offered: Sequence[ToolDefinition]) -> CommandTool | None:
+        """The tool that runs commands here; one of a server may run them elsewhere."""
+        own = {tool.name.lower(): tool.name for tool in offered}
+        names = [own[name] for name in _NAMES[ToolKind.RUN] if name in own]
+        return find_command_tool(offered, names, _COMMANDS, dict.fromkeys(names, _FIXED))
 
 
 def _plain(name: str) -> str:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from skvm.harness.command_tool import CommandTool
 from skvm.harness.contract import Facility, RunContext, SkillMode, TaskTool, harness
 from skvm.harness.delivery import injected_section, listed_section
 from skvm.harness.dialects import find_calls, parse_arguments
@@ -28,6 +29,8 @@ Never guess what a file holds or what a computation gives: read it, or compute i
 Files exist only if you write them with write_file or execute_command; text in your answer saves nothing.
 Call a tool, look at its result, then go on. When the task is done, answer in plain text without a call."""
 
+COMMANDS = CommandTool("execute_command", "command")
+"""Where a hook's commands are run."""
 PUSH_BACK = (
     "No tool was called, so nothing was saved and no file exists. If the task asks for no file, say DONE. "
     "Else call write_file or execute_command now."
@@ -77,6 +80,11 @@ class _Native:
     def definitions(self) -> Sequence[ToolDefinition]:
         own = [task_definition(tool) for tool in self.task_tools.values()]
         return [*(definition(tool) for tool in self.tools.values()), *own]
+
+    @property
+    def command_turn(self) -> Callable[[str, str], ModelResponse] | None:
+        # A task's own tool of that name runs nothing.
+        return COMMANDS.turn if COMMANDS.name in self.tools else None
 
     def read(self, response: ModelResponse, turn: int) -> Reading:
         from pydantic_ai.messages import ToolCallPart

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar
 
@@ -83,6 +84,10 @@ class _Shell:
     blocks: int = 0
     cut_off: int = 0
 
+    @property
+    def command_turn(self) -> Callable[[str, str], ModelResponse] | None:
+        return _block
+
     def read(self, response: ModelResponse, turn: int) -> Reading:
         text = response_text(response)
         found = find_shell_blocks(text)
@@ -133,6 +138,14 @@ class _Shell:
 
 def _call(command: str, turn: int) -> ToolCall:
     return ToolCall(id=f"shell-{turn}", name="shell", kind=ToolKind.RUN, arguments={"command": command})
+
+
+def _block(command: str, _: str) -> ModelResponse:
+    """A block with a command, in a fence longer than any the command holds."""
+    from pydantic_ai.messages import ModelResponse, TextPart
+
+    fence = "`" * max(3, 1 + max(map(len, re.findall(r"`+", command)), default=0))
+    return ModelResponse([TextPart(f"{fence}bash\n{command}\n{fence}")], finish_reason="tool_call")
 
 
 def _cut(response: ModelResponse, text: str, end: int) -> ModelResponse:

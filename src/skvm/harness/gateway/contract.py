@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from skvm.evidence.record import Usage
+from skvm.harness.command_tool import FindsCommandTool
 from skvm.harness.hooks import Hooks
 
 if TYPE_CHECKING:
     from pydantic_ai.messages import ModelMessage, ModelResponse
+    from pydantic_ai.settings import ModelSettings
 
 __all__ = ["Door", "Exchange", "Held", "Recorded", "Wire"]
 
@@ -63,8 +65,11 @@ class Held:
             after that get an error. ``None`` for no bound.
         deadline: On anyio's clock; nothing is answered after it.
         hooks: ``before_model`` and ``after_model`` are asked of every turn.
-        prompt: What the hooks are told the agent was asked.
+        prompt: What the hooks are told the agent was asked; empty for the newest words of the user, where
+            one door is everybody's.
         work_dir: Where the hooks are told it works.
+        is_local: Whether that is so; not where a gateway stands alone.
+        tools: Knows the tool a hook can run a command with; ``None``: no hook can.
     """
 
     temperature: float | None = None
@@ -75,6 +80,19 @@ class Held:
     hooks: Hooks = field(default_factory=Hooks)
     prompt: str = ""
     work_dir: Path = field(default_factory=Path)
+    is_local: bool = True
+    tools: FindsCommandTool | None = None
+
+    def applied_to(self, settings: ModelSettings) -> ModelSettings:
+        """The settings of a request, but for what a run is held to."""
+        held = settings.copy()
+        if self.temperature is not None:
+            held["temperature"] = self.temperature
+        if self.seed is not None:
+            held["seed"] = self.seed
+        if self.max_output_tokens:
+            held.setdefault("max_tokens", self.max_output_tokens)
+        return held
 
 
 @dataclass(frozen=True, slots=True)

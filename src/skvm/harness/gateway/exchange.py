@@ -19,7 +19,7 @@ from skvm.harness.gateway.call_ids import CallIds
 from skvm.harness.gateway.contract import Exchange, Held, Wire
 from skvm.harness.gateway.recording import Recorder
 from skvm.harness.gateway.refusal import NO_RETRY, RunOverError, note_failure, refusal_of, words_of
-from skvm.harness.gateway.relay import Kept, held_settings, native_dialect, pass_through, put_in, upstream_request
+from skvm.harness.gateway.relay import Kept, native_dialect, pass_through, put_in, upstream_request
 from skvm.harness.gateway.splice import JsonObject, read_object
 from skvm.harness.gateway.translate import translation_for
 from skvm.harness.gateway.translate.contract import Heading, RefusedRequestError
@@ -260,7 +260,7 @@ class _Call:
         from skvm.llm.model import EMBEDDED_MAX_TOKENS
 
         asked = self.asked()
-        messages, settings = list(asked.messages), held_settings(asked.settings, self.door.held)
+        messages, settings = list(asked.messages), self.door.held.applied_to(asked.settings)
         # Programs ask for as much as a large model may write; a small one that repeats itself would.
         settings["max_tokens"] = min(settings.get("max_tokens", EMBEDDED_MAX_TOKENS), EMBEDDED_MAX_TOKENS)
         response = await model.request(messages, settings, asked.parameters)
@@ -275,7 +275,7 @@ class _Call:
         from skvm.llm.model import PortModel
 
         asked = self.asked()
-        messages, settings = list(asked.messages), held_settings(asked.settings, self.door.held)
+        messages, settings = list(asked.messages), self.door.held.applied_to(asked.settings)
         ids = CallIds(messages)
         if not (self.is_stream and isinstance(model, PortModel)):
             await self._say(ids.response(await model.request(messages, settings, asked.parameters)))
