@@ -72,6 +72,14 @@ def _index_sessions(connection: sqlite3.Connection) -> None:
     )
 
 
+@_MIGRATIONS.step(3)
+def _index_boost(connection: sqlite3.Connection) -> None:
+    connection.execute(
+        "CREATE INDEX boost_by_skill ON records (json_extract(body, '$.skillId'), kind, id)"
+        " WHERE kind IN ('boost', 'boost_watch')"
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class Entry:
     """One record as it stands in the journal.
@@ -166,6 +174,7 @@ class Journal:
         limit: int | None = None,
         newest_first: bool = False,
         session: str | None = None,
+        skill: str | None = None,
     ) -> tuple[Entry, ...]:
         """Records in the order they were written.
 
@@ -176,6 +185,7 @@ class Journal:
             limit: At most so many.
             newest_first: Turn the order round; ``limit`` then keeps the newest.
             session: Only runs of this session (kinds ``run_started`` and ``run_finished`` have one).
+            skill: Only what boost recorded of this skill (kinds ``boost`` and ``boost_watch``).
         """
         where = ["1"]
         values: list[Any] = []
@@ -190,6 +200,10 @@ class Journal:
             where.append("kind IN ('run_started', 'run_finished')")
             where.append("json_extract(body, '$.session_id') = ?")
             values.append(session)
+        if skill is not None:
+            where.append("kind IN ('boost', 'boost_watch')")
+            where.append("json_extract(body, '$.skillId') = ?")
+            values.append(skill)
         if isinstance(since, datetime):
             where.append("created_at >= ?")
             values.append(_stamp(since))

@@ -215,6 +215,19 @@ class Candidate(_Stored):
     origin: Origin
     is_enabled: bool = True
 
+    @property
+    def digest(self) -> str:
+        """``sha256:`` and 64 hex digits of all that decides what it answers: what evidence is about.
+
+        A template that gets a further skeleton answers other prompts, and what was seen of it before says
+        nothing of those.
+        """
+        plain = self.model_dump(
+            mode="json", by_alias=True, include={"skeletons", "sources", "is_terminal", "closing"}
+        )
+        text = json.dumps({"template": self.template.digest, **plain}, sort_keys=True, ensure_ascii=False)
+        return "sha256:" + hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()
+
 
 class Event(enum.StrEnum):
     """What can happen to a candidate; see ``standing.py`` for what it means.
@@ -241,7 +254,7 @@ class BoostEvent(_Stored):
     Args:
         event: What.
         skill_id, skill_digest, model, harness: For which skill, as delivered, on which target.
-        purpose_id, template_digest: Which candidate.
+        purpose_id, template_digest: Which candidate; the digest is ``Candidate.digest``.
         run_id: In which run; ``None`` outside one.
         is_good: Whether it held; ``None`` where that could not be told (no evidence either way).
         reason: One line where it did not hold, or could not be told.
