@@ -138,4 +138,7 @@ def test_the_policy_keeps_what_else_is_shown(tmp_path: Path) -> None:
     from skvm.evaluate.opening import _showing
 
     policy = Policy(work_dir=tmp_path, read_only=(tmp_path / "environment",))
-    assert _showing(policy, [tmp_path / "outfit"]).read_only == (tmp_path / "environment", tmp_path / "outfit")
+    assert _showing(policy, [tmp_path / "outfit"]).read_only == (
+        tmp_path / "environment",
+        tmp_path / "outfit",
+    )
