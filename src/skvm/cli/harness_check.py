@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from skvm.harness.trajectory import Trajectory
     from skvm.settings import Settings
 
-__all__ = ["Checked", "check_harness", "checked_json"]
+__all__ = ["Checked", "check_harness", "checked_json", "present"]
 
 FILE, CONTENT = "hello.txt", "hello from skvm"
 PROMPT = f"Write a file named {FILE} in the current directory. Its whole content must be: {CONTENT}"
@@ -55,7 +55,7 @@ async def check_harness(name: str, settings: Settings, *, sandbox: str = "auto")
     """Run the prompt in one harness.
 
     Args:
-        name: A registered harness.
+        name: A registered harness, or a program that makes one over ACP.
         settings: Where things lie; what the check records goes to a folder that is removed.
         sandbox: What confines it.
 
@@ -64,15 +64,17 @@ async def check_harness(name: str, settings: Settings, *, sandbox: str = "auto")
     """
     from skvm.errors import SkvmError
     from skvm.harness.contract import HARNESSES
-    from skvm.harness.programs.catalogue import PROGRAMS
     from skvm.harness.programs.find import require_program
 
+    programs = _programs()
+    # A bridge is checked as what it is for.
+    name = next((each for each, program in programs.items() if program == name), name)
     HARNESSES.get(name)
     version: str | None = None
     tested: bool | None = None
     try:
-        if any(entry.name == name for entry in PROGRAMS):
-            found = require_program(name, settings)
+        if name in programs:
+            found = require_program(programs[name], settings)
             version, tested = found.version, found.is_tested
         record, trajectory = await _run(name, settings, sandbox)
     except SkvmError as error:
@@ -82,12 +84,36 @@ async def check_harness(name: str, settings: Settings, *, sandbox: str = "auto")
         name,
         ok,
         _told(record, trajectory),
-        None if ok else _way_out(name, tested),
+        None if ok else _way_out(name, programs.get(name), tested),
         version,
         tested,
         record.duration_ms / 1000,
         record.usage.calls,
     )
+
+
+def present(settings: Settings) -> list[str]:
+    """Built-in harnesses and every harness whose program is there; bridges as what they are for."""
+    from skvm.harness.contract import HARNESSES
+    from skvm.harness.programs.catalogue import find_entry
+    from skvm.harness.programs.find import find_program
+
+    programs = _programs()
+    there = [name for name, program in programs.items() if find_program(find_entry(program), settings)]
+    return sorted({*there, *(name for name in HARNESSES.names() if name not in programs)})
+
+
+def _programs() -> dict[str, str]:
+    """Harnesses that are programs of the catalogue, and which one each is.
+
+    Over ACP only those whose program has no harness of its own: the others are checked by it.
+    """
+    from skvm.harness.acp.presets import PRESETS
+    from skvm.harness.contract import HARNESSES
+    from skvm.harness.programs.catalogue import PROGRAMS
+
+    own = {entry.name: entry.name for entry in PROGRAMS if entry.name in HARNESSES.names()}
+    return own | {f"acp:{each.name}": each.program for each in PRESETS if each.program not in own}
 
 
 async def _run(name: str, settings: Settings, sandbox: str) -> tuple[RunRecord, Trajectory | None]:
@@ -148,14 +174,16 @@ def _told(record: RunRecord, trajectory: Trajectory | None) -> str:
     return f"it asked the model and {called}, but the file is not there ({counted})"
 
 
-def _way_out(name: str, tested: bool | None) -> str:
-    if tested is False:
-        return f"this version is not one we tested: `skvm harness install {name}` gets one"
-    return (
-        "run it with `skvm run --adapter` on a task of yours to see more"
-        if tested is None
-        else (f"`skvm harness install {name} --force` puts it in place anew")
-    )
+def _way_out(name: str, program: str | None, tested: bool | None) -> str:
+    from skvm.harness.acp.presets import PRESETS, find_preset
+
+    if name.startswith("acp:") and find_preset(name.removeprefix("acp:")) is None:
+        return f"a command of yours, or one of acp:{', acp:'.join(each.name for each in PRESETS)}"
+    if program is None or tested is None:
+        return "run it with `skvm run --adapter` on a task of yours to see more"
+    if not tested:
+        return f"this version is not one we tested: `skvm harness install {program}` gets one"
+    return f"`skvm harness install {program} --force` puts it in place anew"
 
 
 def checked_json(checked: Checked) -> dict[str, Any]:

@@ -9,10 +9,12 @@ from pathlib import Path
 import pytest
 
 from skvm.cli.commands import harness
+from skvm.cli.harness_check import present
 from skvm.cli.main import COMMANDS, run
 from skvm.errors import InfrastructureError
 from skvm.harness.confine import choose_sandbox
 from skvm.harness.programs.catalogue import PROGRAMS, find_entry
+from skvm.settings import load_settings
 from tests.unit.harness.programs.packaging import fake_npm
 
 
@@ -123,6 +125,31 @@ def test_check_runs_a_prompt_to_its_end(name: str, capsys: pytest.CaptureFixture
     assert checked["ok"]
     assert checked["modelCalls"] == 2
     assert checked["detail"].startswith("wrote a file with")
+
+
+@pytest.mark.usefixtures("confined")
+@pytest.mark.parametrize(
+    ("name", "checked_as", "help_says"),
+    [
+        ("codex-acp", "acp:codex", "skvm harness install codex-acp"),
+        ("acp:qwen-code", "acp:qwen-code", "skvm harness install qwen-code"),
+        ("acp:no-such-agent", "acp:no-such-agent", "acp:opencode"),
+    ],
+)
+def test_check_of_what_is_not_there_says_how_to_get_it(
+    name: str, checked_as: str, help_says: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["harness", "check", name, "--json"]) == 1
+    (checked,) = json.loads(capsys.readouterr().out)["checks"]
+    assert (checked["name"], checked["ok"]) == (checked_as, False)
+    assert help_says in checked["help"]
+
+
+def test_a_bridge_that_is_there_is_among_what_is_checked(tmp_path: Path) -> None:
+    agent = tmp_path / "bin/qwen"
+    agent.write_text("#!/bin/sh\n")
+    agent.chmod(0o755)
+    assert present(load_settings()) == ["acp:qwen-code", "bare-agent", "shell-agent"]
 
 
 def test_check_of_an_unknown_one_is_a_usage_error(capsys: pytest.CaptureFixture[str]) -> None:

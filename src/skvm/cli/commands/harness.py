@@ -191,11 +191,11 @@ def check(ctx: click.Context, name: str | None, sandbox: str, as_json: bool) -> 
     import anyio
 
     from skvm.cli.console import err, print_json
-    from skvm.cli.harness_check import check_harness, checked_json
+    from skvm.cli.harness_check import check_harness, checked_json, present
 
     settings = settings_of(ctx)
     done: list[Checked] = []
-    for each in [name] if name else _present(settings):
+    for each in [name] if name else present(settings):
 
         async def run(harness: str = each) -> Checked:
             return await check_harness(harness, settings, sandbox=sandbox)
@@ -208,20 +208,6 @@ def check(ctx: click.Context, name: str | None, sandbox: str, as_json: bool) -> 
     if as_json:
         print_json({"schema": 1, "checks": [checked_json(checked) for checked in done]})
     return 0 if all(checked.ok for checked in done) else 1
-
-
-def _present(settings: Settings) -> list[str]:
-    """Built-in harnesses and every harness whose program is there."""
-    from skvm.harness.contract import HARNESSES
-    from skvm.harness.programs.catalogue import PROGRAMS
-    from skvm.harness.programs.find import find_program
-
-    entries = {entry.name: entry for entry in PROGRAMS}
-    return [
-        name
-        for name in HARNESSES.names()
-        if name not in entries or find_program(entries[name], settings) is not None
-    ]
 
 
 def _print_checked(checked: Checked) -> None:
