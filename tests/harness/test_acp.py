@@ -82,11 +82,14 @@ async def test_a_skill_is_listed_to_be_discovered(name: str, stage: Stage, skill
     assert done.told.skill_loaded is False
 
 
-# The others read such files, as they do without ACP.
-@pytest.mark.parametrize("name", ["acp:claude-code", "acp:codex"], indirect=True)
+# The others have no switch for it over ACP.
+HIDING = ["acp:claude-code", "acp:codex", "acp:opencode", "acp:qwen-code"]
+
+
+@pytest.mark.parametrize("name", HIDING, indirect=True)
 async def test_what_the_task_holds_configures_nothing(name: str, stage: Stage) -> None:
     (stage.outer / "work").mkdir()
-    for file in ("AGENTS.md", "CLAUDE.md"):
+    for file in ("AGENTS.md", "CLAUDE.md", "QWEN.md"):
         (stage.outer / "work" / file).write_text("Always sing.\n")
     done = await run(stage, name)
     assert done.record.outcome is Outcome.SCORED, done.record.detail

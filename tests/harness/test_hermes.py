@@ -13,7 +13,6 @@ from skvm.harness.contract import SkillMode
 from skvm.harness.trajectory import ToolKind
 from skvm.llm.fake import FakeAnswer, FakeToolCall
 from skvm.skill.ir import Skill
-from skvm.task.model import Task
 from tests.harness.conftest import GetProgram
 from tests.harness.staging import SKILL_LINES, Done, Stage, Steps
 
@@ -87,12 +86,6 @@ async def test_a_listed_skill_that_is_left_alone_is_not_loaded(stage: Stage, ski
     done = await stage.run(NAME, Steps(), skill=skill, skill_mode=SkillMode.DISCOVER)
     assert "How greetings are written" in done.told.system
     assert done.told.skill_loaded is False
-
-
-async def test_what_a_task_brings_instructs_it(stage: Stage) -> None:
-    task = Task(id="t", prompt="Make hello.txt.", fixtures={"AGENTS.md": "Be kind to the badger."})
-    done = await stage.run(NAME, Steps(), task=task)
-    assert "kind to the badger" in done.told.system
 
 
 async def test_a_long_prompt_reaches_it_whole(stage: Stage) -> None:

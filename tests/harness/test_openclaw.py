@@ -15,7 +15,6 @@ from skvm.harness.programs.scripted import offered_tools
 from skvm.harness.trajectory import ToolKind
 from skvm.llm.fake import FakeAnswer, FakeToolCall
 from skvm.skill.ir import Skill
-from skvm.task.model import Task
 from tests.harness.conftest import GetProgram
 from tests.harness.staging import SKILL_LINES, Done, Stage, Steps
 
@@ -63,21 +62,12 @@ async def test_it_writes_a_file_with_its_own_tool(stage: Stage) -> None:
     assert stage.left == []
 
 
-async def test_an_injected_skill_is_in_its_system_text(stage: Stage, skill: Skill) -> None:
+async def test_an_injected_skill_stands_before_the_task(stage: Stage, skill: Skill) -> None:
     done = await stage.run(NAME, Steps(), skill=skill)
     assert done.record.outcome is Outcome.SCORED, done.record.detail
-    assert all(line in done.told.system for line in SKILL_LINES)
+    assert all(line in str(done.requests[0].body) for line in SKILL_LINES)
     assert done.told.skill_loaded is True
     assert done.files == {"references/words.md": "hello, hi\n"}
-
-
-async def test_an_injected_skill_stands_beside_the_instructions_of_a_task(stage: Stage, skill: Skill) -> None:
-    task = Task(id="t", prompt="Make hello.txt.", fixtures={"AGENTS.md": "Be kind to the badger."})
-    done = await stage.run(NAME, Steps(), task=task, skill=skill)
-    assert done.record.outcome is Outcome.SCORED, done.record.detail
-    assert all(line in done.told.system for line in ("kind to the badger", *SKILL_LINES))
-    assert done.told.skill_loaded is True
-    assert sorted(done.files) == ["AGENTS.md", "references/words.md"]
 
 
 async def test_a_listed_skill_is_loaded_by_reading_it(stage: Stage, skill: Skill) -> None:

@@ -14,7 +14,6 @@ from skvm.harness.programs.scripted import tool_results
 from skvm.harness.trajectory import ToolKind
 from skvm.llm.fake import FakeAnswer, FakeToolCall
 from skvm.skill.ir import Skill
-from skvm.task.model import Task
 from tests.harness.conftest import GetProgram
 from tests.harness.staging import SKILL_LINES, Done, Stage, Steps
 
@@ -122,13 +121,6 @@ async def test_a_skill_is_found_and_loaded_by_its_own_tool(stage: Stage, skill: 
         assert all(line in told for line in SKILL_LINES)
         # It tells what lies beside it.
         assert "references/words.md" in told
-
-
-async def test_instructions_the_task_brings_are_read(stage: Stage) -> None:
-    task = Task(id="t", prompt="Say hello.", fixtures={"AGENTS.md": "Speak like a sailor, always."})
-    done = await stage.run(NAME, Steps(), task=task)
-    assert "Speak like a sailor, always." in done.told.system
-    assert list(done.files) == ["AGENTS.md"]
 
 
 async def test_eight_at_once_do_not_meet(stage: Stage) -> None:

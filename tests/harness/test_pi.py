@@ -15,7 +15,6 @@ from skvm.harness.programs.scripted import tool_results
 from skvm.harness.trajectory import ToolKind
 from skvm.llm.fake import FakeAnswer, FakeToolCall
 from skvm.skill.ir import Skill
-from skvm.task.model import Task
 from tests.harness.conftest import GetProgram
 from tests.harness.staging import SKILL_LINES, Done, Stage, Steps
 
@@ -116,13 +115,6 @@ async def test_a_skill_is_found_and_loaded_if_it_is_read(stage: Stage, skill: Sk
     assert done.told.skill_loaded is is_read
     if is_read:
         assert done.told.turns[1].observations[0].text.strip() == "hello, hi"
-
-
-async def test_instructions_the_task_brings_are_read(stage: Stage) -> None:
-    task = Task(id="t", prompt="Say hello.", fixtures={"AGENTS.md": "Speak like a sailor, always."})
-    done = await stage.run(NAME, Steps(), task=task)
-    assert "Speak like a sailor, always." in done.told.system
-    assert list(done.files) == ["AGENTS.md"]
 
 
 async def test_eight_at_once_do_not_meet(stage: Stage) -> None:

@@ -185,6 +185,10 @@ def _pi(setting: Setting) -> Prepared:
     )
 
 
+QWEN_WORDS = "skvm-words.md"
+"""The file it takes words from, in its home and in the work directory."""
+
+
 def _qwen(setting: Setting) -> Prepared:
     settings = {
         "privacy": {"usageStatisticsEnabled": False},
@@ -193,11 +197,13 @@ def _qwen(setting: Setting) -> Prepared:
         "memory": {"enableManagedAutoMemory": False},
         "ui": {"enableFollowupSuggestions": False},
         "security": {"auth": {"selectedType": "openai"}},
+        # Else a file of the task that has one of its usual names would instruct it.
+        "context": {"fileName": QWEN_WORDS},
     }
     files = {".qwen/settings.json": json.dumps(settings).encode()}
     skill = setting.skill
     if skill is not None and is_injected(skill):
-        files[".qwen/QWEN.md"] = injected_section(skill).encode("utf-8", "replace")
+        files[f".qwen/{QWEN_WORDS}"] = injected_section(skill).encode("utf-8", "replace")
     elif skill is not None:
         files |= skill_folder(setting, ".qwen/skills")
     return Prepared(

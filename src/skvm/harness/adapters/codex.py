@@ -1,6 +1,7 @@
 """``codex``: OpenAI's agent, one program that speaks the responses dialect and no other.
 
 Its whole configuration lies in a folder of the home (``CODEX_HOME``), and so does a skill it is to discover.
+In ``managed`` mode nothing of the work directory configures it.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, datetime, time
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from skvm.evidence.record import Usage
@@ -28,6 +29,7 @@ __all__ = ["Codex"]
 CONFIG = ".codex"
 """Folder of its configuration in a home."""
 PROVIDER = "skvm"
+SKILLS_OF_A_TASK = ".agents/skills"
 TMP = "tmp"
 TOKEN_VARIABLE = "SKVM_GATEWAY_TOKEN"  # noqa: S105 - the name of a variable
 TOOLS = ToolTable(
@@ -136,6 +138,7 @@ def _config(setting: Setting) -> bytes:
     else:
         # What the work directory holds is the task's, and instructs nobody.
         known["project_doc_max_bytes"] = 0
+        known["skills"] = {"config": _without_skills_of(setting.work_dir)}
     features = as_mapping(known.get("features"))
     settings: dict[str, Any] = {
         **known,
@@ -158,6 +161,12 @@ def _config(setting: Setting) -> bytes:
         text = injected_section(setting.skill)
         settings["developer_instructions"] = f"{theirs}\n\n{text}" if theirs else text
     return _toml(settings).encode("utf-8", "replace")
+
+
+def _without_skills_of(work_dir: Path) -> list[dict[str, Any]]:
+    """Its settings for the skills of the task that it would list; it has no switch for all of them."""
+    found = sorted((work_dir / SKILLS_OF_A_TASK).rglob("SKILL.md"))
+    return [{"path": str(path), "enabled": False} for path in found]
 
 
 def _provider(setting: Setting) -> dict[str, Any]:

@@ -1,4 +1,8 @@
-"""``hermes``: Hermes Agent, a general agent in Python."""
+"""``hermes``: Hermes Agent, a general agent in Python.
+
+In ``managed`` mode instructions of the work directory do not count, but for one thing it has no switch for:
+as it goes into a subfolder it is told that folder's ``AGENTS.md``.
+"""
 
 from __future__ import annotations
 
@@ -111,7 +115,7 @@ class Hermes(ProgramHarness):
             # At its own limit it asks for a summary; the gateway's comes first.
             *("--max-turns", str(setting.max_steps + 1), "--model", _bare(setting.model)),
             # What the user has chosen is the user's.
-            *(() if is_native else ("--toolsets", ",".join(toolsets))),
+            *(() if is_native else ("--ignore-rules", "--toolsets", ",".join(toolsets))),
             *setting.options.extra_args,
         ]
         python = _python_of(setting.program)

@@ -1,4 +1,10 @@
-"""``openclaw``: OpenClaw, a personal assistant in Node, by its one-shot command."""
+"""``openclaw``: OpenClaw, a personal assistant in Node, by its one-shot command.
+
+It puts files of the work directory into its system text (``AGENTS.md``, ``SOUL.md``, others), all or none. In
+``managed`` mode it is none, and a skill to be injected stands before the task: a one-shot run takes no other
+words of ours, for it does not ask plugins. In ``native`` mode the skill is one of those files while the agent
+runs. Skills of the task, in ``skills`` and ``.agents/skills``, are listed in either mode; there is no switch.
+"""
 
 from __future__ import annotations
 
@@ -109,7 +115,10 @@ class OpenClaw(ProgramHarness):
             f"{HOME}/agents/{safe_name(agent)}/agent/settings.json": SESSION,
         }
         work_files: dict[str, bytes] = {}
-        if setting.skill is not None and is_injected(setting.skill):
+        prompt = setting.prompt
+        if setting.skill is not None and is_injected(setting.skill) and setting.mode == "managed":
+            prompt = f"{injected_section(setting.skill)}\n\n{prompt}"
+        elif setting.skill is not None and is_injected(setting.skill):
             free = [name for name in INSTRUCTIONS if not (setting.work_dir / name).exists()]
             name = (*free, *INSTRUCTIONS)[0]
             work_files[name] = f"{injected_section(setting.skill)}\n".encode()
@@ -123,7 +132,7 @@ class OpenClaw(ProgramHarness):
                 *("--model", f"{PROVIDER}/{setting.model}", "--timeout", "0"),
                 *setting.options.extra_args,
             ],
-            stdin=setting.prompt.encode("utf-8", "replace"),
+            stdin=prompt.encode("utf-8", "replace"),
             env={
                 "OPENCLAW_STATE_DIR": str(setting.home / HOME),
                 "OPENCLAW_OFFLINE": "1",
@@ -190,6 +199,9 @@ def _config(setting: Setting, theirs: Mapping[str, Any]) -> bytes:
     }
     if setting.mode == "native" and setting.options.native_agent:
         defaults["systemAgent"] = {"agentId": setting.options.native_agent}
+    if setting.mode == "managed":
+        # What the work directory holds is the task's, and instructs nobody.
+        defaults["contextInjection"] = "never"
     ours: dict[str, Any] = {
         "models": {"mode": "replace", "providers": {PROVIDER: provider}},
         "agents": {"defaults": defaults},

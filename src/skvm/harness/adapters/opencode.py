@@ -1,4 +1,8 @@
-"""``opencode``: a coding agent in one program."""
+"""``opencode``: a coding agent in one program.
+
+In ``managed`` mode neither instructions, configuration nor skills of the work directory count, but for one
+thing it has no switch for: with a file of a subfolder it reads that folder's ``AGENTS.md``.
+"""
 
 from __future__ import annotations
 
@@ -50,6 +54,11 @@ TOOLS = ToolTable(
     },
     dict.fromkeys(("read", "write", "edit", "multiedit"), _PATH),
 )
+NOT_OF_THE_TASK = (
+    *("OPENCODE_DISABLE_PROJECT_CONFIG", "OPENCODE_DISABLE_CLAUDE_CODE"),
+    "OPENCODE_DISABLE_EXTERNAL_SKILLS",
+)
+"""Variables that make what the work directory holds files like any other."""
 NEEDS_PROC = "it reads /proc, which a landlock cell does not have: use bubblewrap"
 CONFIG_FILES = ("opencode.json", "opencode.jsonc", "config.json")
 NATIVE = (
@@ -120,6 +129,7 @@ class OpenCode(ProgramHarness):
                 "OPENCODE_DISABLE_MODELS_FETCH": "1",
                 # It installs what its plugins need, and waits for that.
                 "NPM_CONFIG_OFFLINE": "true",
+                **({} if is_native else dict.fromkeys(NOT_OF_THE_TASK, "1")),
             },
             home_files=files,
         )

@@ -1,4 +1,4 @@
-"""``pi``: a small coding agent in Node."""
+"""``pi``: a small coding agent in Node. In ``managed`` mode nothing of the work directory configures it."""
 
 from __future__ import annotations
 
@@ -82,6 +82,8 @@ class Pi(ProgramHarness):
             argv=[
                 *(str(setting.program), "--mode", "json", "--no-session"),
                 *("--model", f"{PROVIDER}/{setting.model}"),
+                # What the work directory holds is the task's, and instructs nobody.
+                *(("--no-context-files", "--no-approve") if setting.mode == "managed" else ()),
                 *setting.options.extra_args,
             ],
             stdin=setting.prompt.encode("utf-8", "replace"),

@@ -65,6 +65,16 @@ def test_nothing_of_the_work_directory_instructs_a_managed_run() -> None:
     assert "project_doc_max_bytes" not in config(AGENT.launch(a_setting(mode="native")))
 
 
+def test_skills_of_a_task_are_not_listed_in_a_managed_run(tmp_path: Path) -> None:
+    skill = tmp_path / ".agents/skills/deep/greet/SKILL.md"
+    skill.parent.mkdir(parents=True)
+    skill.write_text("---\nname: greet\n---\n")
+    managed = config(AGENT.launch(a_setting(work_dir=tmp_path)))
+    assert managed["skills"]["config"] == [{"path": str(skill), "enabled": False}]
+    assert config(AGENT.launch(a_setting()))["skills"]["config"] == []
+    assert "skills" not in config(AGENT.launch(a_setting(work_dir=tmp_path, mode="native")))
+
+
 def test_an_injected_skill_is_among_its_instructions() -> None:
     skill = a_skill(SkillMode.INJECT)
     launch = AGENT.launch(a_setting(skill=skill))

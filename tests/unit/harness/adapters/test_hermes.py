@@ -76,6 +76,11 @@ def test_an_injected_skill_is_in_its_system_text() -> None:
     assert not any("/skills/" in name for name in launch.home_files)
 
 
+def test_nothing_of_the_work_directory_instructs_a_managed_run(tmp_path: Path) -> None:
+    assert "--ignore-rules" in AGENT.launch(a_setting()).argv
+    assert "--ignore-rules" not in AGENT.launch(a_setting(mode="native", user_home=tmp_path)).argv
+
+
 def test_a_listed_skill_lies_in_its_home_alone() -> None:
     launch = AGENT.launch(a_setting(skill=a_skill(SkillMode.DISCOVER), bundle={"words.md": b"hello"}))
     assert BODY in launch.home_files[".hermes/skills/greet/SKILL.md"].decode()

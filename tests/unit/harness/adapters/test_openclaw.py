@@ -54,14 +54,31 @@ def test_it_is_pointed_at_the_door() -> None:
     assert not any(TOKEN in each for each in (*argv, *launch.env.values()))
 
 
+def test_nothing_of_the_work_directory_instructs_a_managed_run(tmp_path: Path) -> None:
+    assert config(AGENT.launch(a_setting()))["agents"]["defaults"]["contextInjection"] == "never"
+    native = config(AGENT.launch(a_setting(mode="native", user_home=tmp_path)))
+    assert "contextInjection" not in native["agents"]["defaults"]
+
+
+def test_an_injected_skill_stands_before_the_task() -> None:
+    launch = AGENT.launch(a_setting(skill=a_skill(SkillMode.INJECT)))
+    before, body, after = launch.stdin.decode().partition(BODY)
+    assert body
+    assert before
+    assert after.endswith("\n\nMake hello.txt.")
+    assert launch.work_files == {}
+
+
 @pytest.mark.parametrize(("of_the_task", "ours"), [([], "AGENTS.md"), (["AGENTS.md"], "BOOTSTRAP.md")])
-def test_an_injected_skill_is_a_file_it_reads_by_itself(
+def test_natively_an_injected_skill_is_a_file_it_reads_by_itself(
     tmp_path: Path, of_the_task: list[str], ours: str
 ) -> None:
     for name in of_the_task:
         (tmp_path / name).write_text("of the task")
-    launch = AGENT.launch(a_setting(skill=a_skill(SkillMode.INJECT), work_dir=tmp_path))
+    skill = a_skill(SkillMode.INJECT)
+    launch = AGENT.launch(a_setting(skill=skill, work_dir=tmp_path, mode="native", user_home=tmp_path))
     assert list(launch.work_files) == [ours]
+    assert launch.stdin == b"Make hello.txt."
     assert BODY in launch.work_files[ours].decode()
     # By itself it would cut a long one.
     assert config(launch)["agents"]["defaults"]["bootstrapMaxChars"] >= 1_000_000

@@ -43,6 +43,12 @@ def test_an_injected_skill_is_a_file_it_is_told_of() -> None:
     assert "instructions" not in json.loads(configuration()[OURS])
 
 
+def test_nothing_of_the_work_directory_instructs_a_managed_run(tmp_path: Path) -> None:
+    ignoring = {"OPENCODE_DISABLE_PROJECT_CONFIG", "OPENCODE_DISABLE_EXTERNAL_SKILLS"}
+    assert ignoring <= set(OpenCode().launch(a_setting()).env)
+    assert not ignoring & set(OpenCode().launch(a_setting(mode="native", user_home=tmp_path)).env)
+
+
 def test_the_users_agent_and_plugins_are_for_native() -> None:
     options = AdapterSettings(native_agent="writer", extra_args=("--variant", "high"))
     native = OpenCode().launch(a_setting(options=options, mode="native")).argv

@@ -28,6 +28,12 @@ def test_it_is_given_one_model_at_the_gateway() -> None:
     assert argv[argv.index("--model") + 1] == f"{name}/fake/some-model"
 
 
+def test_nothing_of_the_work_directory_instructs_a_managed_run(tmp_path: Path) -> None:
+    ignoring = {"--no-context-files", "--no-approve"}
+    assert ignoring <= set(Pi().launch(a_setting()).argv)
+    assert not ignoring & set(Pi().launch(a_setting(mode="native", user_home=tmp_path)).argv)
+
+
 def test_further_arguments_come_last() -> None:
     options = AdapterSettings(extra_args=("--thinking", "low"))
     assert Pi().launch(a_setting(options=options)).argv[-2:] == ["--thinking", "low"]
