@@ -1,0 +1,62 @@
+"""The guard, looked at before anybody is answered: are the files there, and are they what they were?
+
+The step looks again, in the cell, at the very bytes it works on. Here it is found out early, so that a prompt
+whose files are not there goes to the model without a detour, and files of another form are noticed as such.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from skvm.runtime.boost.extraction import path_of
+from skvm.runtime.boost.given import UnreadableError, read_given
+from skvm.runtime.boost.inside import shapes
+from skvm.runtime.boost.model import Check, Template
+
+__all__ = ["Guard", "check_inputs"]
+
+
+@dataclass(frozen=True, slots=True)
+class Guard:
+    """Whether a step may begin.
+
+    Args:
+        holds: Whether it may.
+        reason: One line, where it may not.
+        is_drift: Whether a file is there and is not what it was.
+    """
+
+    holds: bool
+    reason: str = ""
+    is_drift: bool = False
+
+
+def check_inputs(template: Template, params: Mapping[str, Any], folder: Path) -> Guard:
+    """Look at every file a template reads; blocks, with bounds.
+
+    Args:
+        template: The template.
+        params: Its values.
+        folder: The work directory.
+    """
+    for check in template.inputs:
+        if (broken := _broken(check, params, folder)) is not None:
+            return Guard(False, *broken)
+    return Guard(True)
+
+
+def _broken(check: Check, params: Mapping[str, Any], folder: Path) -> tuple[str, bool] | None:
+    path = path_of(check.place, params)
+    if path is None:
+        return "a file has no name", False
+    try:
+        data = read_given(folder, path)
+    except UnreadableError as error:
+        return f"{path}: {error}", True
+    if data is None:
+        return None if check.is_optional else (f"{path} is not there", False)
+    wrong = shapes.violations(check.shape, data)
+    return (f"{path}: {wrong[0]}", True) if wrong else None
