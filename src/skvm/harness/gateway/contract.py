@@ -60,7 +60,7 @@ class Held:
     Args:
         temperature: Sampling temperature; left alone where the model takes none.
         seed: Sampling seed, where the upstream's dialect has one.
-        max_output_tokens: Output tokens of a request that sets no bound itself.
+        max_output_tokens: Output tokens of a request at most; one that asks for fewer gets fewer.
         max_steps: Turns. The request after the last is told in the model's place that it is over; the ones
             after that get an error. ``None`` for no bound.
         deadline: On anyio's clock; nothing is answered after it.
@@ -90,9 +90,21 @@ class Held:
             held["temperature"] = self.temperature
         if self.seed is not None:
             held["seed"] = self.seed
-        if self.max_output_tokens:
-            held.setdefault("max_tokens", self.max_output_tokens)
+        if bound := self.output_bound(held.get("max_tokens")):
+            held["max_tokens"] = bound
         return held
+
+    def output_bound(self, asked: object) -> int | None:
+        """The output tokens of a request: the fewer of what it asks for and what the run is held to.
+
+        Args:
+            asked: What it asks for, if that is a number.
+
+        Returns:
+            ``None`` where neither sets a bound.
+        """
+        named = int(asked) if isinstance(asked, int | float) and asked >= 1 else None
+        return min((each for each in (named, self.max_output_tokens) if each), default=None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,8 +20,8 @@ NO_RETRY: Mapping[str, str] = {"x-should-retry": "false"}
 OVER = 410
 """Nobody tries a thing that is gone again."""
 DEPENDENCY = 424
-"""What the call depends on failed. Clients try 408, 409, 429 and all from 500 on again, some ask their user to
-sign in at 401 and 403, and Claude Code tries other forms of a request after a 400; none does any of it here."""
+"""What the call depends on failed. Clients try 408, 409, 429 and all from 500 on again, some ask their user
+to sign in at 401 and 403, and Claude Code tries other forms of a request after a 400; nobody does so here."""
 _OURS = frozenset({401, 402, 403})
 """With these a provider refuses the credential it is asked with, or the account behind it."""
 
@@ -52,7 +52,7 @@ def refusal_of(error: Exception) -> Refusal:
     if not isinstance(error, SkvmError):
         return Refusal(500, words_of(error))
     if isinstance(error, ProviderError) and error.status in _OURS:
-        # Not in the provider's words: programs look for those of a key that is refused, and take it for theirs.
+        # Not in the provider's words: programs know those of a refused key, and take it for theirs.
         told = f"the provider refused the gateway itself ({error.status}), not this program; no retry helps"
         return Refusal(DEPENDENCY, told)
     return Refusal(_status(error), words_of(error))

@@ -31,6 +31,9 @@ __all__ = ["MAX_ANSWER_BYTES", "Kept", "native_dialect", "pass_through", "put_in
 MAX_ANSWER_BYTES = 8 << 20
 """What is kept of one answer to record it; a longer one passes whole and is not kept."""
 
+MIN_THINKING_TOKENS = 1024
+"""Anthropic refuses a smaller budget of thinking."""
+
 _PATHS: Mapping[Wire, str] = {"chat": "/chat/completions", "messages": "/v1/messages"}
 _MEANT = ("anthropic-", "openai-beta", "accept", "content-type", "user-agent", "http-referer", "x-title")
 """Beginnings of the names of headers that are passed on: no credential, nothing about the connection."""
@@ -51,21 +54,40 @@ def put_in(payload: Mapping[str, Any], model: PortModel, held: Held) -> dict[str
     if held.temperature is not None and _takes_temperature(payload, model):
         wanted["temperature"] = held.temperature
     if native_dialect(model.endpoint) == "messages":
-        if held.max_output_tokens and not payload.get("max_tokens"):
-            wanted["max_tokens"] = held.max_output_tokens
+        wanted |= _bound_for_messages(payload, held)
     else:
         wanted |= _for_chat(payload, model, held)
     return {name: value for name, value in wanted.items() if name not in payload or payload[name] != value}
 
 
+def _bound_for_messages(payload: Mapping[str, Any], held: Held) -> dict[str, Any]:
+    """The bound of the output, and of the thinking in it, which must be less."""
+    bound = held.output_bound(payload.get("max_tokens"))
+    if bound is None or bound == payload.get("max_tokens"):
+        return {}
+    thinking = payload.get("thinking")
+    budget = thinking.get("budget_tokens") if isinstance(thinking, Mapping) else None
+    if not isinstance(thinking, Mapping) or not isinstance(budget, int) or budget < bound:
+        return {"max_tokens": bound}
+    less = {**thinking, "budget_tokens": bound - 1} if bound > MIN_THINKING_TOKENS else {"type": "disabled"}
+    return {"max_tokens": bound, "thinking": less}
+
+
+def _bound_for_chat(payload: Mapping[str, Any], model: PortModel, held: Held) -> dict[str, Any]:
+    """The bound of the output, by the name the request gives it, else by the endpoint's."""
+    named = [name for name in ("max_tokens", "max_completion_tokens") if payload.get(name)]
+    if named:
+        return {name: held.output_bound(payload[name]) for name in named}
+    endpoint = model.endpoint
+    bound = held.max_output_tokens or (EMBEDDED_MAX_TOKENS if endpoint.kind == "local" else None)
+    return {model.limit_field or assumed(endpoint).limit_field: bound} if bound else {}
+
+
 def _for_chat(payload: Mapping[str, Any], model: PortModel, held: Held) -> dict[str, Any]:
     endpoint = model.endpoint
-    wanted: dict[str, Any] = {}
+    wanted = _bound_for_chat(payload, model, held)
     if held.seed is not None:
         wanted["seed"] = held.seed
-    bound = held.max_output_tokens or (EMBEDDED_MAX_TOKENS if endpoint.kind == "local" else None)
-    if bound and not (payload.get("max_tokens") or payload.get("max_completion_tokens")):
-        wanted[model.limit_field or assumed(endpoint).limit_field] = bound
     if payload.get("stream") is True:
         options = payload.get("stream_options")
         known = options if isinstance(options, Mapping) else {}

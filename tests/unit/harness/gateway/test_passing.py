@@ -122,8 +122,27 @@ HELD = Held(temperature=0.0, seed=7, max_output_tokens=55)
         ("chat/m", "chat", {"temperature": 0.7}, {"temperature": 0.0, "seed": 7, "max_tokens": 55}),
         ("chat/m", "chat", {"max_completion_tokens": 9}, {"temperature": 0.0, "seed": 7}),
         ("chat/m", "chat", {"temperature": 0.0, "seed": 7, "max_tokens": 9}, {}),
-        ("ant/m", "messages", {"temperature": 1}, {"temperature": 0.0}),
-        ("ant/m", "messages", {"thinking": {"type": "enabled", "budget_tokens": 50}}, {}),
+        ("chat/m", "chat", {"max_tokens": 900}, {"temperature": 0.0, "seed": 7, "max_tokens": 55}),
+        (
+            "chat/m",
+            "chat",
+            {"max_tokens": 8, "max_completion_tokens": 900},
+            {"temperature": 0.0, "seed": 7, "max_completion_tokens": 55},
+        ),
+        ("ant/m", "messages", {"temperature": 1}, {"temperature": 0.0, "max_tokens": 55}),
+        ("ant/m", "messages", {"max_tokens": 9}, {"temperature": 0.0}),
+        (
+            "ant/m",
+            "messages",
+            {"thinking": {"type": "enabled", "budget_tokens": 50}},
+            {"max_tokens": 55},
+        ),
+        (
+            "ant/m",
+            "messages",
+            {"thinking": {"type": "enabled", "budget_tokens": 99}},
+            {"max_tokens": 55, "thinking": {"type": "disabled"}},
+        ),
         ("ant/m", "messages", {"max_tokens": None}, {"temperature": 0.0, "max_tokens": 55}),
         (
             "or/openai/gpt-5",
@@ -141,6 +160,44 @@ async def test_what_a_run_is_held_to_is_put_in_where_it_differs(
         await at.ask(dialect, body)
         request = await sent_on(at)
     assert request.body == body | put
+
+
+@pytest.mark.parametrize(
+    ("members", "put"),
+    [
+        # What it thinks counts as output, and must leave room for a word.
+        (
+            {"max_tokens": 32_000, "thinking": {"type": "enabled", "budget_tokens": 31_999}},
+            {"max_tokens": 4_096, "thinking": {"type": "enabled", "budget_tokens": 4_095}},
+        ),
+        ({"max_tokens": 32_000, "thinking": {"type": "adaptive"}}, {"max_tokens": 4_096}),
+        ({"max_tokens": 2_000, "thinking": {"type": "enabled", "budget_tokens": 9_000}}, {}),
+    ],
+)
+async def test_the_budget_of_thinking_stays_below_the_bound(
+    gate: Open, members: dict[str, Any], put: dict[str, Any]
+) -> None:
+    body = body_of("messages", **{"model": "m", **members})
+    async with gate([FakeAnswer("ok")], "ant/m", held=Held(max_output_tokens=4_096)) as at:
+        await at.ask("messages", body)
+        request = await sent_on(at)
+    assert request.body == body | put
+
+
+BOUNDS = {"chat": "max_tokens", "responses": "max_output_tokens", "messages": "max_tokens"}
+
+
+@pytest.mark.parametrize(("asked", "sent"), [(900, 55), (9, 9)])
+@pytest.mark.parametrize("model_id", ["chat/m", "ant/claude-sonnet-4-6", "or/qwen/qwen3.5-35b-a3b"])
+@pytest.mark.parametrize("dialect", ["chat", "responses", "messages"])
+async def test_the_smaller_bound_counts_in_any_pair_of_dialects(
+    gate: Open, dialect: str, model_id: str, asked: int, sent: int
+) -> None:
+    async with gate([FakeAnswer("ok")], model_id, held=HELD) as at:
+        await at.ask(dialect, body_of(dialect, **{BOUNDS[dialect]: asked}))
+        body = (await sent_on(at)).body
+    bounds = [body[name] for name in ("max_tokens", "max_completion_tokens") if name in body]
+    assert bounds == [sent]
 
 
 async def test_usage_is_asked_for_and_kept_from_a_client_that_did_not(gate: Open) -> None:
