@@ -1,0 +1,1 @@
+"""From what runs did to what may answer: actions, aligned code, candidates."""

@@ -1,0 +1,358 @@
+"""Shell code as what it does and its constants: quotes, comments and names of variables do not matter."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cache, lru_cache
+from typing import TYPE_CHECKING
+
+from skvm.runtime.boost.compiling.align_python import PythonReading, read_python
+from skvm.runtime.boost.compiling.shell_danger import Dangers, dangers_of
+from skvm.runtime.boost.compiling.shell_places import HeredocWriter, Place, behind_expansion
+from skvm.runtime.boost.compiling.shell_words import (
+    Policy,
+    decoded_string,
+    decoded_word,
+    guard_of,
+    in_quotes,
+    require,
+    word_of,
+)
+from skvm.runtime.boost.compiling.slots import Filling, Ref, Slot, Spot, UnfillableError
+
+if TYPE_CHECKING:
+    from tree_sitter import Node, Parser
+
+__all__ = ["PRELUDE", "ShellReading", "parse_shell", "read_shell_code"]
+
+_MAX_BYTES = 100_000
+PRELUDE = 'import json as _json, os as _os\nP = _json.loads(_os.environ["SKVM_BOOST_PARAMS"])\n'
+"""What makes parameters known to Python code within shell code."""
+_PYTHON = frozenset({"python", "python3"})
+_SEPARATORS = frozenset({";", "&&", "\n", ";;"})
+_EVALUATED = frozenset(
+    {"test_command", "arithmetic_expansion", "subscript", "declaration_command", "unset_command"}
+)
+_LITERALS = frozenset({"word", "number", "raw_string", "string", "concatenation"})
+
+
+@dataclass(frozen=True, slots=True)
+class _Embedded:
+    """Python within shell code: its bytes, its first slot, and how it is written."""
+
+    start: int
+    end: int
+    first: int
+    reading: PythonReading
+    write: Callable[[str], str]
+
+
+@dataclass(frozen=True, slots=True)
+class ShellReading:
+    """Shell code that was read; ``key``, ``slots`` and ``render`` as ``slots.Reading`` says."""
+
+    key: tuple[str, ...]
+    slots: tuple[Slot, ...]
+    source: bytes = field(repr=False, compare=False)
+    places: Mapping[int, Place] = field(repr=False, compare=False)
+    embedded: tuple[_Embedded, ...] = field(repr=False, compare=False)
+
+    def render(self, fills: Mapping[Spot, Filling]) -> str:
+        """The code with some constants replaced; a parameter is a variable, ``P_name``."""
+        edits: list[tuple[int, int, str]] = []
+        guards: list[str] = []
+        taken: set[Spot] = set()
+        for each in self.embedded:
+            mine = {
+                Spot(spot.slot - each.first, spot.item): filling
+                for spot, filling in fills.items()
+                if each.first <= spot.slot < each.first + len(each.reading.slots)
+            }
+            taken.update(Spot(spot.slot + each.first, spot.item) for spot in mine)
+            if mine:
+                has_refs = any(isinstance(part, Ref) for filling in mine.values() for part in filling)
+                code = (PRELUDE if has_refs else "") + each.reading.render(mine)
+                edits.append((each.start, each.end, each.write(code)))
+        for spot, filling in fills.items():
+            if spot in taken:
+                continue
+            place = self.places.get(spot.slot)
+            if place is None or spot.item is not None:
+                raise UnfillableError(f"there is no constant {spot.slot}")
+            require(filling, place.policy)
+            guards.append(guard_of(filling, place.policy) or "")
+            edits.append((place.start, place.end, place.write(filling)))
+        source = self.source
+        for start, end, text in sorted(edits, reverse=True):
+            source = source[:start] + text.encode() + source[end:]
+        lines = sorted({line for guard in guards for line in guard.split("\n") if line})
+        return "".join(line + "\n" for line in lines) + source.decode()
+
+
+@cache
+def _parser() -> Parser:
+    import tree_sitter_bash
+    from tree_sitter import Language, Parser
+
+    return Parser(Language(tree_sitter_bash.language()))
+
+
+def parse_shell(source: bytes) -> Node | None:
+    """The syntax tree of shell code; ``None`` where a part of it is no shell, or it is too long."""
+    if len(source) > _MAX_BYTES:
+        return None
+    root = _parser().parse(source).root_node
+    return None if root.has_error else root
+
+
+@lru_cache(maxsize=256)
+def read_shell_code(code: str) -> ShellReading | None:
+    """Read shell code; ``None`` for what is no shell or is too long."""
+    source = code.encode("utf-8", "replace")
+    root = parse_shell(source)
+    if root is None:
+        return None
+    walk = _Walk(source, dangers_of(root, source))
+    try:
+        walk.visit(root, Policy.ARGUMENT)
+    except RecursionError:
+        return None
+    return ShellReading(tuple(walk.key), tuple(walk.slots), source, walk.places, tuple(walk.embedded))
+
+
+class _Walk:
+    """Writes down a syntax tree: what matters as tokens, literal words as slots."""
+
+    def __init__(self, source: bytes, dangers: Dangers) -> None:
+        self.key: list[str] = []
+        self.slots: list[Slot] = []
+        self.places: dict[int, Place] = {}
+        self.embedded: list[_Embedded] = []
+        self._source = source
+        self._dangers = dangers
+        self._variables: dict[str, int] = {}
+
+    def visit(self, node: Node, policy: Policy) -> None:
+        """Write down a node and all below it."""
+        kind = node.type
+        if kind == "comment":
+            return
+        if kind in _LITERALS:
+            self._literal(node, policy)
+        elif kind == "command":
+            self._command(node, node.parent)
+        elif kind == "redirected_statement":
+            self._redirected(node, policy)
+        elif kind == "variable_name":
+            self._variable(node)
+        elif kind == "variable_assignment":
+            is_for_all = node.parent is None or node.parent.type != "command"
+            name = self._text(node.child_by_field_name("name"))
+            self._children(node, self._dangers.of_variable(name) if is_for_all else Policy.NEVER)
+        elif kind == "for_statement":
+            self._children(node, self._dangers.of_variable(self._text(node.child_by_field_name("variable"))))
+        elif kind == "file_redirect":
+            self._file_redirect(node)
+        elif kind == "heredoc_redirect":
+            self._heredoc(node, None)
+        elif not node.child_count:
+            self._token(node)
+        else:
+            self._children(node, Policy.NEVER if kind in _EVALUATED else policy)
+
+    def _text(self, node: Node | None) -> str:
+        return (
+            "" if node is None else self._source[node.start_byte : node.end_byte].decode("utf-8", "replace")
+        )
+
+    def _token(self, node: Node) -> None:
+        text = self._text(node)
+        self.key.append("then" if text in _SEPARATORS else text)
+
+    def _children(self, node: Node, policy: Policy) -> None:
+        named = node.type not in ("program", "list", "compound_statement", "do_group")
+        if named:
+            self.key.append(node.type)
+        at = node.start_byte
+        previous: Node | None = None
+        for child in node.children:
+            self._gap(at, child.start_byte)
+            is_next = previous is not None and previous.is_named and child.is_named
+            if is_next and not named and child.type != "comment":
+                # A line's end says the same as a semicolon.
+                self.key.append("then")
+            self.visit(child, policy)
+            at = max(at, child.end_byte)
+            previous = child
+        self._gap(at, node.end_byte)
+
+    def _gap(self, start: int, end: int) -> None:
+        """Write down what the grammar passes over."""
+        text = self._source[start:end].decode("utf-8", "replace").replace("\\\n", " ").strip()
+        if text and end > start:
+            self.key.append("gap " + text)
+
+    def _variable(self, node: Node) -> None:
+        name = self._text(node)
+        if name not in self._dangers.assigned:
+            self.key.append("variable " + name)
+            return
+        number = self._variables.setdefault(name, len(self._variables))
+        self.key.append(f"own variable {number}")
+
+    def _slot(self, value: str, place: Place, hint: str = "") -> None:
+        self.key.append("constant")
+        self.places[len(self.slots)] = place
+        if re.fullmatch(r"0|[1-9][0-9]{0,17}", value):
+            self.slots.append(Slot("integer", int(value)))
+        else:
+            self.slots.append(Slot("string", value, hint == "r", hint == "w"))
+
+    def _literal(self, node: Node, policy: Policy, hint: str = "") -> None:
+        """A word: a slot where it is literal, else its parts."""
+        text = self._said(node)
+        if text is not None:
+            if text.startswith("-") and node.parent is not None and node.parent.type == "command":
+                self.key.append("option " + text)
+            else:
+                self._slot(text, Place(node.start_byte, node.end_byte, word_of, policy), hint)
+        elif node.type == "string":
+            self._parts(node, policy)
+        elif node.type == "concatenation":
+            self.key.append("concatenation")
+            for child in node.children:
+                self.visit(child, policy)
+        else:
+            self.key.append("expanded " + self._text(node))
+
+    def _said(self, node: Node) -> str | None:
+        """What a word says; ``None`` where a part of it is expanded."""
+        text = self._text(node)
+        match node.type:
+            case "word" | "number" if not node.child_count:
+                return decoded_word(text)
+            case "raw_string":
+                return text[1:-1]
+            case "string" if all(child.type in ('"', "string_content") for child in node.children):
+                return decoded_string(text[1:-1])
+            case "concatenation":
+                parts = [self._said(child) for child in node.children]
+                return None if None in parts else "".join(part or "" for part in parts)
+            case _:
+                return None
+
+    def _parts(self, node: Node, policy: Policy) -> None:
+        """A double-quoted text with expansions: what stands between them are slots."""
+        self.key.append("string")
+        at = node.start_byte + 1
+        for child in node.children[1:]:
+            if child.type == "string_content":
+                continue
+            if child.start_byte > at:
+                said = decoded_string(self._source[at : child.start_byte].decode("utf-8", "replace"))
+                is_first = at == node.start_byte + 1
+                write = in_quotes if is_first else behind_expansion
+                self._slot(said, Place(at, child.start_byte, write, policy))
+            if child.end_byte < node.end_byte:
+                self.visit(child, policy)
+            at = child.end_byte
+        self.key.append("string end")
+
+    def _command(self, node: Node, parent: Node | None) -> None:
+        """A simple command; what a Python program is given as an argument is read as Python."""
+        self.key.append("command")
+        policy = self._dangers.of_command(node)
+        name = self._text(node.child_by_field_name("name"))
+        at = node.start_byte
+        previous = ""
+        for child in node.children:
+            self._gap(at, child.start_byte)
+            if child.type == "command_name":
+                self.key.append("program " + self._text(child))
+            elif name in _PYTHON and previous == "-c" and self._python_argument(child):
+                pass
+            elif child.type in _LITERALS:
+                self._literal(child, self._dangers.of_argument(node, child, policy))
+            else:
+                self.visit(child, policy)
+            at, previous = child.end_byte, self._text(child)
+        self._gap(at, node.end_byte)
+
+    def _python_argument(self, node: Node) -> bool:
+        import shlex
+
+        said = self._said(node)
+        return said is not None and self._python(said, node.start_byte, node.end_byte, shlex.quote)
+
+    def _python(self, code: str, start: int, end: int, write: Callable[[str], str]) -> bool:
+        reading = read_python(code)
+        if reading is None:
+            return False
+        self.key.extend(["python", *reading.key, "python end"])
+        self.embedded.append(_Embedded(start, end, len(self.slots), reading, write))
+        self.slots.extend(reading.slots)
+        return True
+
+    def _redirected(self, node: Node, policy: Policy) -> None:
+        """A command with redirections; a here-document belongs to the last command before it."""
+        self.key.append("redirected")
+        body = node.child_by_field_name("body")
+        at = node.start_byte
+        for child in node.children:
+            self._gap(at, child.start_byte)
+            if child.type == "heredoc_redirect":
+                self._heredoc(child, _last_command(body))
+            else:
+                self.visit(child, policy)
+            at = max(at, child.end_byte)
+
+    def _file_redirect(self, node: Node) -> None:
+        self.key.append("redirect")
+        operator = next((child.type for child in node.children if "<" in child.type or ">" in child.type), "")
+        for child in node.children:
+            if child.type in _LITERALS and operator in (">", ">>", "<", "&>", ">|"):
+                if self._text(child) == "/dev/null":
+                    self.key.append("/dev/null")
+                else:
+                    self._literal(child, Policy.FILE, "r" if operator == "<" else "w")
+            elif child.type in _LITERALS:
+                self.key.append(self._text(child))
+            else:
+                self.visit(child, Policy.NEVER)
+
+    def _heredoc(self, node: Node, command: Node | None) -> None:
+        """A here-document: Python where it is fed to Python, else a text."""
+        self.key.append("heredoc")
+        parts = {child.type: child for child in node.children}
+        start, body, end = parts.get("heredoc_start"), parts.get("heredoc_body"), parts.get("heredoc_end")
+        for child in node.children:
+            if child.type not in ("<<", "heredoc_start", "heredoc_body", "heredoc_end"):
+                self.visit(child, Policy.ARGUMENT)
+        is_plain = start is not None and end is not None and "<<" in parts
+        if not is_plain or start is None or end is None:
+            self.key.append(self._text(node))
+            return
+        begin = body.start_byte if body is not None else end.start_byte
+        raw = self._source[begin : end.start_byte].decode("utf-8", "replace")
+        is_quoted = self._text(start)[:1] in "'\"\\"
+        if not is_quoted and ("`" in raw or "$" in raw.replace("\\$", "")):
+            self.key.append("expanded " + raw)
+            return
+        said = raw if is_quoted else decoded_string(raw, is_heredoc=True)
+        # The lines between the marks are data: only they are exchanged, and the marks around them.
+        writer = HeredocWriter(self._source[start.end_byte : begin].decode("utf-8", "replace"), raw)
+        program = self._text(command.child_by_field_name("name")) if command is not None else ""
+        span = (start.start_byte, end.end_byte)
+        if program in _PYTHON and self._python(said, *span, writer.code):
+            return
+        policy = Policy.NEVER if command is None else self._dangers.of_heredoc(command)
+        self._slot(said, Place(*span, writer.text, policy))
+
+
+def _last_command(node: Node | None) -> Node | None:
+    """The command a redirection behind a statement belongs to."""
+    while node is not None and node.type != "command":
+        node = node.named_children[-1] if node.type in ("list", "pipeline") and node.named_children else None
+    return node
