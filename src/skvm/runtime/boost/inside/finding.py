@@ -1,0 +1,205 @@
+"""Which relations are worth a try between an output and its inputs."""
+
+from __future__ import annotations
+
+
+from skvm.runtime.boost.inside import cells, views
+
+TYPE_CHECKING = False  # importing typing would take as long as all of this
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from typing import Any
+
+    from skvm.runtime.boost.inside.views import View
+
+__all__ = ["candidates"]
+
+COLUMN_LIMIT = 24
+LEAF_LIMIT = 40
+DIGITS = (2, 1, 0)
+"""Results are often rounded; none is asked to be exact, as a mean is so by chance now and then."""
+
+_NUMBER_OPS = ("sum", "mean", "median", "min", "max")
+_HINTS = {
+    "sum": ("sum", "total", "amount"),
+    "mean": ("mean", "avg", "average"),
+    "median": ("median",),
+    "min": ("min", "low", "first", "earliest"),
+    "max": ("max", "high", "top", "last", "latest"),
+    "rows": ("count", "rows", "number", "num", "total", "records", "entries", "items", "n"),
+    "distinct": ("unique", "distinct", "count", "number", "num"),
+    "lines": ("lines", "count", "number"),
+    "filled-lines": ("lines", "count", "number", "entries"),
+    "words": ("words", "count", "number"),
+}
+
+
+def candidates(made: View, inputs: Sequence[View], params: Mapping[str, object]) -> Iterator[dict[str, Any]]:
+    """Relations that could hold and would say something if they did; whether they do is for the caller to see."""
+    named = _names_of(params)
+    yield from _about_params(made, params)
+    for index, given in enumerate(inputs):
+        for name, arguments in (
+            *_of_rows(made, given, params),
+            *_of_groups(made, given),
+            *_of_values(made, given),
+            *_of_lines(made, given),
+        ):
+            told = {key: named.get(value, _escaped(value)) if key != "op" and key != "is" else value
+                    for key, value in ((k, _hashable(v)) for k, v in arguments.items())}  # fmt: skip
+            yield {"name": name, "input": index, "arguments": _plain(told)}
+    yield from _orders(made, named)
+
+
+def _hashable(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value
+
+
+def _plain(arguments: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: list(value) if isinstance(value, tuple) else value for key, value in arguments.items()}
+
+
+def _escaped(value: Any) -> Any:
+    return "$" + value if isinstance(value, str) and value.startswith("$") else value
+
+
+def _names_of(params: Mapping[str, object]) -> dict[object, str]:
+    """``$name`` by value, for texts that are no accident."""
+    found: dict[object, str] = {}
+    for name in sorted(params, reverse=True):
+        value = params[name]
+        if isinstance(value, str) and len(value) > 1:
+            found[value] = f"${name}"
+    return found
+
+
+def _about_params(made: View, params: Mapping[str, object]) -> Iterator[dict[str, Any]]:
+    for name in sorted(params):
+        value = params[name]
+        if isinstance(value, (list, tuple)) or isinstance(value, bool):
+            continue
+        is_telling = len(str(value)) > 1
+        for at in list(made.leaves)[:LEAF_LIMIT]:
+            if is_telling and views.key_of(made.leaves[at]) == views.key_of(value):
+                yield {"name": "equals", "input": None, "arguments": {"at": at, "value": f"${name}"}}
+        if made.lines is not None and isinstance(value, str) and len(value) > 2:
+            yield {"name": "mentions", "input": None, "arguments": {"text": f"${name}"}}
+
+
+def _of_rows(made: View, given: View, params: Mapping[str, object]) -> Iterator[tuple[str, dict[str, Any]]]:
+    if made.rows is None or given.rows is None or not made.rows:
+        return
+    yield "row-count", {}
+    for column in given.columns[:COLUMN_LIMIT]:
+        if len(made.rows) > 1 and len(made.rows) != len(given.rows):
+            yield "row-count", {"of": column}
+    shared = [column for column in made.columns if column in given.columns]
+    if shared:
+        yield "rows", {"columns": shared, "is": "same"}
+        yield "rows", {"columns": shared, "is": "some"}
+    for column in shared[:COLUMN_LIMIT]:
+        for name in sorted(params):
+            value = params[name]
+            if isinstance(value, (str, int, float)) and len(made.rows) < len(given.rows):
+                if views.key_of(made.rows[0].get(column, "")) == views.key_of(value):
+                    yield "filtered", {"column": column, "value": value}
+
+
+def _of_groups(made: View, given: View) -> Iterator[tuple[str, dict[str, Any]]]:
+    if given.rows is None:
+        return
+    columns = given.columns[:COLUMN_LIMIT]
+    numeric = [column for column in columns if _is_numeric(given.column(column))]
+    for at, held in list(made.maps.items())[:LEAF_LIMIT]:
+        keys = {views.key_of(key) for key in held}
+        for by in columns if keys else ():
+            if keys != {views.key_of(value) for value in given.column(by) if value.strip()}:
+                continue
+            yield "keys", {"at": at, "by": by}
+            for field in _fields(held):
+                for op, of in _measures(numeric):
+                    yield from _to_digits("groups", {"at": at, "by": by, "field": field, "op": op, "of": of})
+    if made.rows and len(made.rows) < len(given.rows):
+        for key in made.columns[:COLUMN_LIMIT]:
+            keys = {views.key_of(value) for value in made.column(key)}
+            for by in columns:
+                if keys != {views.key_of(value) for value in given.column(by) if value.strip()}:
+                    continue
+                for value in made.columns[:COLUMN_LIMIT]:
+                    for op, of in _measures(numeric) if value != key else ():
+                        yield from _to_digits(
+                            "group-table", {"key": key, "by": by, "value": value, "op": op, "of": of}
+                        )
+
+
+def _of_values(made: View, given: View) -> Iterator[tuple[str, dict[str, Any]]]:
+    numbers = [
+        at for at, value in made.leaves.items() if isinstance(value, (int, float)) and value is not True
+    ]
+    for at in numbers[:LEAF_LIMIT]:
+        value = made.leaves[at]
+        for op in ("lines", "filled-lines", "words") if given.lines is not None else ():
+            if _is_telling(at, value, op):
+                yield "aggregate", {"at": at, "op": op}
+        if given.rows is None:
+            continue
+        if _is_telling(at, value, "rows"):
+            yield "aggregate", {"at": at, "op": "rows"}
+        for column in given.columns[:COLUMN_LIMIT]:
+            if _is_telling(at, value, "distinct"):
+                yield "aggregate", {"at": at, "op": "distinct", "of": column}
+            for op in _NUMBER_OPS if _is_numeric(given.column(column)) else ():
+                if _is_telling(at, value, op):
+                    yield from _to_digits("aggregate", {"at": at, "op": op, "of": column})
+
+
+def _of_lines(made: View, given: View) -> Iterator[tuple[str, dict[str, Any]]]:
+    if made.lines and given.lines and any(line.strip() for line in made.lines):
+        yield "lines", {"is": "same"}
+        yield "lines", {"is": "some"}
+
+
+def _orders(made: View, named: Mapping[object, str]) -> Iterator[dict[str, Any]]:
+    """Orders of three rows and more; a column of one value has none."""
+    if made.rows is None or len(made.rows) < 3:
+        return
+    for by in made.columns[:COLUMN_LIMIT]:
+        if len(set(made.column(by))) > 2:
+            for is_descending in (False, True):
+                arguments = {"by": named.get(by, _escaped(by)), "isDescending": is_descending}
+                yield {"name": "sorted", "input": None, "arguments": arguments}
+
+
+def _measures(numeric: Sequence[str]) -> Iterator[tuple[str, str | None]]:
+    yield "rows", None
+    for column in numeric:
+        for op in _NUMBER_OPS:
+            yield op, column
+
+
+def _fields(held: Mapping[str, Any]) -> list[str | None]:
+    values = list(held.values())
+    if all(isinstance(value, (int, float)) for value in values):
+        return [None]
+    if all(isinstance(value, dict) for value in values):
+        return [key for key in values[0] if all(key in value for value in values)][:COLUMN_LIMIT]
+    return []
+
+
+def _to_digits(name: str, arguments: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    for digits in DIGITS if arguments["op"] != "rows" else (None,):
+        yield name, {**arguments, "digits": digits}
+
+
+def _is_numeric(values: Sequence[str]) -> bool:
+    return set(cells.classes_of(values)) <= {"integer", "decimal", "decimal-or-grouped", "empty"} and bool(
+        values
+    )
+
+
+def _is_telling(at: str, value: float, op: str) -> bool:
+    """Whether a number is no accident: a large or broken one, or one whose name says what it is."""
+    if abs(value) >= 10 or value != int(value):
+        return True
+    last = at.rpartition("/")[2].lower()
+    return any(hint == last or (len(hint) > 1 and hint in last) for hint in _HINTS[op])
