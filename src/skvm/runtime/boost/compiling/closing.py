@@ -15,11 +15,14 @@ from skvm.harness.trajectory import ToolKind, Turn
 __all__ = ["asks_for_words", "closing_for", "is_over_after", "says_nothing_new"]
 
 _WORD = re.compile(r"[^\W_]+(?:['’.,_-][^\W_]+)*", re.UNICODE)
+_CLAUSE = r"(?:^|[.!?;:,\n]\s+|\b(?:and|then|also|please|to|you|finally)\s+)"
 _QUESTION = re.compile(
-    r"\?(?:\s|$)|\b(?:what|which|who|whose|whom|when|where|why|how)\b(?! (?:to|it is|they are)\b)"
-    r"|\b(?:tell|explain|describe|discuss|answer|reply|respond|report back|let me know|show me|inform|"
-    r"summari[sz]e for me|in your (?:answer|reply|response|final|closing|last)|final (?:answer|message|"
-    r"reply)|say|state|comment|reason|justify|recommend|suggest|advise|mention|confirm)\b",
+    r"\?(?:\s|$|[\"'”’)])|(?:^|[.!?;:\n]\s+)(?:what|which|who|whose|whom|when|where|why|how)\b|"
+    rf"{_CLAUSE}(?:tell|explain|describe|discuss|answer|reply|respond|inform|say|state|comment|justify|recommend|"
+    r"suggest|advise|mention|confirm|show|report|give|list|print|display|output)\b(?! (?:it|them|the result|"
+    r"the output) (?:to|in|into|as)\b)"
+    r"|\b(?:let me know|tell me|for me|in your (?:answer|reply|response|final|closing|last)|"
+    r"(?:final|closing) (?:answer|message|reply)|find out)\b",
     re.IGNORECASE,
 )
 _PLAIN_WORDS = """

@@ -11,6 +11,8 @@ from skvm.runtime.boost.model import ParamType, Skeleton
 __all__ = ["keywords_of", "param_names", "purpose_id"]
 
 _WORD = re.compile(r"[A-Za-z][A-Za-z]+")
+_PLAIN_WORD = re.compile(r"(?<![\w.-])[A-Za-z][A-Za-z]+(?![\w-]|\.\w)")
+_CLAUSE_END = re.compile(r"[.!?;:,](?:\s|$)|\b(?:and|or|then)\b")
 _LITTLE_WORDS = """
 a about above after again all also an and any are as at be been before below between both but by called
 can case containing contains content could did do does done each either every file files first for from
@@ -21,6 +23,28 @@ this those through to too under until up use used using value values very was we
 while who will with within without work would write written you your
 """
 _LITTLE = frozenset(_LITTLE_WORDS.split())
+_NO_NAMES = (_LITTLE - {"name", "value"}) | frozenset(
+    [
+        "set",
+        "rename",
+        "write",
+        "count",
+        "sum",
+        "add",
+        "turn",
+        "convert",
+        "fill",
+        "sort",
+        "filter",
+        "take",
+        "keep",
+        "replace",
+        "change",
+        "leave",
+        "drop",
+    ]
+)
+"""Words that say nothing of what stands beside them."""
 _RESERVED = frozenset({"p", "os", "json", "sys", "skvm"})
 _BY_TYPE = {
     ParamType.STRING: "text",
@@ -30,7 +54,7 @@ _BY_TYPE = {
     ParamType.ENUM: "choice",
     ParamType.LIST: "items",
 }
-_NEAR = 3
+_NEAR = 2
 """Words looked at on either side of a hole."""
 
 
@@ -56,16 +80,17 @@ def param_names(skeleton: Skeleton, types: Sequence[ParamType], roles: Sequence[
 
 
 def _beside(skeleton: Skeleton, param: str) -> str:
-    """The nearest word of meaning before a hole in its sentence, else after it."""
+    """The nearest word of meaning right before a hole, else right after it, within the same clause."""
     if param not in skeleton.params:
         return ""
     at = skeleton.params.index(param)
-    before = re.split(r"[.!?;]\s", skeleton.texts[at])[-1]
-    behind = re.split(r"[.!?;](?:\s|$)", skeleton.texts[at + 1])[0]
-    sides = (list(reversed(_WORD.findall(before)))[:_NEAR], _WORD.findall(behind)[:_NEAR])
-    for words in sides:
+    before = _CLAUSE_END.split(skeleton.texts[at])[-1]
+    behind = _CLAUSE_END.split(skeleton.texts[at + 1])[0]
+    if skeleton.texts[at + 1][:1] not in {" ", ""}:
+        behind = ""
+    for words in (reversed(_PLAIN_WORD.findall(before)[-_NEAR:]), _PLAIN_WORD.findall(behind)[:_NEAR]):
         for word in words:
-            if word.lower() not in _LITTLE:
+            if word.lower() not in _NO_NAMES:
                 return word.lower()[:30]
     return ""
 

@@ -7,19 +7,16 @@ A value stands in a prompt where it is a word of its own: "2" does not stand in 
 from __future__ import annotations
 
 import itertools
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from skvm.runtime.boost.model import Skeleton
 
-__all__ = ["Mark", "fold", "marks_of", "readings", "skeleton_of", "skeletons_of", "split_list", "stands_at"]
+__all__ = ["Mark", "fold", "marks_of", "readings", "skeleton_of", "skeletons_of", "stands_at"]
 
 _BEFORE = frozenset(" \"'`“”‘’«([{<,;:=|*_")
 _AFTER = frozenset(" \"'`“”‘’»)]}>,;:=|*_")
 _END = frozenset(".!?")
-_LIST_ITEM = re.compile(r"\s*,\s*(?:and|or|und|et)\s+|\s*,\s*|\s+(?:and|or)\s+")
-_QUOTES = "\"'`“”‘’"
 MAX_VARIANTS = 32
 _MAX_STEPS = 20_000
 
@@ -174,9 +171,3 @@ def _ends(skeleton: Skeleton, hole: int, prompt: str, start: int) -> Iterator[in
     while end >= 0:
         yield end
         end = prompt.find(behind, end + 1)
-
-
-def split_list(text: str) -> tuple[str, ...]:
-    """The items of a list in words: "id, name and `city`" gives three."""
-    items = [item.strip() for item in _LIST_ITEM.split(text.strip())]
-    return tuple(item.strip(_QUOTES) for item in items if item.strip(_QUOTES))

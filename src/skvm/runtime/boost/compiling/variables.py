@@ -11,8 +11,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from skvm.runtime.boost.compiling.skeletons import fold, split_list, stands_at
+from skvm.runtime.boost.compiling.skeletons import fold, stands_at
 from skvm.runtime.boost.compiling.slots import Kind
+from skvm.runtime.boost.holes import list_items
 
 __all__ = ["Explained", "Piece", "Spread", "Variable", "explain", "text_in_prompt"]
 
@@ -111,9 +112,11 @@ def _list_text(items: Sequence[Any], prompt: str) -> str | None:
         return None
     for start in stands_at(prompt, items[0]):
         for last in stands_at(prompt, items[-1]):
-            text = prompt[start : last + len(items[-1])]
-            if last >= start and split_list(text) == tuple(items):
-                return text
+            end = last + len(items[-1])
+            # With the quotes of the first and the last item, where they have some.
+            for text in (prompt[start:end], prompt[max(start - 1, 0) : end + 1]):
+                if last >= start and list_items(text) == tuple(items):
+                    return text
     return None
 
 

@@ -10,11 +10,12 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from skvm.runtime.boost.compiling.skeletons import fold, marks_of, readings, skeletons_of, split_list
-from skvm.runtime.boost.compiling.variables import Explained, Spread, Variable, explain
+from skvm.runtime.boost.compiling.skeletons import fold, marks_of, readings, skeletons_of
+from skvm.runtime.boost.compiling.variables import Explained, Spread, Variable, explain, text_in_prompt
+from skvm.runtime.boost.holes import list_items
 from skvm.runtime.boost.model import Skeleton
 
-__all__ = ["Wording", "fits_type", "wording_of"]
+__all__ = ["Wording", "best_told", "fits_type", "wording_of"]
 
 _INTEGER = re.compile(r"-?\d{1,18}")
 _NUMBER = re.compile(r"-?\d{1,15}(?:\.\d{1,15})?")
@@ -50,7 +51,7 @@ def fits_type(kind: str, text: str, *, is_path: bool = False) -> bool:
     if kind == "number":
         return _NUMBER.fullmatch(text) is not None
     if kind == "list":
-        return bool(split_list(text))
+        return bool(list_items(text))
     return not (is_path and " " in text)
 
 
@@ -77,6 +78,16 @@ def wording_of(spreads: Sequence[Spread], prompts: Sequence[str]) -> Wording:
     if best is None or not best[2].members:
         return Wording((0,), Skeleton(texts=(folded[0],)), Explained())
     return best[2]
+
+
+def best_told(spreads: Sequence[Spread], prompts: Sequence[str]) -> tuple[int, ...]:
+    """The runs whose prompts tell most of the constants that vary."""
+    varying = [spread for spread in spreads if not spread.is_fixed]
+    counts = [
+        sum(text_in_prompt(spread.kind, spread.values[run], fold(prompt)) is not None for spread in varying)
+        for run, prompt in enumerate(prompts)
+    ]
+    return tuple(run for run, count in enumerate(counts) if count == max(counts))
 
 
 def _members(skeleton: Skeleton, variables: Sequence[Variable], prompts: Sequence[str]) -> tuple[int, ...]:

@@ -10,7 +10,6 @@ from skvm.runtime.boost.compiling.skeletons import (
     readings,
     skeleton_of,
     skeletons_of,
-    split_list,
     stands_at,
 )
 from skvm.runtime.boost.model import Skeleton
@@ -95,20 +94,6 @@ def test_variants_leave_accidents_out() -> None:
     prompt = "the top 2 of 2 columns"
     found = [each.params for each in skeletons_of(prompt, marks_of(prompt, {"n": "2"}))]
     assert found == [("n", "n"), ("n",), ("n",)]
-
-
-@pytest.mark.parametrize(
-    ("text", "items"),
-    [
-        ("id, name and city", ("id", "name", "city")),
-        ("id, name, and city", ("id", "name", "city")),
-        ("`id`", ("id",)),
-        ("'a b' or c", ("a b", "c")),
-        (" , ", ()),
-    ],
-)
-def test_lists_in_words(text: str, items: tuple[str, ...]) -> None:
-    assert split_list(text) == items
 
 
 def test_folding() -> None:

@@ -53,12 +53,19 @@ def test_whole_floats_stand_as_integers() -> None:
     assert found.variables[0].texts == ("10", "2.5")
 
 
-def test_lists_stand_as_words() -> None:
-    found = explain(
-        [Spread(0, "list", (("id", "name"), ("id", "city", "zip")))],
-        ("keep id and name only", "keep id, city and zip only"),
-    )
-    assert found.variables[0].texts == ("id and name", "id, city and zip")
+@pytest.mark.parametrize(
+    ("prompts", "texts"),
+    [
+        (("keep id and name only", "keep id, city and zip only"), ("id and name", "id, city and zip")),
+        (
+            ("keep `id` and `name`", "keep `id`, `city` and `zip`."),
+            ("`id` and `name`", "`id`, `city` and `zip`"),
+        ),
+    ],
+)
+def test_lists_stand_as_words(prompts: tuple[str, str], texts: tuple[str, str]) -> None:
+    found = explain([Spread(0, "list", (("id", "name"), ("id", "city", "zip")))], prompts)
+    assert found.variables[0].texts == texts
 
 
 def test_a_wording_has_a_hole_for_what_varies_and_no_other() -> None:

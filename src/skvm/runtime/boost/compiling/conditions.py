@@ -1,0 +1,196 @@
+"""What must hold before a step and after it, from what lay there in every run that was looked at.
+
+The guard names the files a step reads and what they look like; the postcondition the files it writes, what
+they look like, and how they relate to what was read. A step whose reads or writes cannot be named is none.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from skvm.runtime.boost.inside import relations, shapes
+from skvm.runtime.boost.model import Check, Place, Relation
+
+__all__ = ["Conditions", "NoStepError", "Step", "conditions_of", "misfit", "reads_unnamed"]
+
+_NAME_EDGE = r"[\w.~/-]"
+_UNNAMED = re.compile(
+    r"\b(?:listdir|scandir|iterdir|rglob|glob|walk|fnmatch)\b|\bfind\s+[.\w]|\bls\b|\bsys\.argv\b|(?<![\w\"'])\*\.\w"
+)
+_READS = re.compile(
+    r"\b(?:read_text|read_bytes|read_csv|read_json|reader|DictReader|readlines?|fileinput)\b|\bjson\.load\("
+)
+
+
+_KEYED = frozenset({"keys", "groups"})
+
+
+class NoStepError(Exception):
+    """Why no template can stand for this; one line for a person."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What a step found and left in one run.
+
+    Args:
+        run_id: The run.
+        before: Bytes by path before it.
+        after: After it; files that only helped are not among them.
+        params: The values of the parameters in this run, by name.
+        paths: The parameters that are paths.
+        code: The code as the run had it.
+        reads: Names the code opens to read, as far as it shows.
+        writes: Likewise, to write.
+    """
+
+    run_id: str
+    before: Mapping[str, bytes]
+    after: Mapping[str, bytes]
+    params: Mapping[str, Any]
+    paths: frozenset[str]
+    code: str
+    reads: frozenset[str] = frozenset()
+    writes: frozenset[str] = frozenset()
+
+    @property
+    def written(self) -> tuple[str, ...]:
+        """Files it made or changed, in order of path."""
+        return tuple(sorted(path for path, data in self.after.items() if self.before.get(path) != data))
+
+    @property
+    def removed(self) -> tuple[str, ...]:
+        """Files it took away."""
+        return tuple(sorted(path for path in self.before if path not in self.after))
+
+    @property
+    def read(self) -> tuple[str, ...]:
+        """Files that were there and that its code names, but for those it only writes."""
+        named = (path for path in self.before if self._names(path))
+        return tuple(sorted(path for path in named if path not in self.writes or path in self.reads))
+
+    def _names(self, path: str) -> bool:
+        if path in self.params.values() or path in self.reads:
+            return True
+        name = path.rsplit("/", 1)[-1]
+        return _mentions(self.code, path) or ("/" in path and _mentions(self.code, name))
+
+    def place(self, path: str) -> Place:
+        """Where a file lies: where a parameter says, else at this very path."""
+        name = next((name for name in sorted(self.paths) if self.params.get(name) == path), None)
+        return Place(param=name) if name is not None else Place(path=path)
+
+    def path_of(self, place: Place) -> str:
+        """The path of a place in this run."""
+        return str(self.params[place.param]) if place.param is not None else str(place.path)
+
+
+@dataclass(frozen=True, slots=True)
+class Conditions:
+    """The guard and the postcondition of a step."""
+
+    inputs: tuple[Check, ...]
+    outputs: tuple[Check, ...]
+
+
+def _mentions(code: str, path: str) -> bool:
+    return re.search(rf"(?<!{_NAME_EDGE}){re.escape(path)}(?!{_NAME_EDGE})", code) is not None
+
+
+def reads_unnamed(code: str) -> bool:
+    """Whether code finds files otherwise than by their names."""
+    return _UNNAMED.search(code) is not None
+
+
+def conditions_of(steps: Sequence[Step]) -> Conditions:
+    """What held in every step.
+
+    Raises:
+        NoStepError: The steps read or write other files each time, or files nothing names.
+    """
+    for step in steps:
+        _refuse_unnamed(step)
+    inputs = _places(steps, lambda step: step.read, "reads")
+    outputs = _places(steps, lambda step: step.written, "writes")
+    if not outputs:
+        raise NoStepError("it leaves no file")
+    if not inputs and any(_READS.search(step.code) for step in steps):
+        raise NoStepError("it reads files it does not name")
+    return Conditions(
+        tuple(Check(place=place, shape=_shape(steps, place, before=True)) for place in inputs),
+        tuple(_output(steps, place, inputs) for place in outputs),
+    )
+
+
+def _refuse_unnamed(step: Step) -> None:
+    if step.removed:
+        raise NoStepError(f"it removes {step.removed[0]}")
+    if reads_unnamed(step.code):
+        raise NoStepError("it looks for files instead of naming them")
+
+
+def _places(steps: Sequence[Step], paths: Callable[[Step], Iterable[str]], verb: str) -> tuple[Place, ...]:
+    """The places of certain files, alike in every step."""
+    found = [{_key(step.place(path)): step.place(path) for path in paths(step)} for step in steps]
+    if any(set(places) != set(found[0]) for places in found):
+        odd = sorted({key for places in found for key in set(places) ^ set(found[0])})
+        raise NoStepError(f"it {verb} {odd[0][1]} in some runs only")
+    return tuple(found[0][key] for key in sorted(found[0]))
+
+
+def _key(place: Place) -> tuple[int, str]:
+    return (0, place.param) if place.param is not None else (1, str(place.path))
+
+
+def _shape(steps: Sequence[Step], place: Place, *, before: bool) -> dict[str, Any]:
+    described = []
+    for step in steps:
+        path = step.path_of(place)
+        described.append(shapes.describe((step.before if before else step.after)[path], path))
+    return dict(shapes.merge(described))
+
+
+def _output(steps: Sequence[Step], place: Place, inputs: Sequence[Place]) -> Check:
+    found = []
+    for step in steps:
+        path = step.path_of(place)
+        found.append(relations.discover(step.after[path], _inputs(step, inputs), step.params, path))
+    held = relations.common(found)
+    shape = _shape(steps, place, before=False)
+    for relation in held:
+        # Which keys an object has to have is better told by what it was made from than by what it had.
+        if relation["name"] in _KEYED and relation["arguments"].get("at") is not None:
+            shape = shapes.opened(shape, relation["arguments"]["at"])
+    return Check(
+        place=place, shape=shape, relations=tuple(Relation.model_validate(relation) for relation in held)
+    )
+
+
+def _inputs(step: Step, places: Sequence[Place]) -> list[bytes]:
+    return [step.before[step.path_of(place)] for place in places]
+
+
+def misfit(conditions: Conditions, step: Step) -> str | None:
+    """Why conditions do not hold of a step that took no part in making them, ``None`` where they do."""
+    for check in conditions.inputs:
+        path = step.path_of(check.place)
+        if path not in step.before:
+            return f"{path} was not there"
+        if found := shapes.violations(check.shape, step.before[path]):
+            return f"{path}: {found[0]}"
+    expected = {step.path_of(check.place) for check in conditions.outputs}
+    if expected != set(step.written) or step.removed:
+        return "it wrote other files"
+    inputs = [step.before[step.path_of(check.place)] for check in conditions.inputs]
+    for check in conditions.outputs:
+        path = step.path_of(check.place)
+        if found := shapes.violations(check.shape, step.after[path]):
+            return f"{path}: {found[0]}"
+        for relation in check.relations:
+            plain = relation.model_dump(mode="json", by_alias=True)
+            if broken := relations.violation(plain, step.after[path], inputs, step.params, path):
+                return f"{path}: {broken}"
+    return None

@@ -1,0 +1,218 @@
+"""The parameters of a step: named and typed, with the place of each in the prompt, the files and the code."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from skvm.runtime.boost.compiling.conditions import NoStepError, Step
+from skvm.runtime.boost.compiling.naming import param_names
+from skvm.runtime.boost.compiling.slots import Filling, Ref
+from skvm.runtime.boost.compiling.sources import source_of
+from skvm.runtime.boost.compiling.variables import Piece, Variable
+from skvm.runtime.boost.compiling.views import StepFiles, View
+from skvm.runtime.boost.compiling.wordings import Wording, wording_of
+from skvm.runtime.boost.holes import list_items
+from skvm.runtime.boost.model import Param, ParamType, Place, Skeleton, Source
+
+__all__ = ["Plan", "plan_of"]
+
+_TYPES = {"integer": ParamType.INTEGER, "number": ParamType.NUMBER, "list": ParamType.LIST}
+_MAX_SEEN = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What the parameters of a step are.
+
+    Args:
+        wording: The skeleton, and what of the constants is understood; covers every run of the view.
+        variables: Everything that becomes a parameter: those of the wording, then those of ``sources``.
+        names: Their names.
+        types: Their types.
+        pieces: What stands in place of constants, by index.
+        sources: Where the values come from that no prompt tells, by name.
+        loose: Constants that vary, one knows not why; the first run's stand.
+    """
+
+    wording: Wording
+    variables: tuple[Variable, ...]
+    names: tuple[str, ...]
+    types: tuple[ParamType, ...]
+    pieces: Mapping[int, tuple[Piece, ...]]
+    sources: dict[str, Source]
+    loose: tuple[int, ...]
+
+    @property
+    def skeleton(self) -> Skeleton:
+        """The skeleton with the parameters' names."""
+        raw = self.wording.skeleton
+        return Skeleton(texts=raw.texts, params=tuple(self.names[int(at)] for at in raw.params))
+
+    @property
+    def params(self) -> tuple[Param, ...]:
+        """The parameters in order of name."""
+        made = [
+            Param(name=name, type=kind, seen=_each_once(variable.values))
+            for name, kind, variable in zip(self.names, self.types, self.variables, strict=True)
+        ]
+        return tuple(sorted(made, key=lambda param: param.name))
+
+    @property
+    def fills(self) -> dict[int, Filling]:
+        """What stands in place of the code's constants."""
+        return {
+            index: tuple(
+                piece if isinstance(piece, str) else Ref(self.names[piece], self.types[piece])
+                for piece in pieces
+            )
+            for index, pieces in self.pieces.items()
+        }
+
+    @property
+    def paths(self) -> frozenset[str]:
+        """The parameters that are paths."""
+        pairs = zip(self.names, self.types, strict=True)
+        return frozenset(name for name, kind in pairs if kind is ParamType.PATH)
+
+    def own_step(self, view: View, index: int, files: StepFiles) -> Step:
+        """What one of the runs it was made from did."""
+        values = {
+            name: variable.values[index] for name, variable in zip(self.names, self.variables, strict=True)
+        }
+        return _step(self, view, index, files, values)
+
+    def other_step(self, view: View, index: int, files: StepFiles, loose: frozenset[int]) -> Step | str:
+        """What a run did that took no part, or why the plan does not say the same as it did."""
+        texts = self.wording.texts(view.prompts[index])
+        if texts is None:
+            return "its prompt reads otherwise"
+        given: list[Any] = []
+        for at, variable in enumerate(self.variables):
+            if variable.is_told:
+                given.append(_typed(variable.kind, texts[str(at)]))
+            else:
+                given.append(view.spreads[variable.constants[0]].values[index])
+        for spread in view.spreads:
+            pieces = self.pieces.get(spread.index)
+            expected = spread.values[0] if pieces is None else _filled(pieces, given)
+            if expected != spread.values[index] and spread.index not in loose:
+                return f"its code has {spread.values[index]!r} for {expected!r}"
+        return _step(self, view, index, files, dict(zip(self.names, given, strict=True)))
+
+
+def _step(plan: Plan, view: View, index: int, files: StepFiles, params: dict[str, Any]) -> Step:
+    constants = [(constant, spread.values[index]) for constant, spread in view.pairs]
+    return Step(
+        run_id=view.run_ids[index],
+        before=files.before,
+        after=files.after,
+        params={name: list(value) if isinstance(value, tuple) else value for name, value in params.items()},
+        paths=plan.paths,
+        code=view.actions[index].code,
+        reads=frozenset(str(value) for constant, value in constants if constant.is_path_read),
+        writes=frozenset(str(value) for constant, value in constants if constant.is_path_written),
+    )
+
+
+def _typed(kind: str, text: str) -> Any:
+    if kind == "integer":
+        return int(text)
+    if kind == "number":
+        return float(text)
+    return list_items(text) if kind == "list" else text
+
+
+def _filled(pieces: tuple[Piece, ...], given: Sequence[Any]) -> Any:
+    if len(pieces) == 1 and isinstance(pieces[0], int):
+        return given[pieces[0]]
+    return "".join(piece if isinstance(piece, str) else str(given[piece]) for piece in pieces)
+
+
+def _each_once(values: Sequence[Any]) -> tuple[Any, ...]:
+    found: list[Any] = []
+    for value in values:
+        plain = list(value) if isinstance(value, tuple) else value
+        if plain not in found:
+            found.append(plain)
+    return tuple(found[:_MAX_SEEN])
+
+
+def plan_of(view: View, files: Sequence[StepFiles]) -> Plan:
+    """The parameters of runs that share a wording.
+
+    Args:
+        view: The runs.
+        files: The files around each one's step.
+
+    Raises:
+        NoStepError: They do not share a wording after all.
+    """
+    wording = wording_of(view.spreads, view.prompts)
+    if len(wording.members) != len(view.actions):
+        raise NoStepError("the prompts do not tell what differs between the runs")
+    variables = list(wording.explained.variables)
+    pieces = dict(wording.explained.fills or {})
+    found: dict[int, Source] = {}
+    loose: list[int] = []
+    for index in wording.explained.unexplained:
+        spread = view.spreads[index]
+        known = next((at for at in found if variables[at].values == spread.values), None)
+        if known is None and (source := _source(view, index, files)) is not None:
+            variables.append(Variable(spread.kind, spread.values, constants=(index,)))
+            known = len(variables) - 1
+            found[known] = source
+        if known is None:
+            loose.append(index)
+        else:
+            pieces[index] = (known,)
+    types = tuple(_type(variable, view, files) for variable in variables)
+    roles = [_role(variable, kind, files) for variable, kind in zip(variables, types, strict=True)]
+    names = param_names(wording.skeleton, types, roles)
+    sources = {names[at]: source for at, source in found.items()}
+    return Plan(wording, tuple(variables), names, types, pieces, sources, tuple(loose))
+
+
+def _source(view: View, index: int, files: Sequence[StepFiles]) -> Source | None:
+    """Where an unexplained constant comes from; files are looked into that every run has and names."""
+    spread = view.spreads[index]
+    shared = set.intersection(*(set(each.before) for each in files))
+    fixed = {str(other.values[0]) for other in view.spreads if other.is_fixed and other.kind == "string"}
+    places = [Place(path=path) for path in sorted(shared & fixed)]
+    return source_of(spread.values, [each.before for each in files], places)
+
+
+def _type(variable: Variable, view: View, files: Sequence[StepFiles]) -> ParamType:
+    if variable.kind != "string":
+        return _TYPES[variable.kind]
+    opened = any(view.spreads[index].is_path for index in variable.constants)
+    lies = all(
+        value in each.before or value in each.after
+        for value, each in zip(variable.values, files, strict=True)
+    )
+    return ParamType.PATH if opened or lies else ParamType.STRING
+
+
+def _role(variable: Variable, kind: ParamType, files: Sequence[StepFiles]) -> str:
+    """What a parameter is in the files: a source, a target, a column."""
+    pairs = list(zip(variable.values, files, strict=True))
+    if kind is ParamType.PATH:
+        if all(value in each.before and each.before[value] == each.after.get(value) for value, each in pairs):
+            return "source"
+        return "file" if all(value in each.before for value, each in pairs) else "target"
+    if kind is ParamType.STRING and all(value in _columns(each) for value, each in pairs):
+        return "column"
+    return ""
+
+
+def _columns(files: StepFiles) -> set[str]:
+    found: set[str] = set()
+    for path, data in files.before.items():
+        if path.endswith((".csv", ".tsv")):
+            head = data.split(b"\n", 1)[0].decode("utf-8", "replace")
+            delimiter = "\t" if path.endswith(".tsv") else ","
+            found |= set(next(csv.reader(io.StringIO(head), delimiter=delimiter), []))
+    return found
