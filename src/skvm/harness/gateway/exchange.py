@@ -282,16 +282,16 @@ class _Call:
             return
         renderer = self.renderer = translation_for(self.dialect).renderer(self.heading)
         async with model.request_stream(messages, settings, asked.parameters) as stream:
-            said = renderer.start()
+            # The answer has begun, and its beginning needs nothing of what comes.
+            if said := renderer.start():
+                await self.reply.send(said)
             async for event in stream:
-                said += renderer.feed(ids.event(event))
-                if said:
+                if said := renderer.feed(ids.event(event)):
                     await self.reply.send(said)
-                said = b""
             response = ids.response(stream.get())
         if response.finish_reason == "error":
             raise InfrastructureError("the model stopped with an error")
-        await self.reply.send(said + renderer.finish(response))
+        await self.reply.send(renderer.finish(response))
         self.response = response
         await self.reply.end()
 
