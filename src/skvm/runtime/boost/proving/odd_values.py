@@ -1,0 +1,73 @@
+"""Values that are valid, and that careless code takes for something else.
+
+``{hit}`` stands for a command that leaves a file where it can be seen: a value that is ever run as code
+does so.
+"""
+
+from __future__ import annotations
+
+import posixpath
+from pathlib import Path
+
+__all__ = ["hard_paths", "odd_texts", "soft_paths"]
+
+_TEXTS = (
+    "$({hit})",
+    "`{hit}`",
+    ";{hit};",
+    '";{hit};"',
+    "';{hit};'",
+    "\n{hit}\n",
+    "&{hit}&",
+    "|{hit}",
+    '"$({hit})"',
+    "'$({hit})'",
+    '__import__("os").system("{hit}")',
+    "'+str(__import__('os').system('{hit}'))+'",
+    '"+str(__import__("os").system("{hit}"))+"',
+    '{{__import__("os").system("{hit}")}}',
+    '"; system("{hit}"); "',
+    '" system("{hit}") "',
+    "x/e;s/.*/{hit}/e;s/x/",
+    "1e {hit}",
+    "a[$({hit})]",
+    "$'\\x24({hit})'",
+    "two words",
+    "two\nlines",
+    "-rf",
+    "--help",
+    "*",
+    "~",
+    "\\",
+    "%s%n{{0}}${{HOME}}",
+    "'",
+    '"',
+    "Größe 漢字 \u202e",
+    "x" * 5_000,
+)
+_HARD = ("renamed", "two words", "it's", 'in "quotes"', "$({bare})", "`{bare}`", "a;{bare};b", "a&{bare}&b")
+_SOFT = ("a=b", "star*", "[ab]", "back\\slash", "%s{0}", "Größe漢字", "hash#", "long" * 40, "new folder/x")
+
+
+def odd_texts(work: Path) -> tuple[str, ...]:
+    """Texts for a parameter; what runs one leaves a file beside the step's folder.
+
+    Args:
+        work: Where the folders of steps are.
+    """
+    return tuple(text.format(hit=f"touch {work}/hit") for text in _TEXTS)
+
+
+def hard_paths(path: str) -> tuple[str, ...]:
+    """Other names of a file that every template must manage; what runs one leaves a file in the folder."""
+    return tuple(_named(path, name.format(bare="touch hit")) for name in _HARD)
+
+
+def soft_paths(path: str) -> tuple[str, ...]:
+    """Names that a program may refuse, for it means something else by them, but must not get wrong."""
+    return tuple(_named(path, name) for name in _SOFT)
+
+
+def _named(path: str, name: str) -> str:
+    folder, base = posixpath.split(path)
+    return posixpath.join(folder, name + posixpath.splitext(base)[1])

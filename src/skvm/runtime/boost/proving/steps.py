@@ -1,0 +1,181 @@
+"""Steps of templates run in real cells, on files of ours.
+
+One cell serves many steps. Each has a folder of its own, laid out just before it; the template's code runs in
+a private copy of that, which is gone afterwards. What a step leaves anywhere else in the cell is a stray and
+stays there: later steps can tell.
+"""
+
+from __future__ import annotations
+
+import itertools
+import secrets
+from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import anyio.to_thread
+
+from skvm.errors import InfrastructureError
+from skvm.evaluate.workspace import make_private_folder, remove_tree
+from skvm.harness.sandbox import Cell, Limits, Policy, Sandbox
+from skvm.runtime.boost.model import Candidate, Template
+from skvm.runtime.boost.outfit import Outfit, Verdict, lay_outfit, verdict_of
+from skvm.runtime.boost.proving.tripwires import lay_tripwires
+from skvm.runtime.boost.watching import read_tree
+
+__all__ = ["Step", "Steps", "open_steps"]
+
+_GRACE_S = 15.0
+"""How long beyond the limit of its code a step may take: two copies of a work directory, two looks at it."""
+_LIMITS = Limits(cpu_s=120, processes=128, file_bytes=64 << 20)
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What a step left.
+
+    Args:
+        verdict: What its program said; ``None`` where it said nothing, or its cell is gone.
+        stdout: All its output.
+        files: Bytes by path afterwards; ``None`` where they are too many or cannot be read.
+        strays: Where something appeared in the cell that is not in the step's folder.
+        step_ms: Wall time in the cell.
+        failure: Why there is no verdict.
+    """
+
+    verdict: Verdict | None
+    stdout: str
+    files: dict[str, bytes] | None
+    strays: tuple[str, ...]
+    step_ms: float
+    failure: str = ""
+
+    @property
+    def is_done(self) -> bool:
+        """Whether it says it is done, and can be looked at."""
+        return self.verdict is not None and self.verdict.is_done and self.files is not None
+
+    @property
+    def why_not(self) -> str:
+        """Why it is not done."""
+        if self.verdict is None:
+            return self.failure or "it gave no verdict"
+        return self.verdict.reason if not self.verdict.is_done else "what it left cannot be read"
+
+
+class Steps:
+    """A cell for steps; made by ``open_steps``. One step at a time."""
+
+    def __init__(self, cell: Cell, ground: _Ground, places: tuple[str, ...], path: str) -> None:
+        self._cell = cell
+        self._outfit = ground.outfit
+        self._places = places
+        self._wired_path = f"{ground.tripwires}:{path}"
+        self._numbers = itertools.count(1)
+        self._seen: set[str] = set()
+        self.work = ground.work
+
+    async def run(
+        self,
+        candidate: Candidate,
+        files: Mapping[str, bytes],
+        params: Mapping[str, Any],
+        *,
+        is_wired: bool = False,
+    ) -> Step:
+        """Run a candidate's template once, in a folder that holds just these files.
+
+        Args:
+            candidate: Whose template; one of those the cell was opened with.
+            files: What lies in the folder, by path.
+            params: The values.
+            is_wired: Whether tripwires are laid: then a step that asks the clock, chance or the network
+                leaves a stray ``asked-…``.
+        """
+        name = f"step-{next(self._numbers)}"
+        ticket = secrets.token_hex(4)
+        timeout_s = candidate.template.timeout_s + _GRACE_S
+        try:
+            await self._lay(name, files)
+            command = self._outfit.command_line(candidate, ticket, params)
+            env = {"PATH": self._wired_path} if is_wired else {}
+            ran = await self._cell.execute(command, timeout_s=timeout_s, cwd=name, env=env)
+            strays = await self._strays()
+        except InfrastructureError as error:
+            return Step(None, "", None, (), 0.0, error.message)
+        except OSError as error:
+            return Step(None, "", None, (), 0.0, f"the files cannot be laid out: {error.strerror or error}")
+        left = await anyio.to_thread.run_sync(read_tree, self.work / name)
+        verdict = verdict_of(ran.stdout, ticket)
+        failure = "it took too long" if ran.is_timed_out else (ran.stderr.strip().splitlines() or [""])[-1]
+        return Step(verdict, ran.stdout, left, strays, ran.duration_ms, failure)
+
+    async def _lay(self, name: str, files: Mapping[str, bytes]) -> None:
+        # By the cell, so that all of it is its user's.
+        await self._cell.execute(["mkdir", "--", name], timeout_s=_GRACE_S)
+        for path, data in files.items():
+            await self._cell.write(f"{name}/{path}", data)
+        self._seen.add(f"{self.work}/{name}")
+
+    async def _strays(self) -> tuple[str, ...]:
+        """What appeared in the cell's own places since the last look."""
+        found = {f"{place}/{entry.name}" for place in self._places for entry in await self._listed(place)}
+        strays = found - self._seen
+        self._seen |= strays
+        return tuple(sorted(strays))
+
+    async def _listed(self, place: str) -> list[Any]:
+        try:
+            return list(await self._cell.list(place))
+        except OSError:
+            # Whoever closed or removed one of the cell's own folders left something else than it found.
+            return []
+
+    async def look(self) -> None:
+        """Take note of what lies in the cell before the first step."""
+        await self._strays()
+
+
+@dataclass(frozen=True, slots=True)
+class _Ground:
+    """Folders of ours for one cell: where its steps work, what it runs, what watches."""
+
+    work: Path
+    outfit: Outfit
+    tripwires: Path
+
+
+@asynccontextmanager
+async def open_steps(
+    templates: Iterable[Template], *, sandbox: Sandbox, tmp_dir: Path
+) -> AsyncIterator[Steps]:
+    """Open a cell in which any of these templates can be run.
+
+    Raises:
+        InfrastructureError: No cell or folder can be made.
+    """
+    outer = await anyio.to_thread.run_sync(make_private_folder, tmp_dir, "run")
+    try:
+        ground = await anyio.to_thread.run_sync(_lay_out, outer, tuple(templates))
+        shown = (ground.outfit.folder, ground.tripwires.parent)
+        policy = Policy(work_dir=ground.work, read_only=shown, limits=_LIMITS)
+        async with sandbox.open(policy) as cell:
+            said = await cell.execute('printf "%s\\n" "$PATH" "$TMPDIR" "$HOME"', timeout_s=_GRACE_S)
+            path, *places = said.stdout.split("\n")[:3]
+            steps = Steps(cell, ground, tuple(dict.fromkeys((str(ground.work), *places))), path)
+            await steps.look()
+            yield steps
+    finally:
+        with anyio.CancelScope(shield=True):
+            await anyio.to_thread.run_sync(remove_tree, outer)
+
+
+def _lay_out(outer: Path, templates: tuple[Template, ...]) -> _Ground:
+    # The cell may have a user of its own, who must pass here, and see nothing.
+    outer.chmod(0o711)
+    work = outer / "work"
+    work.mkdir(mode=0o700)
+    outfit = lay_outfit(outer / "outfit", templates)
+    return _Ground(work, outfit, lay_tripwires(outer / "tripwires", work))
