@@ -292,6 +292,7 @@ class WatchRecord(_Stored):
         states: Before each turn, and after the last: blob digest by path. A state that was too large to be
             kept is ``None``, and so is every later one.
         boosted_turns: Turns a template answered.
+        failure: Why boost gave up in this run, if it did.
     """
 
     schema_: Literal[1] = Field(default=1, alias="schema")
@@ -302,3 +303,4 @@ class WatchRecord(_Stored):
     harness: str
     states: tuple[dict[str, str] | None, ...]
     boosted_turns: tuple[int, ...] = ()
+    failure: str = ""
