@@ -1,4 +1,4 @@
-"""What a cell is shown to run steps: the runner and the templates; the command that runs one, and its verdict."""
+"""What a cell is shown to run steps, runner and templates; the command that runs one, and its verdict."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ PACKAGE = ("skvm", "runtime", "boost", "inside")
 CHECKED_HASH = 0b11  # flags of a .pyc file (PEP 552): kept by hash, looked at before use
 TICKET = re.compile(r"[A-Za-z0-9_-]{4,64}")
 ESCAPED = {ord(char): f"\\u{ord(char):04x}" for char in "'$`!;|&<>()*?#~^%\x7f"}
-"""Characters that stand only within the texts of a JSON value, and that some shell or some harness looks at."""
+"""Characters that stand only within the texts of a JSON value, and that a shell or a harness looks at."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ class Outfit:
 
         Args:
             candidate: Whose template is run.
-            ticket: What the verdict is known by: 4 to 64 letters, digits, ``-`` and ``_`` that nobody can guess.
+            ticket: What the verdict is known by: 4 to 64 letters, digits, ``-`` and ``_``, not to be guessed.
             params: The values; nothing in them can end the quotes they stand in.
 
         Raises:
@@ -71,7 +71,7 @@ class Verdict:
         reason: Why it bailed out; its first word says what did not hold: ``call``, ``values``, ``folder``,
             ``input``, ``code``, ``output`` or ``stdout``.
         outputs: What was written, for a person.
-        stdout: What the code printed, without line ends at its end; ``None`` where the text does not hold all of it.
+        stdout: What the code printed, without line ends at its end; ``None`` where not all of it is there.
     """
 
     is_done: bool
@@ -83,7 +83,7 @@ class Verdict:
 def lay_outfit(folder: Path, templates: Iterable[Template]) -> Outfit:
     """Lay the runner and some templates in a folder; what is there already stays.
 
-    Compiled modules are laid beside their sources: a cell sees the folder read-only and could not keep its own.
+    Compiled modules are laid beside their sources: a cell sees the folder read-only, and could not keep any.
 
     Args:
         folder: Made where it is absent.
@@ -118,8 +118,8 @@ def lay_outfit(folder: Path, templates: Iterable[Template]) -> Outfit:
 def verdict_of(text: str, ticket: str) -> Verdict | None:
     """Read the verdict of a step from what a harness told its model of a command.
 
-    The last line of the runner counts. The text may be cut before it, be part of a JSON text, or have words of
-    the harness around it.
+    The last line of the runner counts. The text may be cut before it, be part of a JSON text, or have words
+    of the harness around it.
 
     Args:
         text: A tool result.

@@ -1,1 +1,1 @@
-"""What runs in the agent's sandbox: standard library only, any python3 from 3.8 on, nothing of skvm but itself."""
+"""What runs in the agent's sandbox: standard library only, any python3 from 3.8 on, nothing beside it."""

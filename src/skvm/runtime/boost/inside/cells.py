@@ -1,8 +1,8 @@
 """What one text of a column, or one string of a JSON file, looks like: its class.
 
 ``integer``, ``decimal`` (1234.5), ``text``, ``empty``, ``boolean:true`` (the words and their case), ``time``,
-``date:Y-m-d`` (the order of its parts), ``marked:%:decimal``; and what can be read in two ways, or is written in
-another country: ``decimal-comma`` (1.234,5), ``grouped`` (1,234.5), ``grouped-or-comma`` (1,234),
+``date:Y-m-d`` (the order of its parts), ``marked:%:decimal``; and what can be read in two ways, or is written
+in another country: ``decimal-comma`` (1.234,5), ``grouped`` (1,234.5), ``grouped-or-comma`` (1,234),
 ``decimal-or-grouped`` (1.234, where a column has nothing else). ``padded`` comes beside the class of a value
 with spaces around it.
 """
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["classes_of", "is_covered", "number"]
 
 _WORDS = {"true": "true", "false": "true", "yes": "yes", "no": "yes"}
-_MONTHS = "jan feb mar apr may jun jul aug sep oct nov dec".split()
+_MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _FORMS = tuple(
     (name, re.compile(pattern, re.ASCII))
     for name, pattern in (

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-
 from skvm.runtime.boost.inside import cells, views
 
 TYPE_CHECKING = False  # importing typing would take as long as all of this
@@ -35,7 +34,7 @@ _HINTS = {
 
 
 def candidates(made: View, inputs: Sequence[View], params: Mapping[str, object]) -> Iterator[dict[str, Any]]:
-    """Relations that could hold and would say something if they did; whether they do is for the caller to see."""
+    """Relations that could hold and would say something if they did; whether they do, the caller sees."""
     named = _names_of(params)
     yield from _about_params(made, params)
     for index, given in enumerate(inputs):
@@ -45,18 +44,16 @@ def candidates(made: View, inputs: Sequence[View], params: Mapping[str, object])
             *_of_values(made, given),
             *_of_lines(made, given),
         ):
-            told = {key: named.get(value, _escaped(value)) if key != "op" and key != "is" else value
-                    for key, value in ((k, _hashable(v)) for k, v in arguments.items())}  # fmt: skip
-            yield {"name": name, "input": index, "arguments": _plain(told)}
+            told = {key: _told(key, value, named) for key, value in arguments.items()}
+            yield {"name": name, "input": index, "arguments": told}
     yield from _orders(made, named)
 
 
-def _hashable(value: Any) -> Any:
-    return tuple(value) if isinstance(value, list) else value
-
-
-def _plain(arguments: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: list(value) if isinstance(value, tuple) else value for key, value in arguments.items()}
+def _told(key: str, value: Any, named: Mapping[object, str]) -> Any:
+    """An argument as it is stored: the name of the parameter it is the value of, else itself."""
+    if key in ("op", "is", "columns") or not isinstance(value, (str, int, float)):
+        return value
+    return named.get(value, _escaped(value))
 
 
 def _escaped(value: Any) -> Any:
@@ -76,7 +73,7 @@ def _names_of(params: Mapping[str, object]) -> dict[object, str]:
 def _about_params(made: View, params: Mapping[str, object]) -> Iterator[dict[str, Any]]:
     for name in sorted(params):
         value = params[name]
-        if isinstance(value, (list, tuple)) or isinstance(value, bool):
+        if isinstance(value, (list, tuple, bool)):
             continue
         is_telling = len(str(value)) > 1
         for at in list(made.leaves)[:LEAF_LIMIT]:
@@ -100,9 +97,9 @@ def _of_rows(made: View, given: View, params: Mapping[str, object]) -> Iterator[
     for column in shared[:COLUMN_LIMIT]:
         for name in sorted(params):
             value = params[name]
-            if isinstance(value, (str, int, float)) and len(made.rows) < len(given.rows):
-                if views.key_of(made.rows[0].get(column, "")) == views.key_of(value):
-                    yield "filtered", {"column": column, "value": value}
+            is_fewer = isinstance(value, (str, int, float)) and len(made.rows) < len(given.rows)
+            if is_fewer and views.key_of(made.rows[0].get(column, "")) == views.key_of(value):
+                yield "filtered", {"column": column, "value": f"${name}"}
 
 
 def _of_groups(made: View, given: View) -> Iterator[tuple[str, dict[str, Any]]]:

@@ -1,18 +1,19 @@
 """What ties an output to the inputs it was made from, so that a wrong result is told from a right one.
 
-A relation is ``{"name", "input", "arguments"}``; ``input`` is an index or ``None``. A text argument ``$name`` stands
-for the value of a parameter, ``$$`` for a dollar. The names:
+A relation is ``{"name", "input", "arguments"}``; ``input`` is an index or ``None``. A text argument ``$name``
+stands for the value of a parameter, ``$$`` for a dollar. The names:
 
-- ``aggregate``: the value ``at`` a pointer is ``op`` of column ``of`` (or of the rows, lines, words), to ``digits``.
+- ``aggregate``: the value ``at`` a pointer is ``op`` of column ``of`` (or of the rows, lines, words), to
+  ``digits``.
 - ``keys``: the keys of the object ``at`` are the distinct values of column ``by``.
-- ``groups``: in the object ``at``, each key's value (or its ``field``) is ``op`` of column ``of`` in the rows of which
-  column ``by`` has that key. ``group-table``: the same, of a table with columns ``key`` and ``value``.
+- ``groups``: in the object ``at``, each key's value (or its ``field``) is ``op`` of column ``of`` in the rows
+  of which column ``by`` has that key. ``group-table``: the same, of a table with columns ``key`` and ``value``.
 - ``row-count``: as many rows as the input has, or distinct values of column ``of``.
 - ``rows``: its rows are (``is``: ``same``, ``some``) of the input's, as far as ``columns`` go.
 - ``filtered``: its rows are those of the input with ``value`` in ``column``.
 - ``lines``: its lines are (``same``, ``some``) of the input's. ``bytes``: it is a copy.
-- ``sorted``: its rows are in order of column ``by``. ``equals``: the value ``at`` is ``value``. ``mentions``: it
-  contains ``text``.
+- ``sorted``: its rows are in order of column ``by``. ``equals``: the value ``at`` is ``value``. ``mentions``:
+  it contains ``text``.
 """
 
 from __future__ import annotations
@@ -81,7 +82,9 @@ def violation(
 
     Args:
         relation: A relation.
-        output, inputs, params: As of ``discover``.
+        output: An output file.
+        inputs: The inputs, in the order of the template.
+        params: Values by name.
         name: The output's file name.
     """
     try:
@@ -226,8 +229,8 @@ def _sorted(made: View, _given: View, arguments: Mapping[str, Any]) -> str | Non
     values = [views.key_of(value) for value in made.column(arguments["by"])]
     if len({type(value) for value in values}) > 1:
         return f"{arguments['by']} holds texts and numbers"
-    pairs = zip(values, values[1:])
-    holds = all(b <= a if arguments["isDescending"] else a <= b for a, b in pairs)  # type: ignore[operator]
+    wanted = sorted(values, reverse=bool(arguments["isDescending"]))  # type: ignore[type-var]
+    holds = values == wanted
     return None if holds else f"it is not in order of {arguments['by']}"
 
 

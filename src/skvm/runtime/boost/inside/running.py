@@ -22,7 +22,7 @@ GRACE_S = 0.2
 
 
 class Ended:
-    """How a program ended: ``code`` is its exit code, negative for a signal; ``why`` says what was cut short."""
+    """How a program ended; ``code`` is negative for a signal, ``why`` says what was cut short."""
 
     __slots__ = ("code", "err", "out", "why")
 

@@ -3,11 +3,13 @@
 A shape is a JSON object. ``{}`` is satisfied by everything; a key that is absent is not looked at.
 
 - ``{"kind": "csv", "delimiter", "encoding": […], "newlines": […], "finalNewline", "quoting": 0…3, "isRagged",
-  "rows": "some"|"none"|"any", "header": [names]|null, "columns": [{"name", "classes"}], "isExact"}``: with ``isExact``
-  false, columns are looked for by name, in any order, and others may stand beside them.
-- ``{"kind": "json", "encoding", "tree"}`` and ``{"kind": "jsonl", …}``: see ``trees``; ``isExact`` false allows more keys.
-- ``{"kind": "lines", "fields": [[classes] …], …}``: lines that begin alike, such as a log; ``{"kind": "text", …}``.
-- ``{"kind": "binary", "magic"}``, ``{"kind": "empty"}``, ``{"kind": "large"}``, ``{"kind": "any", "of": [shapes]}``.
+  "rows": "some"|"none"|"any", "header": [names]|null, "columns": [{"name", "classes"}], "isExact"}``: with
+  ``isExact`` false, columns are looked for by name, in any order, and others may stand beside them.
+- ``{"kind": "json", "encoding", "tree"}`` and ``{"kind": "jsonl", …}``: see ``trees``; with ``isExact`` false
+  there may be more keys.
+- ``{"kind": "lines", "fields": [[classes] …], …}``: lines that begin alike, such as a log.
+- ``{"kind": "text", …}``, ``{"kind": "binary", "magic"}``, ``{"kind": "empty"}``, ``{"kind": "large"}``, and
+  ``{"kind": "any", "of": [shapes]}``.
 """
 
 from __future__ import annotations
@@ -29,9 +31,9 @@ _TABLES = ("csv", "tsv", "tab", "psv")
 _MAYBE_TABLES = ("", "txt", "dat", "out")
 _HINTS = {"csv": "x.csv", "json": "x.json", "jsonl": "x.jsonl", "lines": "x.md", "text": "x.md"}
 _MAGIC = (
-    (b"\x89PNG", "png"), (b"%PDF", "pdf"), (b"PK\x03\x04", "zip"), (b"\x1f\x8b", "gzip"), (b"\xff\xd8\xff", "jpeg"),
-    (b"GIF8", "gif"), (b"SQLite format 3", "sqlite"), (b"\x7fELF", "elf"), (b"PAR1", "parquet"), (b"BZh", "bzip2"),
-    (b"\xfd7zXZ", "xz"), (b"\xd0\xcf\x11\xe0", "ole"),
+    (b"\x89PNG", "png"), (b"%PDF", "pdf"), (b"PK\x03\x04", "zip"), (b"\x1f\x8b", "gzip"), (b"\x7fELF", "elf"),
+    (b"\xff\xd8\xff", "jpeg"), (b"GIF8", "gif"), (b"SQLite format 3", "sqlite"), (b"PAR1", "parquet"),
+    (b"BZh", "bzip2"), (b"\xfd7zXZ", "xz"), (b"\xd0\xcf\x11\xe0", "ole"),
 )  # fmt: skip
 
 
@@ -93,7 +95,7 @@ def merge(shapes: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
 def violations(shape: Mapping[str, Any], data: bytes) -> list[str]:
     """What of a file is not as a shape says, in lines for a person; nothing where it holds.
 
-    It never raises: a shape that makes no sense holds of nothing. Files of more than 16 MB hold no shape but ``{}``.
+    It never raises: a shape that makes no sense holds of nothing. More than 16 MB hold no shape but ``{}``.
     """
     try:
         if not shape:
@@ -168,9 +170,8 @@ def _violations(shape: Mapping[str, Any], data: bytes) -> list[str]:
 def _frame_misfits(shape: Mapping[str, Any], seen: Mapping[str, Any]) -> list[str]:
     found: list[str] = []
     for key, what in (("encoding", "is encoded as"), ("newlines", "has line ends")):
-        for each in seen.get(key, ()):
-            if key in shape and each not in shape[key] and each != "none":
-                found.append(f"{what} {each}, not {' or '.join(shape[key])}")
+        new = [each for each in seen.get(key, ()) if key in shape and each not in (*shape[key], "none")]
+        found += [f"{what} {each}, not {' or '.join(shape[key])}" for each in new]
     if "finalNewline" in shape and shape["finalNewline"] != seen["finalNewline"]:
         found.append("has a last line end" if seen["finalNewline"] else "has no last line end")
     if "isBlank" in shape and shape["isBlank"] != seen["isBlank"]:

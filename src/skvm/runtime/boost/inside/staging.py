@@ -1,4 +1,4 @@
-"""A work directory seen, copied, compared, and written to: links are never followed, nothing is half-written."""
+"""A work directory seen, copied and compared: links are never followed, nothing waits at a pipe."""
 
 from __future__ import annotations
 
@@ -69,9 +69,9 @@ def scan(root: int) -> dict[str, Entry]:
 def copy(root: int, entries: Mapping[str, Entry], target: str) -> None:
     """Copy what ``scan`` saw to an empty folder, times and all.
 
-    Links stay links where they lead to something inside. A link that leads out, a pipe, a socket or a device is
-    left out below a hidden folder, where tools keep their own, and refused elsewhere: code that looks for it
-    must not be told that there is nothing.
+    Links stay links where they lead to something inside. A link that leads out, a pipe, a socket or a device
+    is left out below a hidden folder, where tools keep their own, and refused elsewhere: code that looks for
+    it must not be told that there is nothing.
 
     Raises:
         Refusal: As above, or a file changed meanwhile.
@@ -184,7 +184,7 @@ def sweep(root: int, paths: Iterable[str], now_s: float) -> None:
 
 
 def folder_of(root: int, path: str, made: list[str]) -> int:
-    """Open the folder a file is to lie in, making those that are absent; their paths are added to ``made``."""
+    """Open the folder a file is to lie in; absent ones are made, and their paths added to ``made``."""
     parts = path.split("/")[:-1]
     current = os.dup(root)
     for index, part in enumerate(parts):

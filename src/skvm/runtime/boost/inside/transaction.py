@@ -47,7 +47,7 @@ def main(arguments: Sequence[str], outfit: str) -> int:
         signal.signal(each, _interrupted)
     try:
         if len(arguments) != 4:
-            raise staging.Refusal("call: four arguments are needed")
+            return _bail_out(ticket, "call: four arguments are needed")
         template = _template(outfit, arguments[1])
         printed, wrote = execute(template, _values(template, arguments[3]))
     except staging.Refusal as refusal:
@@ -288,7 +288,7 @@ def _checked(
         if wrong := shapes.violations(check.get("shape") or {}, data):
             raise staging.Refusal(f"output: {path}: {'; '.join(wrong[:3])}")
         for relation in check.get("relations", ()):
-            if (why := relations.violation(relation, data, read, params)) is not None:
+            if (why := relations.violation(relation, data, read, params, path)) is not None:
                 raise staging.Refusal(f"output: {path}: {why}")
         written[path] = data
     return written
@@ -350,7 +350,7 @@ def _bail_out(ticket: str, reason: str) -> int:
 def _print(printed: bytes, verdict: str, ticket: str) -> None:
     """Print what the code printed, then the verdict on a line of its own.
 
-    The verdict says how much was printed and its checksum, so that a reader can tell whether it has all of it.
+    The verdict says how much was printed and its checksum: a reader can tell whether it has all of it.
     """
     text = printed.decode("utf-8", "replace").replace("\r\n", "\n")
     if len(ticket) > 3:

@@ -1,8 +1,8 @@
 """What JSON values look like: types, keys, and the classes of their strings, as a tree.
 
-A node is ``{"types": […]}`` with, where it has strings, their ``classes``; where it has arrays, ``items`` (a node
-or ``None``) and ``lengths`` (``some``, ``none``, ``any``); where it has objects, either ``keys`` (a node each) and
-those of them that are ``optional``, or ``open``: a node for the values of all keys, whatever those are.
+A node is ``{"types": […]}`` with, where it has strings, their ``classes``; where it has arrays, ``items`` (a
+node or ``None``) and ``lengths`` (``some``, ``none``, ``any``); where it has objects, either ``keys`` (a node
+each) and those of them that are ``optional``, or ``open``: a node for the values of all keys, any keys.
 """
 
 from __future__ import annotations
@@ -163,9 +163,11 @@ def _compare(
         if name not in types and not (name == "integer" and "number" in types):
             found.append(f"{place} is {name}, not {' or '.join(types)}")
             return
-    for name in seen.get("classes", ()):
-        if "classes" in node and not cells.is_covered(name, node["classes"]):
-            found.append(f"{place} holds {name}, not {', '.join(node['classes'])}")
+    known = node.get("classes")
+    odd = [
+        name for name in seen.get("classes", ()) if known is not None and not cells.is_covered(name, known)
+    ]
+    found += [f"{place} holds {name}, not {', '.join(known or ())}" for name in odd]
     if "lengths" in seen:
         _compare_arrays(node, seen, path, found, is_exact=is_exact, depth=depth)
     if "keys" in seen or "open" in seen:
@@ -201,9 +203,8 @@ def _compare_members(
         return
     mine = node.get("keys") or {}
     optional = node.get("optional", ())
-    for key in sorted(set(mine) - set(optional)):
-        if key not in theirs or key in seen.get("optional", ()):
-            found.append(f"{path}/{key[:60]} is missing")
+    there = set(theirs) - set(seen.get("optional", ()))
+    found += [f"{path}/{key[:60]} is missing" for key in sorted(set(mine) - set(optional) - there)]
     for key in sorted(theirs):
         if key in mine:
             _compare(mine[key], theirs[key], f"{path}/{key[:60]}", found, is_exact=is_exact, depth=depth + 1)

@@ -1,4 +1,4 @@
-"""A file seen as rows, as single values and as maps, so that two files of different formats can be compared."""
+"""A file seen as rows, as single values and as maps: two files of different formats can be compared."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ _CACHE: list[tuple[bytes, str, View]] = []
 class View:
     """A file, read.
 
-    ``rows``: of a table, or of the longest array of objects, one mapping a row, values as text; ``None`` where
-    there is no table. ``leaves``: single values by JSON pointer; in text, its numbers as ``#0``, ``#1`` and on.
-    ``maps``: objects by pointer. ``lines``: of text.
+    ``rows``: of a table, or of the longest array of objects, one mapping a row, values as text; ``None``
+    where there is no table. ``leaves``: single values by JSON pointer; in text, its numbers as ``#0``, ``#1``
+    and on. ``maps``: objects by pointer. ``lines``: of text.
     """
 
     __slots__ = ("columns", "leaves", "lines", "maps", "rows", "text")
