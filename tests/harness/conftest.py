@@ -66,7 +66,8 @@ def get_program(harness_settings: Settings) -> GetProgram:
             found = require_program(name, harness_settings, env={})
         except SkvmError as error:
             pytest.skip(f"{error.message} ({error.help})")
-        assert found.origin == "installed"
+        if found.origin != "installed":
+            pytest.skip(f"the pinned {found.entry.title} is not installed, only one on PATH")
         return found
 
     return get

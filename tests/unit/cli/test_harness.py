@@ -105,6 +105,15 @@ def test_install_goes_on_after_a_failure_and_tells_all(
     assert all(name.endswith(".lock") for name in left)
 
 
+@pytest.mark.usefixtures("confined")
+def test_what_failed_is_not_tried_again(npm: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (npm / "mode").write_text("fail")
+    assert run(["harness", "install", "claude-code", "claude-agent-acp", "--json"]) == 3
+    first, second = json.loads(capsys.readouterr().out)["installed"]
+    assert "npm install failed" in first["error"]
+    assert "needs claude-code, which could not be installed" in second["error"]
+
+
 def test_names_are_checked_before_anything_is_installed(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["harness", "install", "pi", "opencod"]) == 2
     assert "did you mean 'opencode'" in capsys.readouterr().err

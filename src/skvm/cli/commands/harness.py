@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -11,10 +10,6 @@ from skvm.cli.command import SkvmCommand, VerbGroup, settings_of
 
 if TYPE_CHECKING:
     from skvm.cli.harness_check import Checked
-    from skvm.harness.programs.catalogue import Program
-    from skvm.harness.programs.install import Installed
-    from skvm.harness.sandbox import Sandbox
-    from skvm.settings import Settings
 
 __all__ = ["command"]
 
@@ -92,28 +87,20 @@ def install(
     import anyio
 
     from skvm.cli.console import err, print_json, visible
+    from skvm.cli.harness_install import Installer, installed_json
     from skvm.errors import SkvmError
     from skvm.harness.confine import choose_sandbox
     from skvm.harness.programs.catalogue import find_entry
 
     entries = [find_entry(name) for name in dict.fromkeys(names)]
-    settings, chosen = settings_of(ctx), choose_sandbox(sandbox)
+    chosen = choose_sandbox(sandbox)
     if chosen.name == "none":
         err.print("nothing confines the installers: a package may do what you may", style="bold yellow")
     told: list[dict[str, Any]] = []
+    installer = Installer(settings_of(ctx), chosen, force, timeout_s)
     for entry in entries:
         try:
-            done = anyio.run(_install, settings, entry, chosen, force, timeout_s)
-            told += [
-                {
-                    "name": each.entry.name,
-                    "ok": True,
-                    "version": each.record.version,
-                    "path": str(each.executable),
-                    "sizeBytes": each.record.size_bytes,
-                }
-                for each in done
-            ]
+            told += [installed_json(each) for each in anyio.run(installer.put, entry)]
         except SkvmError as error:
             told.append({"name": entry.name, "ok": False, "error": error.message, "help": error.help})
             err.print(f"✗ {visible(error.message)}", style="bold red", markup=False)
@@ -122,38 +109,6 @@ def install(
     if as_json:
         print_json({"schema": 1, "installed": told})
     return 0 if all(each["ok"] for each in told) else 3
-
-
-async def _install(
-    settings: Settings, entry: Program, sandbox: Sandbox, force: bool, timeout_s: float | None
-) -> list[Installed]:
-    from rich.markup import escape
-
-    from skvm.cli.console import err
-    from skvm.harness.programs.find import to_install
-    from skvm.harness.programs.install import find_installed
-    from skvm.harness.programs.install import install as put
-
-    wanted = to_install(entry, settings, force=force)
-    done = []
-    for each in wanted:
-        started = time.monotonic()
-        with err.status(f"{each.name} {each.version}: starting") as status:
-
-            def report(line: str, name: str = each.name) -> None:
-                status.update(escape(f"{name}: {line}"))
-
-            made = await put(
-                settings.cache_dir, each, sandbox, force=force, timeout_s=timeout_s, report=report
-            )
-        size, took_s = made.record.size_bytes / 1e6, time.monotonic() - started
-        what = f"{each.name} {each.version}: {size:.0f} MB in {took_s:.0f} s"
-        err.print(f"✓ {what}, at {made.folder}", style="green", markup=False)
-        done.append(made)
-    if not wanted and (there := find_installed(settings.cache_dir, entry)):
-        err.print(f"{entry.name} {entry.version} is here already: {there.folder}", markup=False)
-        done.append(there)
-    return done
 
 
 @command.command(cls=SkvmCommand, short_help="Remove what was installed here.")
