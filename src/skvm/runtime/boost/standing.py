@@ -14,6 +14,7 @@ quarantined for some runs, and then watched anew. The numbers (``Bounds``):
 - A quarantine ends after 3 runs in a row that asked for the candidate and showed nothing bad; the second
   takes 6, and the third ends it for good, until a person enables the candidate again. Afterwards evidence
   begins anew: good runs are forgotten, bad ones keep their weight, and recordings no longer count.
+- A candidate that is made or changed, and one that was forgotten and made again, begins without evidence.
 """
 
 from __future__ import annotations
@@ -28,7 +29,18 @@ from skvm.evidence.record import RunRecord
 from skvm.runtime.boost.model import BoostEvent, Candidate, Event
 from skvm.runtime.boost.posterior import lower_bound
 
-__all__ = ["Bounds", "Key", "Standing", "Status", "gated", "key_of", "standing_of", "standings_of"]
+__all__ = [
+    "Bounds",
+    "Fold",
+    "Key",
+    "Standing",
+    "Status",
+    "advanced",
+    "gated",
+    "key_of",
+    "standing_of",
+    "standings_of",
+]
 
 _OF_RUNS = frozenset({Event.REPLAYED, Event.SHADOWED, Event.ANSWERED, Event.DRIFTED})
 
@@ -122,9 +134,10 @@ def key_of(event: BoostEvent) -> Key:
 def standings_of(events: Iterable[BoostEvent], bounds: Bounds | None = None) -> dict[Key, Standing]:
     """Where every candidate of some events stands; events are in the order in which they happened."""
     bounds = bounds or Bounds()
-    folds: dict[Key, _Fold] = {}
+    folds: dict[Key, Fold] = {}
     for event in events:
-        folds.setdefault(key_of(event), _Fold(bounds)).take(event)
+        key = key_of(event)
+        folds[key] = advanced(folds.get(key), event, bounds)
     return {key: fold.standing() for key, fold in folds.items()}
 
 
@@ -140,12 +153,21 @@ def standing_of(
         bounds: When it is trusted.
         candidate: Itself: one that a person turned off, or that answers no prompt, is no more than that.
     """
-    fold = _Fold(bounds or Bounds())
+    bounds = bounds or Bounds()
+    fold = Fold(bounds)
     for event in events:
-        fold.take(event)
+        fold = advanced(fold, event, bounds)
     if candidate is not None and not candidate.is_enabled:
         fold.is_disabled = True
     return fold.standing()
+
+
+def advanced(fold: Fold | None, event: BoostEvent, bounds: Bounds) -> Fold:
+    """What is remembered after a further event: the same object, or a new one where evidence begins."""
+    if fold is None or event.event is Event.COMPILED:
+        fold = Fold(bounds)
+    fold.take(event)
+    return fold
 
 
 def gated(event: BoostEvent, record: RunRecord, bounds: Bounds | None = None) -> BoostEvent:
@@ -167,7 +189,9 @@ def gated(event: BoostEvent, record: RunRecord, bounds: Bounds | None = None) ->
 
 
 @dataclass(slots=True)
-class _Fold:
+class Fold:
+    """What is remembered of the events of one key while they are taken one by one."""
+
     bounds: Bounds
     status: Status = Status.WATCHED
     is_disabled: bool = False
@@ -187,6 +211,7 @@ class _Fold:
     seen: set[str] = field(default_factory=set)
 
     def take(self, event: BoostEvent) -> None:
+        """Take the next event; one of a run that was taken before changes nothing."""
         if event.event is Event.DISABLED:
             self.is_disabled = True
         elif event.event is Event.ENABLED:
@@ -294,6 +319,7 @@ class _Fold:
             self.fault = ""
 
     def standing(self) -> Standing:
+        """Where the candidate stands now."""
         is_out = self.is_disabled or self.is_retired
         return Standing(
             status=Status.DISABLED if is_out else self.status,

@@ -1,0 +1,299 @@
+"""Candidates and where they stand, as one process knows them.
+
+What runs of this process find wrong holds at once for the runs beside them (``note``); everything else comes
+from the files and the journal, which are read again when a run begins. Good news waits for the journal: a
+run counts only once it is known how it went.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import anyio
+import anyio.to_thread
+
+from skvm.diagnostics import Diagnostic
+from skvm.evidence.blobs import BlobStore
+from skvm.evidence.journal import Journal
+from skvm.runtime.boost.entries import Loaded
+from skvm.runtime.boost.evidence import EVENT_KIND, read_events
+from skvm.runtime.boost.foreign.convert import Foreign
+from skvm.runtime.boost.model import BoostEvent, Candidate, Event
+from skvm.runtime.boost.outfit import Outfit, lay_outfit
+from skvm.runtime.boost.standing import Bounds, Fold, Key, Standing, Status, advanced, key_of
+from skvm.runtime.boost.storage import BoostFolder
+from skvm.settings import Settings
+
+if TYPE_CHECKING:
+    from skvm.harness.sandbox import Sandbox
+
+__all__ = ["Library", "Shelf"]
+
+_NEVER = datetime.fromtimestamp(0, UTC)
+_BAD_AT_ONCE = frozenset({Event.ANSWERED, Event.SHADOWED, Event.DRIFTED})
+
+
+@dataclass(slots=True)
+class _Known:
+    """What is known of one skill.
+
+    Args:
+        loaded: Its files, as they were read last.
+        folds: Evidence by what it is about.
+        last_id: Newest record of the journal that was taken.
+        newest: Time of the newest event that was taken.
+    """
+
+    loaded: Loaded = field(default_factory=Loaded)
+    folds: dict[Key, Fold] = field(default_factory=dict)
+    last_id: int = 0
+    newest: datetime = _NEVER
+
+    def take(self, event: BoostEvent, bounds: Bounds) -> None:
+        key = key_of(event)
+        self.folds[key] = advanced(self.folds.get(key), event, bounds)
+        self.newest = max(self.newest, event.at)
+
+
+class Library:
+    """Candidates of all skills and their standings, for the runs of one process.
+
+    Args:
+        settings: Where candidates lie, and where outfits are laid.
+        journal: Where evidence is; open.
+        blobs: Where the files of watched runs are.
+        sandbox: Where candidates are proved.
+        bounds: When a candidate is trusted.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        journal: Journal,
+        blobs: BlobStore,
+        sandbox: Sandbox,
+        *,
+        bounds: Bounds | None = None,
+    ) -> None:
+        self.settings = settings
+        self.journal = journal
+        self.blobs = blobs
+        self.sandbox = sandbox
+        self.bounds = bounds or Bounds()
+        self._skills: dict[str, _Known] = {}
+        self._lock = anyio.Lock()
+
+    @classmethod
+    def open(
+        cls,
+        settings: Settings,
+        journal: Journal,
+        blobs: BlobStore,
+        sandbox: Sandbox,
+        *,
+        bounds: Bounds | None = None,
+    ) -> Library:
+        """A library over an open journal; nothing is read yet."""
+        return cls(settings, journal, blobs, sandbox, bounds=bounds)
+
+    def folder(self, skill_id: str) -> Path:
+        """The folder a cell is shown, read-only, at the same place; it is made if absent.
+
+        Raises:
+            OSError: It cannot be made.
+        """
+        name = hashlib.sha256(skill_id.encode("utf-8", "replace")).hexdigest()[:16]
+        folder = self.settings.cache_dir / "boost" / name
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder
+
+    def store(self, skill_id: str) -> BoostFolder:
+        """The files of a skill.
+
+        Raises:
+            UsageError: The id cannot name a folder.
+        """
+        return BoostFolder(self.settings, skill_id)
+
+    async def shelf(self, skill_id: str, skill_digest: str, model: str, harness: str) -> Shelf:
+        """The candidates of a skill on a target, as disk and journal have them now.
+
+        Raises:
+            InfrastructureError: The journal cannot be read, or an outfit cannot be written.
+            UsageError: The id cannot name a folder.
+        """
+        known = await self._refresh(skill_id)
+        candidates = known.loaded.candidates
+        templates = tuple(each.template for each in candidates if each.skeletons and each.is_enabled)
+        folder = self.folder(skill_id)
+        outfit = await anyio.to_thread.run_sync(lay_outfit, folder, templates)
+        return Shelf(
+            self, skill_id, skill_digest, model, harness, candidates, known.loaded.foreign, outfit,
+            known.loaded.findings,
+        )  # fmt: skip
+
+    async def standings(self, skill_id: str) -> dict[Key, Standing]:
+        """Where everything of a skill stands on every target there is evidence of, by key.
+
+        Raises:
+            InfrastructureError: The journal cannot be read.
+            UsageError: The id cannot name a folder.
+        """
+        known = await self._refresh(skill_id)
+        return {key: known.folds[key].standing() for key in sorted(known.folds)}
+
+    def note(self, events: Iterable[BoostEvent]) -> None:
+        """Let what went wrong in a run hold at once; what went well waits until the run is recorded."""
+        for event in events:
+            is_bad = event.is_good is False or event.event is Event.DRIFTED
+            if event.event in _BAD_AT_ONCE and is_bad:
+                self._skills.setdefault(event.skill_id, _Known()).take(event, self.bounds)
+
+    def standing(self, key: Key, candidate: Candidate | None = None) -> Standing:
+        """Where a candidate stands, as far as this process knows now."""
+        known = self._skills.get(key.skill_id)
+        fold = known.folds.get(key) if known else None
+        standing = (fold or Fold(self.bounds)).standing()
+        if candidate is not None and not candidate.is_enabled:
+            return Standing(status=Status.DISABLED, reason="turned off by a person")
+        return standing
+
+    async def write_state(self, skill_id: str) -> None:
+        """Write the view for readers of the existing system, if there are candidates.
+
+        Raises:
+            InfrastructureError: It cannot be written, or the journal cannot be read.
+            UsageError: The id cannot name a folder.
+        """
+        standings = await self.standings(skill_id)
+        known = self._skills[skill_id]
+        if not known.loaded.candidates:
+            return
+        # Without evidence it is a fixed time, so that the same candidates give the same bytes.
+        write = partial(self.store(skill_id).save_state, standings, updated_at=known.newest)
+        await anyio.to_thread.run_sync(write)
+
+    async def forget(
+        self,
+        skill_id: str,
+        *,
+        model: str | None = None,
+        harness: str | None = None,
+        at: datetime | None = None,
+    ) -> tuple[Key, ...]:
+        """Let all evidence of a skill count no more, or that of a model or in a harness.
+
+        The journal is never rewritten: what was recorded stays, and a mark in it says that it is spent.
+
+        Returns:
+            What had evidence that counts no more.
+
+        Raises:
+            InfrastructureError: The journal cannot be written.
+            UsageError: The id cannot name a folder.
+        """
+        known = await self._refresh(skill_id)
+        gone = [
+            key
+            for key, fold in sorted(known.folds.items())
+            if model in (None, key.model) and harness in (None, key.harness) and fold != Fold(self.bounds)
+        ]
+        moment = at or datetime.now(UTC)
+        marks = [
+            BoostEvent(
+                event=Event.COMPILED,
+                skill_id=key.skill_id,
+                skill_digest=key.skill_digest,
+                model=key.model,
+                harness=key.harness,
+                purpose_id=key.purpose_id,
+                template_digest=key.digest,
+                reason="forgotten",
+                at=moment,
+            )
+            for key in gone
+        ]
+        if marks:
+            await self.journal.append_all([(EVENT_KIND, mark) for mark in marks])
+            await self._refresh(skill_id)
+        return tuple(gone)
+
+    async def _refresh(self, skill_id: str) -> _Known:
+        store = self.store(skill_id)
+        async with self._lock:
+            known = self._skills.setdefault(skill_id, _Known())
+            entries = await self.journal.query(EVENT_KIND, skill=skill_id, since=known.last_id)
+            for event in read_events(entries):
+                known.take(event, self.bounds)
+            known.last_id = entries[-1].id if entries else known.last_id
+            known.loaded = await anyio.to_thread.run_sync(store.load)
+            return known
+
+
+@dataclass(frozen=True, slots=True)
+class Shelf:
+    """The candidates of one skill for the runs on one target.
+
+    What stands on it is as it was when the run began; where it stands is asked anew each time.
+
+    Args:
+        library: Where it is from.
+        skill_id: The skill.
+        skill_digest: Digest of the skill as it is delivered.
+        model: Full model id.
+        harness: Registered name.
+        candidates: All that could be read.
+        foreign: Those of the existing system.
+        outfit: What a cell needs to run them.
+        findings: What could not be read.
+    """
+
+    library: Library
+    skill_id: str
+    skill_digest: str
+    model: str
+    harness: str
+    candidates: tuple[Candidate, ...]
+    foreign: tuple[Foreign, ...]
+    outfit: Outfit
+    findings: tuple[Diagnostic, ...] = ()
+
+    def key(self, candidate: Candidate) -> Key:
+        """What evidence on a candidate is filed under."""
+        return Key(
+            self.skill_id, self.skill_digest, self.model, self.harness, candidate.purpose_id, candidate.digest
+        )
+
+    def standing(self, candidate: Candidate) -> Standing:
+        """Where a candidate stands now."""
+        return self.library.standing(self.key(candidate), candidate)
+
+    def is_promoted(self, candidate: Candidate) -> bool:
+        """Whether a candidate may answer now."""
+        return bool(candidate.skeletons) and self.standing(candidate).status is Status.PROMOTED
+
+    @property
+    def promoted(self) -> tuple[Candidate, ...]:
+        """Candidates that may answer."""
+        return self._of(Status.PROMOTED)
+
+    @property
+    def watched(self) -> tuple[Candidate, ...]:
+        """Candidates to be run beside the model, so that they can show what they are worth."""
+        return self._of(Status.WATCHED)
+
+    @property
+    def resting(self) -> tuple[Candidate, ...]:
+        """Quarantined candidates; they, too, are run beside the model, or their quarantine would not end."""
+        return self._of(Status.QUARANTINED)
+
+    def _of(self, status: Status) -> tuple[Candidate, ...]:
+        return tuple(
+            each for each in self.candidates if each.skeletons and self.standing(each).status is status
+        )
