@@ -42,8 +42,7 @@ if TYPE_CHECKING:
 __all__ = ["SHADOW_EVERY", "Boost", "BoostRun", "Mode"]
 
 Mode = Literal["off", "shadow", "on"]
-"""``off``: nothing happens. ``shadow``: runs are watched, candidates run beside the model. ``on``: promoted ones
-answer."""
+"""``off``: nothing happens. ``shadow``: candidates run beside the model. ``on``: promoted ones answer, too."""
 SHADOW_EVERY = 10
 """Of so many runs that a promoted candidate could answer, it is run beside the model in one."""
 TICKET_BYTES = 8
