@@ -118,6 +118,9 @@ class Registry(Generic[T]):
             return self._members[name]
         if name not in self._entries:
             self._load_builtin(name) or self._load_plugin(name)
+        if name not in self._entries and name in self._families:
+            # The family knows best what should stand behind the colon, and says so.
+            self._families[name]("")
         if name not in self._entries:
             known = self.names()
             close = difflib.get_close_matches(name, known, n=1)

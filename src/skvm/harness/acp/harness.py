@@ -199,7 +199,6 @@ def make_harness(target: str) -> AcpHarness:
     Raises:
         UsageError: It is neither.
     """
-    known = ", ".join(each.name for each in PRESETS)
     preset = find_preset(target)
     if preset is not None:
         return AcpHarness(f"acp:{target}", preset)
@@ -208,8 +207,10 @@ def make_harness(target: str) -> AcpHarness:
     except ValueError as error:
         raise UsageError(f"acp:{target}: {error}", help="quote it as in a shell") from error
     if not words or not words[0]:
+        known = ", ".join(f"acp:{each.name}" for each in PRESETS)
         raise UsageError(
-            f"acp:{target} names no agent", help=f"'acp:COMMAND ARGUMENTS', or one we know: {known}"
+            "acp alone names no agent",
+            help=f"write acp:COMMAND, with its arguments in quotes, or an agent we know: {known}",
         )
     return AcpHarness(f"acp:{target}", GENERIC, command=words)
 

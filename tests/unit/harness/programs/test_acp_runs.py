@@ -14,6 +14,7 @@ import pytest
 from skvm.errors import InfrastructureError, UsageError
 from skvm.evidence.record import Outcome
 from skvm.harness.acp.harness import AcpHarness, make_harness
+from skvm.harness.acp.presets import PRESETS
 from skvm.harness.confine.provision import interpreter, is_reachable
 from skvm.harness.contract import HARNESSES, SkillMode, path_name
 from skvm.harness.trajectory import ToolKind
@@ -120,7 +121,10 @@ def test_targets_are_named_by_their_command() -> None:
     assert isinstance(made, AcpHarness)
     assert made.command == ("my-agent", "--acp", "a b")
     assert path_name(made.name).startswith("acp-my-agent-")
-    with pytest.raises(UsageError, match="names no agent"):
-        HARNESSES.get("acp:")
+    for alone in ("acp", "acp:", "acp: "):
+        with pytest.raises(UsageError, match="acp alone names no agent") as caught:
+            HARNESSES.get(alone)
+        assert "acp:COMMAND" in str(caught.value.help)
+        assert all(f"acp:{preset.name}" in str(caught.value.help) for preset in PRESETS)
     with pytest.raises(UsageError, match="No closing quotation"):
         HARNESSES.get("acp:agent 'x")
