@@ -7,7 +7,7 @@ stands for the value of a parameter, ``$$`` for a dollar. The names:
   ``digits``.
 - ``keys``: the keys of the object ``at`` are the distinct values of column ``by``.
 - ``groups``: in the object ``at``, each key's value (or its ``field``) is ``op`` of column ``of`` in the rows
-  of which column ``by`` has that key. ``group-table``: the same, of a table with columns ``key`` and ``value``.
+  of which column ``by`` has that key. ``group-table``: the same of a table, columns ``key`` and ``value``.
 - ``row-count``: as many rows as the input has, or distinct values of column ``of``.
 - ``rows``: its rows are (``is``: ``same``, ``some``) of the input's, as far as ``columns`` go.
 - ``filtered``: its rows are those of the input with ``value`` in ``column``.

@@ -231,6 +231,8 @@ def _table_misfits(shape: Mapping[str, Any], seen: Mapping[str, Any]) -> list[st
     if "delimiter" in shape and shape["delimiter"] != seen["delimiter"]:
         return [f"has its columns divided by {seen['delimiter']!r}, not {shape['delimiter']!r}"]
     found: list[str] = []
+    if "columns" in shape and shape.get("header") is None:
+        seen = _headless(seen)
     if seen["quoting"] > shape.get("quoting", 3):
         found.append("is quoted in another way")
     if seen["isRagged"] and not shape.get("isRagged", True):
@@ -263,7 +265,7 @@ def _named(shape: Mapping[str, Any], seen: Mapping[str, Any]) -> list[str]:
 
 
 def _positional(shape: Mapping[str, Any], seen: Mapping[str, Any]) -> list[str]:
-    columns = _headless(seen)["columns"]
+    columns = seen["columns"]
     if len(columns) != len(shape["columns"]):
         return [f"has {len(columns)} columns, not {len(shape['columns'])}"]
     found: list[str] = []
