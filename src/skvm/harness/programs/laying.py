@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
@@ -51,6 +51,7 @@ def lay(
     file_mode: int,
     folder_mode: int,
     is_replacing: bool = False,
+    executable: Collection[str] = (),
 ) -> Laid:
     """Write files below a folder, making their parents.
 
@@ -60,6 +61,7 @@ def lay(
         file_mode: Their permissions.
         folder_mode: Those of the folders that are made.
         is_replacing: Whether files that lie there are replaced; else they are left alone and told.
+        executable: Those of them that their owner may execute, too.
 
     Raises:
         OSError: A path leads out of the folder or through a link, or cannot be written.
@@ -82,7 +84,7 @@ def lay(
                 continue
             with os.fdopen(descriptor, "wb") as file:
                 file.write(data)
-                os.fchmod(file.fileno(), file_mode)
+                os.fchmod(file.fileno(), file_mode | (stat.S_IXUSR if name in executable else 0))
                 _give(file.fileno(), owner)
             laid.files[name] = data
     return laid

@@ -37,7 +37,8 @@ def copy_native(program: str, user_home: Path, home: Path, names: Sequence[PureP
     Args:
         program: What it is called, for messages.
         user_home: Home of the user.
-        home: Home of the run; what is written belongs to its owner (0600, folders 0700).
+        home: Home of the run; what is written belongs to its owner alone (0600, or 0700 where the user may
+            execute the file; folders 0700).
         names: What to copy, relative to the home: files or folders.
 
     Raises:
@@ -53,13 +54,21 @@ def copy_native(program: str, user_home: Path, home: Path, names: Sequence[PureP
             f"{program} has no configuration of yours to run with ({listed})",
             help="set it up first, or leave --adapter-config=native out",
         )
-    lay(home, taken.files, file_mode=0o600, folder_mode=0o700, is_replacing=True)
+    lay(
+        home,
+        taken.files,
+        file_mode=0o600,
+        folder_mode=0o700,
+        is_replacing=True,
+        executable=taken.executable,
+    )
 
 
 @dataclass(slots=True)
 class _Taken:
     user_home: Path
     files: dict[str, bytes] = field(default_factory=dict)
+    executable: set[str] = field(default_factory=set)
     size_bytes: int = 0
 
     def take(self, source: Path, name: PurePosixPath, above: frozenset[tuple[int, int]]) -> None:
@@ -90,3 +99,5 @@ class _Taken:
         descriptor = os.open(source, os.O_RDONLY | os.O_NONBLOCK)
         with os.fdopen(descriptor, "rb") as file:
             self.files[str(name)] = file.read(MAX_FILE_BYTES)
+        if status.st_mode & stat.S_IXUSR:
+            self.executable.add(str(name))

@@ -141,3 +141,29 @@ def test_too_much_is_refused(user: Path, home: Path, monkeypatch: pytest.MonkeyP
 def test_no_configuration_is_told(home: Path, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"tool has no configuration of yours to run with \(~/.tool, "):
         copy_native("tool", tmp_path / "nobody", home, NAMES)
+
+
+@pytest.mark.parametrize(
+    ("theirs", "ours"),
+    [(0o755, 0o700), (0o700, 0o700), (0o4755, 0o700), (0o644, 0o600), (0o655, 0o600), (0o400, 0o600)],
+)
+def test_a_copied_script_can_be_executed_by_its_owner_alone(
+    user: Path, home: Path, theirs: int, ours: int
+) -> None:
+    hook = user / ".tool/hooks/before.sh"
+    hook.parent.mkdir()
+    hook.write_text("#!/bin/sh\n")
+    hook.chmod(theirs)
+    copy_native("tool", user, home, NAMES)
+    assert stat.S_IMODE((home / ".tool/hooks/before.sh").stat().st_mode) == ours
+    assert stat.S_IMODE((home / ".tool/settings.json").stat().st_mode) == 0o600
+    assert stat.S_IMODE((home / ".tool/hooks").stat().st_mode) == 0o700
+
+
+def test_a_link_is_as_executable_as_what_it_leads_to(user: Path, home: Path, tmp_path: Path) -> None:
+    script = tmp_path / "script.sh"
+    script.write_text("#!/bin/sh\n")
+    script.chmod(0o755)
+    (user / ".tool/linked.sh").symlink_to(script)
+    copy_native("tool", user, home, NAMES)
+    assert stat.S_IMODE((home / ".tool/linked.sh").lstat().st_mode) == 0o700
