@@ -26,10 +26,10 @@ _RUNS_ANYTHING = _names(
 """Programs that run what other commands may have written or said."""
 _INTERPRETS = _names("""
 perl ruby node php lua Rscript osascript m4 bc dc sqlite3 psql mysql duckdb envsubst expr find ssh tclsh gawk
-let declare typeset local export readonly unset read test [ printf trap alias set tar
+let declare typeset local export readonly unset read test [ trap alias set tar
 """)
 """Programs that take an argument, or what they are fed, for code or for a name."""
-_SCRIPTED = _names("awk mawk sed jq yq grep egrep")
+_SCRIPTED = _names("awk mawk sed jq yq grep egrep printf")
 """Programs whose first argument that is no option is a program of their own, or a pattern."""
 _ARITHMETIC = _names("arithmetic_expansion test_command c_style_for_statement subscript")
 _TAKES_CODE = _names("awk mawk gawk sed jq yq")
@@ -73,6 +73,8 @@ class Dangers:
 
     def of_argument(self, command: Node, argument: Node, policy: Policy) -> Policy:
         """What may stand for one argument of a command."""
+        if _name(command) == "printf" and "-v" in (command.text or b"").decode("utf-8", "replace").split():
+            return Policy.NEVER
         if _name(command) in _SCRIPTED and argument == _script(command):
             return Policy.NEVER
         return policy
