@@ -34,7 +34,7 @@ _NUMBER_CHARS = 24
 _ITEMS = 50
 _INTEGER = re.compile(r"-?(?:0|[1-9][0-9]{0,14})")
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]{0,14})(?:\.[0-9]{1,15})?")
-_PATH = re.compile(r"[\w./+@=%,~-]+(?: [\w./+@=%,~()-]+)*")
+_PATH = re.compile(r"[\w./+@%=-]+(?: [\w./+@%=-]+)*")
 _PLAIN_MARKS = frozenset("_- ")
 _ENDS = ".,;:!?"
 _BETWEEN = re.compile(r", and |, | and ")

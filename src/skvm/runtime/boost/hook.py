@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 __all__ = ["SHADOW_EVERY", "Boost", "BoostRun", "Mode"]
 
 Mode = Literal["off", "shadow", "on"]
-"""``off``: nothing happens. ``shadow``: candidates run beside the model. ``on``: promoted ones answer, too."""
+"""``off``: nothing is done. ``shadow``: candidates run beside the model. ``on``: promoted ones answer too."""
 SHADOW_EVERY = 10
 """Of so many runs that a promoted candidate could answer, it is run beside the model in one."""
 TICKET_BYTES = 8
@@ -56,17 +56,21 @@ class Boost(Hook):
         library: Candidates and where they stand.
         mode: What it may do.
         shadow_every: See ``SHADOW_EVERY``; 0 for never.
+        learns: Whether runs make and prove candidates; what goes wrong in them is recorded in any case.
     """
 
     library: Library
     mode: Mode = "on"
     shadow_every: int = SHADOW_EVERY
+    learns: bool = True
 
     def of_run(self, run: HookRun) -> Hook:
         """A hook of its own for every run of a skill; a run without one is none of its business."""
         if self.mode == "off" or run.skill_id is None or run.skill_digest is None:
             return Hook()
-        return BoostRun(self.library, run, run.skill_id, run.skill_digest, self.mode, self.shadow_every)
+        return BoostRun(
+            self.library, run, run.skill_id, run.skill_digest, self.mode, self.shadow_every, self.learns
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +95,7 @@ class BoostRun(Hook):
         skill_digest: As it is delivered.
         mode: What it may do.
         shadow_every: See ``SHADOW_EVERY``.
+        learns: Whether it makes and proves candidates.
         events: What happened so far.
         failure: Why it gave up, if it did.
     """
@@ -101,6 +106,7 @@ class BoostRun(Hook):
     skill_digest: str
     mode: Mode
     shadow_every: int
+    learns: bool = True
     events: list[BoostEvent] = field(default_factory=list)
     failure: str = ""
     _keeper: StateKeeper = field(init=False, repr=False)
@@ -256,7 +262,7 @@ class BoostRun(Hook):
         learnt: list[BoostEvent] = []
         try:
             await self._run_beside(record, watch)
-            if record.outcome.is_graded:
+            if self.learns and record.outcome.is_graded:
                 learnt = await learn(self.library, record, watch)
         except SkvmError as error:
             # What is known of this run is recorded all the same.
