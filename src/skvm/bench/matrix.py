@@ -160,4 +160,6 @@ def _key(spec: RunSpec, plan: BenchPlan, task: str, skill: str | None) -> str:
     }
     if plan.adapter_config != "managed":
         fields["adapterConfig"] = plan.adapter_config
+    if plan.boost != "off":
+        fields["boost"] = plan.boost
     return "sha256:" + hashlib.sha256(json.dumps(fields, sort_keys=True).encode()).hexdigest()

@@ -166,6 +166,10 @@ async def _opened_bench(
         config_mode=plan.adapter_config,
     ) as bench:
         shared = replace(bench, temperature=plan.temperature, max_output_tokens=plan.max_output_tokens)
+        if plan.boost != "off":
+            from skvm.runtime.boost.opening import boosted
+
+            shared = boosted(shared, plan.boost)
         if plan.keep_work_dirs and folder is not None:
             # What lies among temporary files is swept away one day.
             shared = replace(shared, settings=replace(settings, tmp_dir=kept_in(folder)))

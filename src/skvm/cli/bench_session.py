@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
 __all__ = ["run_bench", "run_session_of"]
 
+_ON_REQUEST = frozenset({"jit-boost"})
+"""Conditions that run tasks before the first run that counts."""
+
 
 def run_bench(settings: Settings, options: dict[str, Any]) -> int:
     """Run a new session, or go on with one.
@@ -196,13 +199,15 @@ def shared_fields(options: dict[str, Any]) -> dict[str, Any]:
         "stop_when": options["stop_when"],
         "margin": options["margin"],
         "keep_work_dirs": options["keep_workdirs"],
+        "boost": options["boost"],
+        "jit_runs": options["jit_runs"],
         "max_usd": options["max_usd"],
         "max_tokens": options["max_tokens"],
     }
 
 
 def _conditions(names: Sequence[str]) -> tuple[PlannedCondition, ...]:
-    """The conditions asked for, all of them if none is; each name is looked up before anything is done.
+    """The conditions asked for, or all that need no runs beforehand; each is looked up before anything is done.
 
     Raises:
         UsageError: A name is unknown.
@@ -212,7 +217,8 @@ def _conditions(names: Sequence[str]) -> tuple[PlannedCondition, ...]:
 
     order = ("no-skill", "original", "aot-compiled")
     every = sorted(condition_names(), key=lambda name: (order.index(name) if name in order else 9, name))
-    found = dict.fromkeys(canonical_name(name) for name in names or every)
+    usual = [name for name in every if name not in _ON_REQUEST]
+    found = dict.fromkeys(canonical_name(name) for name in names or usual)
     for name in found:
         condition_of(name)
     return tuple(PlannedCondition(name=name) for name in found)

@@ -17,6 +17,7 @@ __all__ = [
     "SkvmCommand",
     "VerbGroup",
     "adapter_config_option",
+    "boost_option",
     "check_adapter_config",
     "settings_of",
 ]
@@ -42,6 +43,15 @@ adapter_config_option = click.option(
     "--adapter-config", type=click.Choice(["managed", "native"]), help="Whose configuration a harness uses."
 )
 """Ours (``managed``), or that of the harness's own user."""
+
+
+boost_option = click.option(
+    "--boost",
+    type=click.Choice(["off", "shadow", "on"]),
+    default="off",
+    show_default=True,
+    help="Templates of the skill: none, run beside the model, or answering in its place.",
+)
 
 
 def check_adapter_config(adapters: Sequence[str], mode: str | None) -> None:

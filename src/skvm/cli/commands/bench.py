@@ -10,6 +10,7 @@ from skvm.cli.command import (
     CommaList,
     SkvmCommand,
     adapter_config_option,
+    boost_option,
     check_adapter_config,
     settings_of,
 )
@@ -35,7 +36,7 @@ _SPENDING = ("judge", "merge_judge", "compare")
 @click.option("--tasks", type=_LIST, default="", help="Task folders, or ids in the dataset; default: all.")
 @click.option("--source", metavar="NAME", help="Only tasks that came from there.")
 @click.option("--skill", "skills", type=_LIST, default="", help="Skill folder(s), instead of the tasks' own.")
-@click.option("--conditions", type=_LIST, default="", help="What is varied; default: all there are.")
+@click.option("--conditions", type=_LIST, default="", help="What is varied; default: all but jit-boost.")
 @click.option(
     "--skill-mode",
     type=click.Choice(["inject", "discover"]),
@@ -106,7 +107,14 @@ _SPENDING = ("judge", "merge_judge", "compare")
 @click.option("--rhs", metavar="CONDITION", help="With --compare: the right side.")
 @click.option("--output-dir", metavar="DIR", help="With --compare: where its files go.")
 @click.option("--analyze-model", metavar="ID", help="With --compare: who describes what changed.")
-@click.option("--jit-runs", type=click.IntRange(min=1), default=3, hidden=True)
+@click.option(
+    "--jit-runs",
+    type=click.IntRange(min=1),
+    default=3,
+    show_default=True,
+    help="Warm-up runs of the condition jit-boost.",
+)
+@boost_option
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.pass_context
 def command(ctx: click.Context, /, **options: Any) -> int | None:

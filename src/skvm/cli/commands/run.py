@@ -7,7 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from skvm.cli.command import SkvmCommand, adapter_config_option, check_adapter_config, settings_of
+from skvm.cli.command import (
+    SkvmCommand,
+    adapter_config_option,
+    boost_option,
+    check_adapter_config,
+    settings_of,
+)
 
 if TYPE_CHECKING:
     from skvm.evaluate.run import RunSpec
@@ -24,6 +30,7 @@ __all__ = ["command"]
 @click.option("--skill-mode", type=click.Choice(["inject", "discover"]), help="How it reaches the model.")
 @click.option("--adapter", default="bare-agent", show_default=True, help="Harness.")
 @adapter_config_option
+@boost_option
 @click.option("--workdir", metavar="DIR", help="Run in this folder and keep it.")
 @click.option("--keep-workdir", is_flag=True, help="Keep the temporary work directory.")
 @click.option("--timeout-ms", type=click.IntRange(min=1), help="Wall clock, instead of the task's.")
@@ -97,6 +104,8 @@ def _spec(settings: Any, options: dict[str, Any]) -> RunSpec:
 
     if options["skill_mode"] and not options["skill"]:
         raise UsageError("--skill-mode needs --skill")
+    if options["boost"] != "off" and not options["skill"]:
+        raise UsageError("--boost needs --skill", help="templates are learnt of a skill and kept with it")
     if options["permissions"] == "enforce" and options["sandbox"] == "none":
         raise UsageError("--permissions=enforce needs a sandbox that confines", help="leave --sandbox out")
     HARNESSES.get(options["adapter"])
@@ -150,6 +159,10 @@ async def _run(settings: Any, spec: RunSpec, options: dict[str, Any]) -> tuple[R
             hooks=Hooks((WatchTurns(status, spec.task.id),)),
             config_mode=options["adapter_config"] or "managed",
         ) as bench:
+            if options["boost"] != "off":
+                from skvm.runtime.boost.opening import boosted
+
+                bench = boosted(bench, options["boost"])
             record = await run_once(spec, bench)
             return record, load_trajectory(bench.blobs, record)
 

@@ -1,0 +1,155 @@
+"""Why a template answers a prompt, or does not, and what happened to it so far."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from skvm.cli.boost_page import skeleton_text
+from skvm.cli.boost_shelf import Kept
+
+if TYPE_CHECKING:
+    from skvm.runtime.boost.model import BoostEvent, Skeleton
+    from skvm.settings import Settings
+
+__all__ = ["explain_prompt", "print_story", "story_of"]
+
+_SHOWN = 40
+
+
+def explain_prompt(kept: Kept, prompt: str, workdir: str | None) -> dict[str, Any]:
+    """Whether a candidate would answer a prompt, were it promoted.
+
+    Args:
+        kept: The candidate.
+        prompt: What the agent is asked.
+        workdir: The files it would find; without them only the prompt is looked at.
+
+    Returns:
+        ``answers``, ``reason`` and ``values``.
+
+    Raises:
+        UsageError: There is no such folder.
+    """
+    from skvm.errors import UsageError
+    from skvm.runtime.boost.extraction import Unresolved, resolve
+    from skvm.runtime.boost.guarding import check_inputs
+    from skvm.runtime.boost.matching import Matcher
+
+    folder = Path(workdir).expanduser().absolute() if workdir else None
+    if folder is not None and not folder.is_dir():
+        raise UsageError(f"{workdir}: no such folder")
+    matches = Matcher([kept.candidate]).match(prompt)
+    if len(matches) != 1:
+        return {"answers": False, "reason": _no_match(kept, prompt), "values": {}}
+    resolved = resolve(matches[0], folder, None)
+    if isinstance(resolved, Unresolved):
+        return {"answers": False, "reason": resolved.reason, "values": dict(matches[0].params)}
+    values = dict(resolved.params)
+    if folder is not None:
+        guard = check_inputs(kept.candidate.template, resolved.params, folder)
+        if not guard.holds:
+            return {"answers": False, "reason": guard.reason, "values": values}
+    return {"answers": True, "reason": "", "values": values}
+
+
+def _no_match(kept: Kept, prompt: str) -> str:
+    """Where the prompt leaves the wording that comes closest to it."""
+    skeletons = kept.candidate.skeletons
+    if not skeletons:
+        return "it answers no prompt yet"
+    folded = " ".join(prompt.split())
+    best = max(skeletons, key=lambda skeleton: _agreed(skeleton, folded))
+    place = _agreed(best, folded)
+    if place >= len(folded):
+        return "its values could be read in more than one way, or are not of their types"
+    return f"it departs from {skeleton_text(best)!r} at {folded[place : place + 40]!r}"
+
+
+def _agreed(skeleton: Skeleton, prompt: str) -> int:
+    """Characters of a prompt that the fixed texts account for, from its beginning."""
+    place = 0
+    for index, text in enumerate(skeleton.texts):
+        found = prompt.find(text, place) if index else (0 if prompt.startswith(text) else -1)
+        if found < 0:
+            common = 0
+            while common < len(text) and prompt[place + common : place + common + 1] == text[common]:
+                common += 1
+            return place + common if not index else place
+        place = found + len(text)
+    return place
+
+
+def story_of(settings: Settings, kept: Kept, model: str | None, harness: str | None) -> list[dict[str, Any]]:
+    """What happened to a candidate, oldest first."""
+    import anyio
+
+    events = anyio.run(_events, settings, kept, model, harness)
+    return [
+        {
+            "at": event.at.isoformat(timespec="seconds"),
+            "event": event.event.value,
+            "model": event.model,
+            "harness": event.harness,
+            "runId": event.run_id,
+            "isGood": event.is_good,
+            "reason": event.reason,
+            "values": event.params,
+            "matchMs": event.match_ms,
+            "stepMs": event.step_ms,
+        }
+        for event in events
+    ]
+
+
+async def _events(settings: Settings, kept: Kept, model: str | None, harness: str | None) -> list[BoostEvent]:
+    from skvm.evidence.journal import Journal
+    from skvm.runtime.boost.evidence import load_events
+
+    if not settings.journal_path.exists():
+        return []
+    async with Journal(settings.journal_path) as journal:
+        events = await load_events(journal, skill_id=kept.skill_id, model=model, harness=harness)
+    own = (kept.candidate.purpose_id, kept.candidate.digest)
+    return [event for event in events if (event.purpose_id, event.template_digest) == own]
+
+
+def print_story(kept: Kept, story: list[dict[str, Any]], answer: dict[str, Any] | None) -> None:
+    """Print where it stands and why, the newest events, and what it makes of the prompt."""
+    from rich.text import Text
+
+    from skvm.cli.console import out, visible
+
+    for placed in kept.places:
+        standing = placed.standing
+        out.print(
+            Text.assemble(
+                (f"{placed.key.model} in {placed.key.harness}: ", "bold"),
+                f"{standing.status.value}; {standing.good} good runs, {standing.bad} bad, ",
+                f"right in more than {standing.lower_bound:.0%} of runs with 95 % confidence",
+            )
+        )
+        if standing.reason:
+            out.print(f"  {visible(standing.reason)}", markup=False)
+    if not kept.places:
+        out.print("it has met no target yet", markup=False)
+    if len(story) > _SHOWN:
+        out.print(f"  … {len(story) - _SHOWN} earlier events (--json has all)", style="dim", markup=False)
+    for event in story[-_SHOWN:]:
+        mark = {True: ("held", "green"), False: ("failed", "red"), None: ("", "dim")}[event["isGood"]]
+        out.print(
+            Text.assemble(
+                (f"  {event['at']}  ", "dim"),
+                f"{event['event']:<9} ",
+                (f"{mark[0]:<6} ", mark[1]),
+                (f"{event['runId'] or '':<26} ", "dim"),
+                visible(event["reason"]),
+            )
+        )
+    if answer is None:
+        return
+    out.print()
+    said = "it would answer" if answer["answers"] else f"it would not answer: {visible(answer['reason'])}"
+    out.print(said, style="green" if answer["answers"] else "yellow", markup=False)
+    for name, value in answer["values"].items():
+        out.print(f"  {name} = {visible(repr(value))}", markup=False)

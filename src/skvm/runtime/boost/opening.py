@@ -1,0 +1,23 @@
+"""Give the runs of a bench boost."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from skvm.evaluate.bench import Bench
+from skvm.harness.hooks import Hooks
+from skvm.runtime.boost.hook import Boost, Mode
+from skvm.runtime.boost.library import Library
+
+__all__ = ["boosted"]
+
+
+def boosted(bench: Bench, mode: Mode) -> Bench:
+    """The same bench, in whose runs templates act.
+
+    Args:
+        bench: Open.
+        mode: What they may do.
+    """
+    library = Library.open(bench.settings, bench.journal, bench.blobs, bench.sandbox)
+    return replace(bench, hooks=bench.hooks.joined(Hooks((Boost(library, mode),))))
