@@ -11,14 +11,15 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from skvm.runtime.boost.compiling.actions import Action
 from skvm.runtime.boost.compiling.closing import closing_for, is_over_after, says_nothing_new
 from skvm.runtime.boost.compiling.conditions import Conditions, NoStepError, Step, conditions_of, misfit
-from skvm.runtime.boost.compiling.drafts import Draft, drafts_of
+from skvm.runtime.boost.compiling.drafts import drafts_of
 from skvm.runtime.boost.compiling.naming import keywords_of, purpose_id
 from skvm.runtime.boost.compiling.parameters import Plan, plan_of
 from skvm.runtime.boost.compiling.slots import UnfillableError
-from skvm.runtime.boost.compiling.views import View, files_of
+from skvm.runtime.boost.compiling.soundness import refuse_unsound
+from skvm.runtime.boost.compiling.views import View, view_of
+from skvm.runtime.boost.compiling.witnesses import widened
 from skvm.runtime.boost.compiling.wordings import best_told, wording_of
 from skvm.runtime.boost.matching import Matcher
 from skvm.runtime.boost.model import Candidate, Origin, Template
@@ -48,12 +49,12 @@ class Compiled:
 
 @dataclass(slots=True)
 class _Shelf:
-    """What was compiled so far."""
+    """What was compiled so far, and from what."""
 
+    runs: Sequence[WatchedRun]
+    words: str
     candidates: list[Candidate] = field(default_factory=list)
     findings: list[str] = field(default_factory=list)
-    wordings: set[tuple[str, ...]] = field(default_factory=set)
-    covered: set[str] = field(default_factory=set)
 
 
 def compile_candidates(runs: Sequence[WatchedRun], *, skill: Skill | None = None) -> Compiled:
@@ -65,44 +66,38 @@ def compile_candidates(runs: Sequence[WatchedRun], *, skill: Skill | None = None
         skill: The skill, for what its own scripts and fences hold.
     """
     usable = [run for run in runs if run.is_success and not run.boosted_turns]
-    shelf = _Shelf()
+    shelf = _Shelf(usable, skill.text() if skill is not None else "")
     for draft in drafts_of(usable) if usable else ():
-        _take(shelf, draft)
+        pending = view_of(draft, shelf.findings)
+        for view in _wordings(pending) if pending is not None else ():
+            _take(shelf, view)
     return Compiled(tuple(shelf.candidates[:MAX_CANDIDATES]), tuple(dict.fromkeys(shelf.findings)))
 
 
-def _take(shelf: _Shelf, draft: Draft) -> None:
-    """Compile what a draft holds that is not there yet."""
-    for view in _wordings(draft):
-        if all(run_id in shelf.covered for run_id in view.run_ids):
+def _take(shelf: _Shelf, view: View) -> None:
+    """Compile what a view shows, if no candidate answers its prompts yet."""
+    matcher = Matcher(tuple(shelf.candidates))
+    if all(matcher.match(member.run.prompt) for member in view.members):
+        return
+    # Code of one wording alone: perhaps other runs' prompts show what of it can be another value.
+    for wider in (widened(view, shelf.runs), view):
+        if wider is None:
             continue
         try:
-            candidate = _candidate(view)
+            candidate = _candidate(wider, shelf.words)
         except (NoStepError, UnfillableError) as reason:
             shelf.findings.append(f"{view.run_ids[0]}: no candidate: {reason}")
             continue
-        wording = candidate.skeletons[0].texts
-        if wording in shelf.wordings:
-            continue
-        shelf.wordings.add(wording)
-        shelf.covered.update(view.run_ids)
-        shelf.candidates.append(candidate)
+        if candidate.skeletons[0].texts not in {each.skeletons[0].texts for each in shelf.candidates}:
+            shelf.candidates.append(candidate)
+        return
 
 
-def _wordings(draft: Draft) -> Iterator[View]:
-    """The draft's runs by the wording of their prompts, the most common first."""
-    pending: View | None = View(draft, tuple(range(len(draft.actions))))
+def _wordings(whole: View) -> Iterator[View]:
+    """The runs by the wording of their prompts, the most common first."""
+    pending: View | None = whole
     while pending is not None:
-        view: View | None = pending
-        while view is not None:
-            members = wording_of(view.spreads, view.prompts).members
-            if len(members) == len(view.actions):
-                break
-            told = best_told(view.spreads, view.prompts)
-            if len(members) == 1 and 1 < len(told) < len(view.actions):
-                # A run that did otherwise than it was asked must not spoil the others.
-                members = told
-            view = view.part(members)
+        view = _narrowed(pending)
         if view is None:
             return
         yield view
@@ -111,39 +106,57 @@ def _wordings(draft: Draft) -> Iterator[View]:
         pending = pending.part(rest) if rest else None
 
 
-def _candidate(view: View) -> Candidate:
+def _narrowed(view: View | None) -> View | None:
+    """Runs that share a wording, as many as there are."""
+    while view is not None:
+        members = wording_of(view.spreads, view.prompts).members
+        if len(members) == len(view.members):
+            return view
+        told = best_told(view.spreads, view.prompts)
+        if len(members) == 1 and 1 < len(told) < len(view.members):
+            # A run that did otherwise than it was asked must not spoil the others.
+            members = told
+        view = view.part(members)
+    return None
+
+
+def _candidate(view: View, words: str) -> Candidate:
     """The candidate of runs that share a wording, made from as few of them as agree with all the others.
+
+    Args:
+        view: The runs.
+        words: The skill's text.
 
     Raises:
         NoStepError: There is none.
         UnfillableError: A parameter cannot stand where the code has a constant.
     """
-    files = [files_of(action) for action in view.actions]
-    loose = frozenset(plan_of(view, files).loose)
+    loose = frozenset(plan_of(view).loose)
     closing = _closing(view)
     part = _first_two(view)
     while True:
         some = view.part(part)
         if some is None:
             raise NoStepError("the runs' code does not align")
-        plan = plan_of(some, [files[index] for index in part])
-        conditions = conditions_of([plan.own_step(some, at, files[index]) for at, index in enumerate(part)])
+        plan = plan_of(some)
+        conditions = conditions_of([plan.own_step(some, at) for at in range(len(part))])
         candidate = _assembled(some, plan, conditions, closing)
         matcher = Matcher((candidate,))
-        rest = [index for index in range(len(files)) if index not in part]
+        rest = [index for index in range(len(view.members)) if index not in part]
         odd = next(
             (
                 index
                 for index in rest
-                if _misread(matcher, plan, view.actions[index])
-                or _is_odd(conditions, plan.other_step(view, index, files[index], loose))
+                if _misread(matcher, plan, view.members[index].run)
+                or _is_odd(conditions, plan.other_step(view, index, loose))
             ),
             None,
         )
         if odd is None:
             break
         part = sorted([*part, odd])
-    if any(_misread(matcher, plan, action) for action in some.actions):
+    refuse_unsound(view, plan, conditions, words)
+    if any(_misread(matcher, plan, member.run) for member in some.members):
         raise NoStepError("its own prompts cannot be read in one way only")
     return candidate
 
@@ -169,14 +182,17 @@ def _assembled(view: View, plan: Plan, conditions: Conditions, closing: str | No
         is_terminal=closing is not None,
         closing=closing or "",
         keywords=keywords_of(plan.skeleton),
-        origin=Origin(kind="runs", run_ids=view.run_ids),
+        # A run whose own code was another proves the candidate all the better.
+        origin=Origin(
+            kind="runs", run_ids=tuple(each.run_id for each in view.members if each.action is not None)
+        ),
     )
 
 
-def _misread(matcher: Matcher, plan: Plan, action: Action) -> bool:
+def _misread(matcher: Matcher, plan: Plan, run: WatchedRun) -> bool:
     """Whether a prompt is not read as it was when the candidate was made."""
-    found = matcher.match(action.run.prompt)
-    texts = plan.wording.texts(action.run.prompt)
+    found = matcher.match(run.prompt)
+    texts = plan.wording.texts(run.prompt)
     if len(found) != 1 or texts is None:
         return True
     return any(found[0].params.get(plan.names[int(at)]) != text for at, text in texts.items())
@@ -189,20 +205,14 @@ def _is_odd(conditions: Conditions, step: Step | str) -> bool:
 
 def _closing(view: View) -> str | None:
     """The closing message where every one of the runs was over after the step, and said nothing new."""
-    printed = []
-    for action in view.actions:
-        trajectory, files = action.run.trajectory, files_of(action)
-        is_unchanged = action.run.files(action.after) == action.run.files(-1)
-        text = "\n".join(
-            observation.text
-            for turn in trajectory.turns
-            if turn.index in action.turns
-            for observation in turn.observations
-        )
-        if not is_over_after(trajectory.turns, max(action.turns), is_unchanged):
+    for member in view.members:
+        trajectory = member.run.trajectory
+        after = member.run.files(-1) if member.action is None else member.run.files(member.action.after)
+        if not is_over_after(trajectory.turns, max(member.turns), after == member.run.files(-1)):
             return None
-        if not says_nothing_new(trajectory.final_text, trajectory.prompt, text, files.written):
+        files = member.files.written
+        if not says_nothing_new(trajectory.final_text, trajectory.prompt, member.printed, files):
             return None
-        printed.append(text)
-    finals = [action.run.trajectory.final_text for action in view.actions]
-    return closing_for([action.run.prompt for action in view.actions], finals, printed)
+    runs = [member.run for member in view.members]
+    finals = [run.trajectory.final_text for run in runs]
+    return closing_for([run.prompt for run in runs], finals, [member.printed for member in view.members])

@@ -23,27 +23,8 @@ this those through to too under until up use used using value values very was we
 while who will with within without work would write written you your
 """
 _LITTLE = frozenset(_LITTLE_WORDS.split())
-_NO_NAMES = (_LITTLE - {"name", "value"}) | frozenset(
-    [
-        "set",
-        "rename",
-        "write",
-        "count",
-        "sum",
-        "add",
-        "turn",
-        "convert",
-        "fill",
-        "sort",
-        "filter",
-        "take",
-        "keep",
-        "replace",
-        "change",
-        "leave",
-        "drop",
-    ]
-)
+_VERBS = "set rename write count sum add turn convert fill sort filter take keep replace change leave drop"
+_NO_NAMES = (_LITTLE - {"name", "value"}) | set(_VERBS.split())
 """Words that say nothing of what stands beside them."""
 _RESERVED = frozenset({"p", "os", "json", "sys", "skvm"})
 _BY_TYPE = {
@@ -88,7 +69,8 @@ def _beside(skeleton: Skeleton, param: str) -> str:
     behind = _CLAUSE_END.split(skeleton.texts[at + 1])[0]
     if skeleton.texts[at + 1][:1] not in {" ", ""}:
         behind = ""
-    for words in (reversed(_PLAIN_WORD.findall(before)[-_NEAR:]), _PLAIN_WORD.findall(behind)[:_NEAR]):
+    near: tuple[list[str], list[str]] = (_PLAIN_WORD.findall(before), _PLAIN_WORD.findall(behind))
+    for words in (near[0][: -_NEAR - 1 : -1], near[1][:_NEAR]):
         for word in words:
             if word.lower() not in _NO_NAMES:
                 return word.lower()[:30]

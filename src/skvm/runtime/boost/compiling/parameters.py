@@ -78,14 +78,14 @@ class Plan:
         pairs = zip(self.names, self.types, strict=True)
         return frozenset(name for name, kind in pairs if kind is ParamType.PATH)
 
-    def own_step(self, view: View, index: int, files: StepFiles) -> Step:
+    def own_step(self, view: View, index: int) -> Step:
         """What one of the runs it was made from did."""
         values = {
             name: variable.values[index] for name, variable in zip(self.names, self.variables, strict=True)
         }
-        return _step(self, view, index, files, values)
+        return _step(self, view, index, values)
 
-    def other_step(self, view: View, index: int, files: StepFiles, loose: frozenset[int]) -> Step | str:
+    def other_step(self, view: View, index: int, loose: frozenset[int]) -> Step | str:
         """What a run did that took no part, or why the plan does not say the same as it did."""
         texts = self.wording.texts(view.prompts[index])
         if texts is None:
@@ -101,18 +101,19 @@ class Plan:
             expected = spread.values[0] if pieces is None else _filled(pieces, given)
             if expected != spread.values[index] and spread.index not in loose:
                 return f"its code has {spread.values[index]!r} for {expected!r}"
-        return _step(self, view, index, files, dict(zip(self.names, given, strict=True)))
+        return _step(self, view, index, dict(zip(self.names, given, strict=True)))
 
 
-def _step(plan: Plan, view: View, index: int, files: StepFiles, params: dict[str, Any]) -> Step:
+def _step(plan: Plan, view: View, index: int, params: dict[str, Any]) -> Step:
+    member = view.members[index]
     constants = [(constant, spread.values[index]) for constant, spread in view.pairs]
     return Step(
-        run_id=view.run_ids[index],
-        before=files.before,
-        after=files.after,
+        run_id=member.run_id,
+        before=member.files.before,
+        after=member.files.after,
         params={name: list(value) if isinstance(value, tuple) else value for name, value in params.items()},
         paths=plan.paths,
-        code=view.actions[index].code,
+        code=member.code,
         reads=frozenset(str(value) for constant, value in constants if constant.is_path_read),
         writes=frozenset(str(value) for constant, value in constants if constant.is_path_written),
     )
@@ -141,18 +142,14 @@ def _each_once(values: Sequence[Any]) -> tuple[Any, ...]:
     return tuple(found[:_MAX_SEEN])
 
 
-def plan_of(view: View, files: Sequence[StepFiles]) -> Plan:
+def plan_of(view: View) -> Plan:
     """The parameters of runs that share a wording.
-
-    Args:
-        view: The runs.
-        files: The files around each one's step.
 
     Raises:
         NoStepError: They do not share a wording after all.
     """
     wording = wording_of(view.spreads, view.prompts)
-    if len(wording.members) != len(view.actions):
+    if len(wording.members) != len(view.members):
         raise NoStepError("the prompts do not tell what differs between the runs")
     variables = list(wording.explained.variables)
     pieces = dict(wording.explained.fills or {})
@@ -161,7 +158,7 @@ def plan_of(view: View, files: Sequence[StepFiles]) -> Plan:
     for index in wording.explained.unexplained:
         spread = view.spreads[index]
         known = next((at for at in found if variables[at].values == spread.values), None)
-        if known is None and (source := _source(view, index, files)) is not None:
+        if known is None and (source := _source(view, index)) is not None:
             variables.append(Variable(spread.kind, spread.values, constants=(index,)))
             known = len(variables) - 1
             found[known] = source
@@ -169,29 +166,29 @@ def plan_of(view: View, files: Sequence[StepFiles]) -> Plan:
             loose.append(index)
         else:
             pieces[index] = (known,)
-    types = tuple(_type(variable, view, files) for variable in variables)
-    roles = [_role(variable, kind, files) for variable, kind in zip(variables, types, strict=True)]
+    types = tuple(_type(variable, view) for variable in variables)
+    roles = [_role(variable, kind, view.files) for variable, kind in zip(variables, types, strict=True)]
     names = param_names(wording.skeleton, types, roles)
     sources = {names[at]: source for at, source in found.items()}
     return Plan(wording, tuple(variables), names, types, pieces, sources, tuple(loose))
 
 
-def _source(view: View, index: int, files: Sequence[StepFiles]) -> Source | None:
+def _source(view: View, index: int) -> Source | None:
     """Where an unexplained constant comes from; files are looked into that every run has and names."""
     spread = view.spreads[index]
-    shared = set.intersection(*(set(each.before) for each in files))
+    shared = set.intersection(*(set(each.before) for each in view.files))
     fixed = {str(other.values[0]) for other in view.spreads if other.is_fixed and other.kind == "string"}
     places = [Place(path=path) for path in sorted(shared & fixed)]
-    return source_of(spread.values, [each.before for each in files], places)
+    return source_of(spread.values, [each.before for each in view.files], places)
 
 
-def _type(variable: Variable, view: View, files: Sequence[StepFiles]) -> ParamType:
+def _type(variable: Variable, view: View) -> ParamType:
     if variable.kind != "string":
         return _TYPES[variable.kind]
     opened = any(view.spreads[index].is_path for index in variable.constants)
     lies = all(
         value in each.before or value in each.after
-        for value, each in zip(variable.values, files, strict=True)
+        for value, each in zip(variable.values, view.files, strict=True)
     )
     return ParamType.PATH if opened or lies else ParamType.STRING
 
