@@ -207,7 +207,7 @@ def shared_fields(options: dict[str, Any]) -> dict[str, Any]:
 
 
 def _conditions(names: Sequence[str]) -> tuple[PlannedCondition, ...]:
-    """The conditions asked for, or all that need no runs beforehand; each is looked up before anything is done.
+    """The conditions asked for, or all that need no runs beforehand; each is looked up first.
 
     Raises:
         UsageError: A name is unknown.

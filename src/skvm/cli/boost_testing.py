@@ -72,9 +72,14 @@ async def _try_all(
             bar = bars.add_task("testing", total=len(kept), note="")
             for each in kept:
                 bars.update(bar, note=each.candidate.purpose_id)
-                runs = await load_watched(
-                    journal, blobs, skill_id=each.skill_id, skill_digest=None, limit=_RUNS
-                )
+                digests = sorted({placed.key.skill_digest for placed in each.places})
+                runs = [
+                    run
+                    for digest in digests
+                    for run in await load_watched(
+                        journal, blobs, skill_id=each.skill_id, skill_digest=digest, limit=_RUNS
+                    )
+                ]
                 replays = {}
                 for run in runs:
                     proof = await replay(each.candidate, run, sandbox=chosen, tmp_dir=settings.tmp_dir)

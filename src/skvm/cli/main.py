@@ -36,6 +36,8 @@ COMMANDS: dict[str, str] = {
     "env": "Check what a skill needs of this machine, and bind what is missing.",
     "run": "Run one task once, grade it, record it.",
     "bench": "Say whether a skill helps, in what form, and how sure that is.",
+    "boost": "See and steer what answers in a model's place.",
+    "clean-jit": "Forget what was learnt at run time on a target.",
     "data": "Fetch, check and import the tasks a bench runs.",
     "logs": "List and export recorded runs.",
     "gateway": "Serve a model on loopback in three dialects, for any client or harness.",
