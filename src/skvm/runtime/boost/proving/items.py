@@ -59,6 +59,17 @@ class Items:
         made += [[*items, *(self._mixed(draw) for _ in range(3))] for _ in range(rounds)]
         return list(dict.fromkeys(self.write(each) for each in made if each != items))
 
+    def with_numbers_changed(self) -> bytes:
+        """The same items with other numbers; where there are none, with other words."""
+        return self.write([self._changed(item) for item in self.items])
+
+    def novel(self, index: int) -> Any:
+        """An item like one of ours with texts that are not in the file."""
+        item = self.items[index]
+        if self.kind == "table":
+            return [cell if changed_number(cell) != cell or not cell else f"{cell}zq" for cell in item]
+        return f"{item}zq" if self.kind == "lines" else _novel_value(item)
+
     def _mixed(self, draw: random.Random) -> Any:
         """An item whose parts come from several."""
         one = draw.choice(self.items)
@@ -95,6 +106,12 @@ def _changed_value(value: Any) -> Any:
         return [_changed_value(each) for each in value]
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
     return value + 7 if is_number else value
+
+
+def _novel_value(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _novel_value(each) for key, each in value.items()}
+    return f"{value}zq" if isinstance(value, str) else value
 
 
 def items_of(path: str, data: bytes) -> Items | None:

@@ -43,6 +43,7 @@ class Step:
         strays: Where something appeared in the cell that is not in the step's folder.
         step_ms: Wall time in the cell.
         failure: Why there is no verdict.
+        is_lost: Whether that is the cell's doing.
     """
 
     verdict: Verdict | None
@@ -51,6 +52,7 @@ class Step:
     strays: tuple[str, ...]
     step_ms: float
     failure: str = ""
+    is_lost: bool = False
 
     @property
     def is_done(self) -> bool:
@@ -104,9 +106,10 @@ class Steps:
             ran = await self._cell.execute(command, timeout_s=timeout_s, cwd=name, env=env)
             strays = await self._strays()
         except InfrastructureError as error:
-            return Step(None, "", None, (), 0.0, error.message)
+            return Step(None, "", None, (), 0.0, error.message, is_lost=True)
         except OSError as error:
-            return Step(None, "", None, (), 0.0, f"the files cannot be laid out: {error.strerror or error}")
+            why = f"the files cannot be laid out: {error.strerror or error}"
+            return Step(None, "", None, (), 0.0, why, is_lost=True)
         left = await anyio.to_thread.run_sync(read_tree, self.work / name)
         verdict = verdict_of(ran.stdout, ticket)
         failure = "it took too long" if ran.is_timed_out else (ran.stderr.strip().splitlines() or [""])[-1]

@@ -1,0 +1,125 @@
+"""The last look before a candidate may answer: run on changed names, values and data.
+
+Nobody says what is right for these. What is looked at is how results hang together: names and values must be
+followed, an order must not matter, other data must matter, damaged data must not be taken for good, and no
+value may ever be run.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from pathlib import Path
+
+import anyio
+import anyio.to_thread
+
+from skvm.harness.sandbox import Sandbox
+from skvm.runtime.boost.model import Candidate
+from skvm.runtime.boost.proving.data_trials import (
+    try_again,
+    try_beside,
+    try_damaged,
+    try_other_data,
+    try_reordered,
+)
+from skvm.runtime.boost.proving.ground import FlawError, Ground, UntoldError
+from skvm.runtime.boost.proving.proof import Proof, one_line
+from skvm.runtime.boost.proving.replay import Start, proof_of_step, start_of
+from skvm.runtime.boost.proving.steps import Steps, open_steps
+from skvm.runtime.boost.proving.value_trials import try_names, try_values
+from skvm.runtime.boost.watching import WatchedRun
+
+__all__ = ["fuzz", "fuzz_in"]
+
+MAX_S = 180.0
+"""Wall clock of all trials of one candidate."""
+_MAX_STARTS = 3
+
+
+async def fuzz(
+    candidate: Candidate,
+    runs: Sequence[WatchedRun],
+    *,
+    sandbox: Sandbox,
+    tmp_dir: Path,
+    rounds: int = 3,
+    seed: int = 0,
+) -> Proof:
+    """Run a candidate on changed names, values and data, all in one cell.
+
+    Args:
+        candidate: The candidate.
+        runs: Runs it may have been made from; those it would answer are where trials begin.
+        sandbox: Where it is run.
+        tmp_dir: Where folders for it are made.
+        rounds: Random changes of each kind.
+        seed: Of these changes; the same seed gives the same trials.
+
+    Returns:
+        ``is_good`` is ``None`` where no run can be begun from, the cell is lost, or trying takes longer than
+        ``MAX_S``.
+
+    Raises:
+        InfrastructureError: No cell can be opened.
+    """
+    async with open_steps([candidate.template], sandbox=sandbox, tmp_dir=tmp_dir) as steps:
+        return await fuzz_in(steps, candidate, runs, tmp_dir=tmp_dir, rounds=rounds, seed=seed)
+
+
+async def fuzz_in(
+    steps: Steps,
+    candidate: Candidate,
+    runs: Sequence[WatchedRun],
+    *,
+    tmp_dir: Path,
+    rounds: int = 3,
+    seed: int = 0,
+) -> Proof:
+    """The same in a cell that is open and knows the candidate's template."""
+    starts: list[tuple[Start, WatchedRun]] = []
+    why_not = "no run to begin from"
+    for run in runs:
+        start = await anyio.to_thread.run_sync(start_of, candidate, run, tmp_dir)
+        if isinstance(start, Proof):
+            why_not = start.reason
+        elif len(starts) < _MAX_STARTS:
+            starts.append((start, run))
+    if not starts:
+        return Proof(None, why_not)
+    ends_at = anyio.current_time() + MAX_S
+    step_ms: float | None = None
+    try:
+        for start, run in starts:
+            step = await steps.run(candidate, start.before, start.params)
+            proof = proof_of_step(candidate, start, step, run.trajectory)
+            step_ms = step.step_ms if step_ms is None else step_ms
+            if not step.is_done or proof.is_good is False:
+                return proof
+        start, run = starts[0]
+        ground = Ground(steps, candidate, start, ends_at)
+        await _try_all(ground, run.prompt, random.Random(seed), rounds)
+    except FlawError as flaw:
+        return Proof(False, one_line(str(flaw)), step_ms)
+    except UntoldError as error:
+        return Proof(None, one_line(str(error)), step_ms)
+    return Proof(True, "", step_ms)
+
+
+async def _try_all(ground: Ground, prompt: str, draw: random.Random, rounds: int) -> None:
+    """All trials, those first that are likely to find something.
+
+    Raises:
+        FlawError: One of them found something.
+        UntoldError: They take too long, or the cell is gone.
+    """
+    ground.base = await ground.run("where a run began", is_wired=True)
+    if not ground.base.is_done:
+        raise FlawError(ground.base.step.why_not)
+    await try_beside(ground, prompt)
+    await try_again(ground)
+    await try_names(ground)
+    await try_values(ground)
+    await try_reordered(ground, draw, rounds)
+    await try_other_data(ground, draw, rounds)
+    await try_damaged(ground)
