@@ -79,16 +79,14 @@ async def _found(settings: Settings, options: dict[str, Any]) -> _Found:
     skill_id = skill_id_of(options["skill"]) if options["skill"] else None
     target = (options["model"], options["adapter"])
     kept, _ = await gather(settings, skill_id)
-    keys = [
-        placed.key
-        for each in kept
-        for placed in each.places
-        if (placed.key.model, placed.key.harness) == target
-    ]
+    met = {
+        (each.skill_id, each.candidate.purpose_id): [placed.key for placed in each.places] for each in kept
+    }
+    keys = [key for places in met.values() for key in places if (key.model, key.harness) == target]
     alone = [
-        (each.skill_id, each.candidate.purpose_id)
-        for each in kept
-        if each.places and all((placed.key.model, placed.key.harness) == target for placed in each.places)
+        candidate
+        for candidate, places in met.items()
+        if places and all((key.model, key.harness) == target for key in places)
     ]
     return _Found(tuple(keys), tuple(alone), tuple(_folders(settings, options)))
 
@@ -98,7 +96,7 @@ def _folders(settings: Settings, options: dict[str, Any]) -> list[Path]:
     from skvm.bench.plan import BenchPlan
     from skvm.bench.session import METADATA
     from skvm.harness.contract import path_name
-    from skvm.target.reports import safe_model
+    from skvm.target.store import safe_model
 
     found = [settings.logs_dir / "runtime" / path_name(options["adapter"]) / safe_model(options["model"])]
     if options["include_bench_logs"]:

@@ -16,7 +16,7 @@ from skvm.cli.command import (
 )
 
 if TYPE_CHECKING:
-    from skvm.evaluate.run import RunSpec
+    from skvm.evaluate.run import Bench, RunSpec
     from skvm.evidence.record import RunRecord
     from skvm.harness.trajectory import Trajectory
 
@@ -159,12 +159,16 @@ async def _run(settings: Any, spec: RunSpec, options: dict[str, Any]) -> tuple[R
             hooks=Hooks((WatchTurns(status, spec.task.id),)),
             config_mode=options["adapter_config"] or "managed",
         ) as bench:
-            if options["boost"] != "off":
-                from skvm.runtime.boost.opening import boosted
-
-                bench = boosted(bench, options["boost"])
-            record = await run_once(spec, bench)
+            record = await run_once(spec, _boosted(bench, options["boost"]))
             return record, load_trajectory(bench.blobs, record)
+
+
+def _boosted(bench: Bench, mode: Any) -> Bench:
+    if mode == "off":
+        return bench
+    from skvm.runtime.boost.opening import boosted
+
+    return boosted(bench, mode)
 
 
 def _cassette(settings: Any, folder: str | None) -> Any:
