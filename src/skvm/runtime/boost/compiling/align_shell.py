@@ -3,24 +3,28 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import cache, lru_cache
+from functools import cache, lru_cache, partial
 from typing import TYPE_CHECKING
 
-from skvm.runtime.boost.compiling.align_python import PythonReading, read_python
-from skvm.runtime.boost.compiling.shell_danger import Dangers, dangers_of
+from skvm.runtime.boost.compiling.align_python import read_python
+from skvm.runtime.boost.compiling.shell_danger import Dangers, dangers_of, name_of
+from skvm.runtime.boost.compiling.shell_invocations import invocation_of
 from skvm.runtime.boost.compiling.shell_places import HeredocWriter, Place, behind_expansion
+from skvm.runtime.boost.compiling.shell_programs import read_awk, read_jq
 from skvm.runtime.boost.compiling.shell_words import (
     Policy,
     decoded_string,
-    decoded_word,
     guard_of,
     in_quotes,
     require,
+    said,
+    text_at,
     word_of,
 )
-from skvm.runtime.boost.compiling.slots import Filling, Ref, Slot, Spot, UnfillableError
+from skvm.runtime.boost.compiling.slots import Filling, Reading, Ref, Slot, Spot, UnfillableError
 
 if TYPE_CHECKING:
     from tree_sitter import Node, Parser
@@ -35,18 +39,31 @@ _SEPARATORS = frozenset({";", "&&", "\n", ";;"})
 _EVALUATED = frozenset(
     {"test_command", "arithmetic_expansion", "subscript", "declaration_command", "unset_command"}
 )
+_AWK = frozenset({"awk", "mawk", "gawk"})
 _LITERALS = frozenset({"word", "number", "raw_string", "string", "concatenation"})
+_WORDS = _LITERALS | {
+    "simple_expansion",
+    "expansion",
+    "command_substitution",
+    "process_substitution",
+    "ansi_c_string",
+    "translated_string",
+    "arithmetic_expansion",
+    "extglob_pattern",
+    "brace_expression",
+}
 
 
 @dataclass(frozen=True, slots=True)
 class _Embedded:
-    """Python within shell code: its bytes, its first slot, and how it is written."""
+    """A program within shell code: its bytes, its first slot, how it is written, what makes values known."""
 
     start: int
     end: int
     first: int
-    reading: PythonReading
+    reading: Reading
     write: Callable[[str], str]
+    prelude: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +90,7 @@ class ShellReading:
             taken.update(Spot(spot.slot + each.first, spot.item) for spot in mine)
             if mine:
                 has_refs = any(isinstance(part, Ref) for filling in mine.values() for part in filling)
-                code = (PRELUDE if has_refs else "") + each.reading.render(mine)
+                code = (each.prelude if has_refs else "") + each.reading.render(mine)
                 edits.append((each.start, each.end, each.write(code)))
         for spot, filling in fills.items():
             if spot in taken:
@@ -142,7 +159,7 @@ class _Walk:
         if kind in _LITERALS:
             self._literal(node, policy)
         elif kind == "command":
-            self._command(node, node.parent)
+            self._command(node)
         elif kind == "redirected_statement":
             self._redirected(node, policy)
         elif kind == "variable_name":
@@ -163,9 +180,7 @@ class _Walk:
             self._children(node, Policy.NEVER if kind in _EVALUATED else policy)
 
     def _text(self, node: Node | None) -> str:
-        return (
-            "" if node is None else self._source[node.start_byte : node.end_byte].decode("utf-8", "replace")
-        )
+        return text_at(node, self._source)
 
     def _token(self, node: Node) -> None:
         text = self._text(node)
@@ -212,12 +227,9 @@ class _Walk:
 
     def _literal(self, node: Node, policy: Policy, hint: str = "") -> None:
         """A word: a slot where it is literal, else its parts."""
-        text = self._said(node)
+        text = said(node, self._source)
         if text is not None:
-            if text.startswith("-") and node.parent is not None and node.parent.type == "command":
-                self.key.append("option " + text)
-            else:
-                self._slot(text, Place(node.start_byte, node.end_byte, word_of, policy), hint)
+            self._slot(text, Place(node.start_byte, node.end_byte, word_of, policy), hint)
         elif node.type == "string":
             self._parts(node, policy)
         elif node.type == "concatenation":
@@ -227,22 +239,6 @@ class _Walk:
         else:
             self.key.append("expanded " + self._text(node))
 
-    def _said(self, node: Node) -> str | None:
-        """What a word says; ``None`` where a part of it is expanded."""
-        text = self._text(node)
-        match node.type:
-            case "word" | "number" if not node.child_count:
-                return decoded_word(text)
-            case "raw_string":
-                return text[1:-1]
-            case "string" if all(child.type in ('"', "string_content") for child in node.children):
-                return decoded_string(text[1:-1])
-            case "concatenation":
-                parts = [self._said(child) for child in node.children]
-                return None if None in parts else "".join(part or "" for part in parts)
-            case _:
-                return None
-
     def _parts(self, node: Node, policy: Policy) -> None:
         """A double-quoted text with expansions: what stands between them are slots."""
         self.key.append("string")
@@ -251,49 +247,72 @@ class _Walk:
             if child.type == "string_content":
                 continue
             if child.start_byte > at:
-                said = decoded_string(self._source[at : child.start_byte].decode("utf-8", "replace"))
+                text = decoded_string(self._source[at : child.start_byte].decode("utf-8", "replace"))
                 is_first = at == node.start_byte + 1
                 write = in_quotes if is_first else behind_expansion
-                self._slot(said, Place(at, child.start_byte, write, policy))
+                self._slot(text, Place(at, child.start_byte, write, policy))
             if child.end_byte < node.end_byte:
                 self.visit(child, policy)
             at = child.end_byte
         self.key.append("string end")
 
-    def _command(self, node: Node, parent: Node | None) -> None:
-        """A simple command; what a Python program is given as an argument is read as Python."""
+    def _command(self, node: Node) -> None:
+        """A simple command; programs in Python, awk or jq among its arguments are read as such."""
         self.key.append("command")
-        policy = self._dangers.of_command(node)
-        name = self._text(node.child_by_field_name("name"))
+        name = name_of(node)
+        words = [child for child in node.children if child.type in _WORDS]
+        texts = [said(word, self._source) for word in words]
+        invocation = invocation_of(name, texts, self._dangers.of_command(node))
         at = node.start_byte
-        previous = ""
         for child in node.children:
             self._gap(at, child.start_byte)
+            at = child.end_byte
             if child.type == "command_name":
                 self.key.append("program " + self._text(child))
-            elif name in _PYTHON and previous == "-c" and self._python_argument(child):
-                pass
-            elif child.type in _LITERALS:
-                self._literal(child, self._dangers.of_argument(node, child, policy))
+            elif child not in words:
+                self.visit(child, Policy.NEVER)
             else:
-                self.visit(child, policy)
-            at, previous = child.end_byte, self._text(child)
+                index = words.index(child)
+                text = texts[index]
+                if text is None or index != invocation.script or not self._program(name, text, child):
+                    self._argument(child, text, invocation.policies[index])
         self._gap(at, node.end_byte)
 
-    def _python_argument(self, node: Node) -> bool:
-        import shlex
+    def _argument(self, node: Node, text: str | None, policy: Policy) -> None:
+        """An argument: an option is what is done, unless it holds a value (``--name=value``)."""
+        if text is None or not text.startswith("-"):
+            self._literal(node, policy)
+            return
+        name, equals, value = text.partition("=")
+        self.key.append("option " + name + equals)
+        if equals:
+            write = partial(_with_name, name + equals)
+            free = Policy.FREE if policy is Policy.ARGUMENT else policy
+            self._slot(value, Place(node.start_byte, node.end_byte, write, free))
 
-        said = self._said(node)
-        return said is not None and self._python(said, node.start_byte, node.end_byte, shlex.quote)
+    def _program(self, name: str, code: str, node: Node) -> bool:
+        """A program in a language of its own as an argument; whether it could be read."""
+        if name in _PYTHON:
+            return self._python(code, node.start_byte, node.end_byte, shlex.quote)
+        reading = read_awk(code) if name in _AWK else read_jq(code) if name == "jq" else None
+        if reading is None:
+            return False
+        self._embed(reading, node.start_byte, node.end_byte, shlex.quote, "")
+        return True
 
     def _python(self, code: str, start: int, end: int, write: Callable[[str], str]) -> bool:
         reading = read_python(code)
         if reading is None:
             return False
-        self.key.extend(["python", *reading.key, "python end"])
-        self.embedded.append(_Embedded(start, end, len(self.slots), reading, write))
-        self.slots.extend(reading.slots)
+        self._embed(reading, start, end, write, PRELUDE)
         return True
+
+    def _embed(
+        self, reading: Reading, start: int, end: int, write: Callable[[str], str], prelude: str
+    ) -> None:
+        self.key.extend(["embedded", *reading.key, "embedded end"])
+        self.embedded.append(_Embedded(start, end, len(self.slots), reading, write, prelude))
+        self.slots.extend(reading.slots)
 
     def _redirected(self, node: Node, policy: Policy) -> None:
         """A command with redirections; a here-document belongs to the last command before it."""
@@ -340,15 +359,20 @@ class _Walk:
         if not is_quoted and ("`" in raw or "$" in raw.replace("\\$", "")):
             self.key.append("expanded " + raw)
             return
-        said = raw if is_quoted else decoded_string(raw, is_heredoc=True)
+        text = raw if is_quoted else decoded_string(raw, is_heredoc=True)
         # The lines between the marks are data: only they are exchanged, and the marks around them.
         writer = HeredocWriter(self._source[start.end_byte : begin].decode("utf-8", "replace"), raw)
         program = self._text(command.child_by_field_name("name")) if command is not None else ""
         span = (start.start_byte, end.end_byte)
-        if program in _PYTHON and self._python(said, *span, writer.code):
+        if program in _PYTHON and self._python(text, *span, writer.code):
             return
         policy = Policy.NEVER if command is None else self._dangers.of_heredoc(command)
-        self._slot(said, Place(*span, writer.text, policy))
+        self._slot(text, Place(*span, writer.text, policy))
+
+
+def _with_name(name: str, filling: Filling) -> str:
+    """An option with its value as one word."""
+    return word_of([name, *filling])
 
 
 def _last_command(node: Node | None) -> Node | None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from skvm.runtime.boost.compiling.align_shell import parse_shell
-from skvm.runtime.boost.compiling.shell_words import decoded_string, decoded_word
+from skvm.runtime.boost.compiling.shell_words import decoded_string, said, text_at
 
 if TYPE_CHECKING:
     from tree_sitter import Node
@@ -78,7 +78,7 @@ def pieces_of(command: str) -> tuple[Piece, ...]:
             return (Shell(source.decode()),)
         found = _statement(node, source)
         if found is None:
-            pieces.append(Shell(_text(node, source), _is_view(node, source)))
+            pieces.append(Shell(text_at(node, source), _is_view(node, source)))
         else:
             pieces.extend(found)
     return tuple(piece for piece in pieces if not _is_stay(piece))
@@ -91,10 +91,6 @@ def _with_last_mark(command: str) -> str:
         if not re.search(rf"^\t*{re.escape(found[2])}[ \t]*$", rest, re.MULTILINE):
             return command.rstrip("\n") + f"\n{found[2]}\n"
     return command
-
-
-def _text(node: Node | None, source: bytes) -> str:
-    return "" if node is None else source[node.start_byte : node.end_byte].decode("utf-8", "replace")
 
 
 def _is_stay(piece: Piece) -> bool:
@@ -128,7 +124,7 @@ def _list(node: Node, source: bytes) -> list[Piece] | None:
         if not child.is_named:
             return None
         found = _statement(child, source)
-        pieces.extend([Shell(_text(child, source), _is_view(child, source))] if found is None else found)
+        pieces.extend([Shell(text_at(child, source), _is_view(child, source))] if found is None else found)
     return pieces
 
 
@@ -144,7 +140,7 @@ def _redirected(node: Node, source: bytes) -> list[Piece] | None:
             return None
         first, body = members
         found = _statement(first, source)
-        before = [Shell(_text(first, source), _is_view(first, source))] if found is None else found
+        before = [Shell(text_at(first, source), _is_view(first, source))] if found is None else found
     if body.type != "command":
         return None
     last = _fed(node, body, source)
@@ -174,7 +170,7 @@ def _fed(  # noqa: PLR0911 - one return a shape that is left whole
                     redirects.append(_redirect(inner, source))
                 elif inner.type == "command" and any(each.type == "&&" for each in child.children):
                     after.extend(
-                        _statement(inner, source) or [Shell(_text(inner, source), _is_view(inner, source))]
+                        _statement(inner, source) or [Shell(text_at(inner, source), _is_view(inner, source))]
                     )
                 elif not inner.type.startswith("heredoc"):
                     return None
@@ -194,7 +190,7 @@ def _fed(  # noqa: PLR0911 - one return a shape that is left whole
 def _redirect(node: Node, source: bytes) -> tuple[str, str | None]:
     operator = next((child.type for child in node.children if not child.is_named), "")
     target = node.child_by_field_name("destination") or node.children[-1]
-    return operator, _said(target, source)
+    return operator, said(target, source)
 
 
 def _body(node: Node, source: bytes) -> str | None:
@@ -204,7 +200,7 @@ def _body(node: Node, source: bytes) -> str | None:
     if start is None or end is None or "<<" not in parts:
         return None
     raw = "" if body is None else source[body.start_byte : end.start_byte].decode("utf-8", "replace")
-    if _text(start, source)[:1] in "'\"\\":
+    if text_at(start, source)[:1] in "'\"\\":
         return raw
     return None if "`" in raw or "$" in raw.replace("\\$", "") else decoded_string(raw, is_heredoc=True)
 
@@ -216,7 +212,7 @@ def _python_command(node: Node, source: bytes) -> Piece | None:
     if words[1] == "-c" and len(words) > 2:
         return Source(words[2], tuple(words[3:]))
     if words[1].endswith(".py") and not words[1].startswith("-"):
-        return Script(words[1].removeprefix("./"), tuple(words[2:]), _text(node, source))
+        return Script(words[1].removeprefix("./"), tuple(words[2:]), text_at(node, source))
     return None
 
 
@@ -224,27 +220,11 @@ def _words(command: Node, source: bytes) -> list[str] | None:
     """The words of a command, if all are literal."""
     words: list[str] = []
     for child in command.children:
-        said = _said(child.named_children[0] if child.type == "command_name" else child, source)
-        if said is None:
+        word = said(child.named_children[0] if child.type == "command_name" else child, source)
+        if word is None:
             return None
-        words.append(said)
+        words.append(word)
     return words
-
-
-def _said(node: Node, source: bytes) -> str | None:
-    text = _text(node, source)
-    match node.type:
-        case "word" | "number" if not node.child_count:
-            return decoded_word(text)
-        case "raw_string":
-            return text[1:-1]
-        case "string" if all(child.type in ('"', "string_content") for child in node.children):
-            return decoded_string(text[1:-1])
-        case "concatenation":
-            parts = [_said(child, source) for child in node.children]
-            return None if None in parts else "".join(part or "" for part in parts)
-        case _:
-            return None
 
 
 def _is_view(node: Node, source: bytes) -> bool:

@@ -6,14 +6,15 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from skvm.runtime.boost.compiling.shell_words import Policy
+from skvm.runtime.boost.compiling.shell_invocations import LANGUAGES, invocation_of
+from skvm.runtime.boost.compiling.shell_words import Policy, said, text_at
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from tree_sitter import Node
 
-__all__ = ["Dangers", "dangers_of", "walk"]
+__all__ = ["Dangers", "dangers_of", "name_of", "walk"]
 
 
 def _names(words: str) -> frozenset[str]:
@@ -29,10 +30,8 @@ perl ruby node php lua Rscript osascript m4 bc dc sqlite3 psql mysql duckdb envs
 let declare typeset local export readonly unset read test [ trap alias set tar
 """)
 """Programs that take an argument, or what they are fed, for code or for a name."""
-_SCRIPTED = _names("awk mawk sed jq yq grep egrep printf")
-"""Programs whose first argument that is no option is a program of their own, or a pattern."""
-_ARITHMETIC = _names("arithmetic_expansion test_command c_style_for_statement subscript")
-_TAKES_CODE = _names("awk mawk gawk sed jq yq")
+_ARITHMETIC = _names("arithmetic_expansion c_style_for_statement subscript")
+_SHELLS = _names("sh bash zsh dash ksh")
 _STEERING = re.compile(
     r"PATH|IFS|ENV|HOME|SHELL|PS4|LC_\w+|LANG|(?:LD|BASH|PYTHON|PERL|NODE|GIT|AWK|JQ|P)_?\w*"
 )
@@ -63,27 +62,21 @@ class Dangers:
         return Policy.PLAIN if name in self.unquoted else Policy.ARGUMENT
 
     def of_command(self, node: Node) -> Policy:
-        """What may be an argument of a command."""
-        if self.interpreted or _name(node) in _INTERPRETS | _RUNS_ANYTHING:
+        """What may be an argument of a command, as far as that does not depend on the argument."""
+        if self.interpreted or (name_of(node) in _INTERPRETS | _RUNS_ANYTHING and not _runs_file(node)):
             return Policy.NEVER
         pipeline = _pipeline(node)
-        if pipeline is not None and any(_name(each) in _INTERPRETS for each in _commands(pipeline)):
+        if pipeline is not None and any(
+            name_of(each) in _INTERPRETS | _SHELLS for each in _commands(pipeline)
+        ):
             return Policy.NEVER
         return Policy.ARGUMENT
-
-    def of_argument(self, command: Node, argument: Node, policy: Policy) -> Policy:
-        """What may stand for one argument of a command."""
-        if _name(command) == "printf" and "-v" in (command.text or b"").decode("utf-8", "replace").split():
-            return Policy.NEVER
-        if _name(command) in _SCRIPTED and argument == _script(command):
-            return Policy.NEVER
-        return policy
 
     def of_heredoc(self, command: Node) -> Policy:
         """What may be fed to a command."""
         policy = self.of_command(command)
         return (
-            policy if policy is Policy.NEVER else (Policy.FREE if _name(command) == "cat" else Policy.NEVER)
+            policy if policy is Policy.NEVER else (Policy.FREE if name_of(command) == "cat" else Policy.NEVER)
         )
 
 
@@ -96,15 +89,11 @@ def dangers_of(root: Node, source: bytes) -> Dangers:
         if node.type in ("variable_assignment", "for_statement"):
             field = "name" if node.type == "variable_assignment" else "variable"
             name = node.child_by_field_name(field)
-            assigned.add(_text(name, source))
-        elif node.type in _ARITHMETIC or (node.type == "command" and _name(node) in _RUNS_ANYTHING):
+            assigned.add(text_at(name, source))
+        elif node.type in _ARITHMETIC or text_at(node, source).startswith("[[") or _runs_anything(node):
             interpreted = True
-        elif node.type == "command" and _name(node) in _TAKES_CODE:
-            # A variable within a program of their own is code there.
-            script = _script(node)
-            interpreted = interpreted or (
-                script is not None and any(_USE.fullmatch(n.type) for n in walk(script))
-            )
+        elif node.type == "command" and name_of(node) in LANGUAGES:
+            interpreted = interpreted or _is_made(node, source)
         elif node.type == "function_definition":
             interpreted = True
         if (
@@ -112,7 +101,7 @@ def dangers_of(root: Node, source: bytes) -> Dangers:
             and node.parent is not None
             and node.parent.type not in ("string", "heredoc_body")
         ):
-            unquoted.update(_text(n, source) for n in node.children if n.type == "variable_name")
+            unquoted.update(text_at(n, source) for n in node.children if n.type == "variable_name")
     return Dangers(frozenset(assigned), frozenset(unquoted), interpreted)
 
 
@@ -125,23 +114,31 @@ def walk(root: Node) -> Iterator[Node]:
         pending.extend(reversed(node.children))
 
 
-def _text(node: Node | None, source: bytes) -> str:
-    return "" if node is None else source[node.start_byte : node.end_byte].decode("utf-8", "replace")
+def _is_made(command: Node, source: bytes) -> bool:
+    """Whether a program in a language of its own is made of variables: what is in them is code there."""
+    words = [said(child, source) for child in command.named_children if child.type != "command_name"]
+    script = invocation_of(name_of(command), words, Policy.ARGUMENT).script
+    return None in (words if script is None else words[: script + 1])
 
 
-def _name(command: Node) -> str:
+def name_of(command: Node) -> str:
+    """The program a command calls, without its folder."""
     name = command.child_by_field_name("name")
     text = (name.text or b"").decode("utf-8", "replace") if name is not None else ""
     return text.rpartition("/")[2]
 
 
-def _script(command: Node) -> Node | None:
-    """The argument that is a program of a command's own language: the first that is no option."""
-    for child in command.named_children[1:]:
-        text = (child.text or b"").decode("utf-8", "replace")
-        if child.type != "command_name" and not text.startswith("-") and not text.startswith("'-"):
-            return child
-    return None
+def _runs_file(command: Node) -> bool:
+    """Whether a shell is called with a file of its own to run: what follows are that file's arguments."""
+    words = [child for child in command.named_children if child.type != "command_name"]
+    if name_of(command) not in _SHELLS or not words:
+        return False
+    first = (words[0].text or b"").decode("utf-8", "replace")
+    return words[0].type == "word" and first.endswith(".sh") and not first.startswith("-")
+
+
+def _runs_anything(node: Node) -> bool:
+    return node.type == "command" and name_of(node) in _RUNS_ANYTHING and not _runs_file(node)
 
 
 def _commands(node: Node) -> Iterator[Node]:

@@ -6,9 +6,13 @@ import enum
 import re
 import shlex
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from skvm.runtime.boost.compiling.slots import Filling, Ref, UnfillableError
 from skvm.runtime.boost.model import ParamType
+
+if TYPE_CHECKING:
+    from tree_sitter import Node
 
 __all__ = [
     "Policy",
@@ -18,6 +22,8 @@ __all__ = [
     "in_heredoc",
     "in_quotes",
     "require",
+    "said",
+    "text_at",
     "word_of",
 ]
 
@@ -31,13 +37,16 @@ class Policy(enum.StrEnum):
     """What values may stand at a place.
 
     ``free``: any. ``argument``: none that reads as an option. ``file``: none that leads to a root, either.
-    ``plain``: letters, digits and ``_ . / -`` only, because the shell splits and expands what stands there.
-    ``number``: numbers only. ``never``: none, because what stands there is code.
+    ``operand``: none that reads as an option or an assignment. ``literal``: none with a backslash.
+    ``plain``: letters, digits and ``_ . / -`` only, because the shell splits and expands what stands
+    there. ``number``: numbers only. ``never``: none, because what stands there is code.
     """
 
     FREE = "free"
     ARGUMENT = "argument"
     FILE = "file"
+    OPERAND = "operand"
+    LITERAL = "literal"
     PLAIN = "plain"
     NUMBER = "number"
     NEVER = "never"
@@ -47,6 +56,8 @@ _NUMBERS = frozenset({ParamType.INTEGER, ParamType.NUMBER})
 _REFUSED = {
     Policy.ARGUMENT: "-*",
     Policy.FILE: "-*|/*",
+    Policy.OPERAND: "-*|*=*",
+    Policy.LITERAL: "*\\\\*",
     Policy.PLAIN: "-*|/*|''|*[!A-Za-z0-9_./-]*",
 }
 
@@ -86,9 +97,9 @@ def guard_of(filling: Filling, policy: Policy) -> str | None:
         return None
     # What follows a fixed text cannot be read as an option or begin a path.
     refs = [part for part in filling if isinstance(part, Ref)]
-    if policy is not Policy.PLAIN:
+    if policy not in (Policy.PLAIN, Policy.LITERAL, Policy.OPERAND):
         refs = [part for part in filling[:1] if isinstance(part, Ref)]
-    names = sorted({part.name for part in refs if part.type not in _NUMBERS})
+    names = sorted({part.name for part in refs})
     lines = [f'case "$P_{name}" in {patterns}) exit 64;; esac' for name in names]
     return "\n".join(lines) or None
 
@@ -125,3 +136,25 @@ def _joined(filling: Filling) -> Sequence[str | Ref]:
         elif part != "":
             found.append(part)
     return found or [""]
+
+
+def text_at(node: Node | None, source: bytes) -> str:
+    """The bytes of a node as text; nothing for no node."""
+    return "" if node is None else source[node.start_byte : node.end_byte].decode("utf-8", "replace")
+
+
+def said(node: Node, source: bytes) -> str | None:
+    """What a word says; ``None`` where a part of it is expanded."""
+    text = text_at(node, source)
+    match node.type:
+        case "word" | "number" if not node.child_count:
+            return decoded_word(text)
+        case "raw_string":
+            return text[1:-1]
+        case "string" if all(child.type in ('"', "string_content") for child in node.children):
+            return decoded_string(text[1:-1])
+        case "concatenation":
+            parts = [said(child, source) for child in node.children]
+            return None if None in parts else "".join(part or "" for part in parts)
+        case _:
+            return None

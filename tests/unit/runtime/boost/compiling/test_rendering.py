@@ -40,7 +40,7 @@ def run_shell(code: str, folder: Path, **params: Any) -> tuple[int, str, list[st
     return done.returncode, text, sorted(path.name for path in folder.iterdir())
 
 
-@pytest.mark.parametrize("seed", range(80))
+@pytest.mark.parametrize("seed", range(50))
 def test_rendered_python_does_what_it_did(tmp_path: Path, seed: int) -> None:
     code = python_program(random.Random(seed))
     reading = read_python(code)
@@ -48,7 +48,7 @@ def test_rendered_python_does_what_it_did(tmp_path: Path, seed: int) -> None:
     assert run_python(reading.render({}), tmp_path) == run_python(code, tmp_path)
 
 
-@pytest.mark.parametrize("seed", range(80))
+@pytest.mark.parametrize("seed", range(50))
 def test_a_value_in_python_does_what_the_constant_would(tmp_path: Path, seed: int) -> None:
     chance = random.Random(seed)
     reading = read_python(python_program(chance))
@@ -77,7 +77,7 @@ def test_a_value_in_python_does_what_the_constant_would(tmp_path: Path, seed: in
 
 def test_most_constants_of_python_can_be_values() -> None:
     filled = refused = 0
-    for seed in range(60):
+    for seed in range(30):
         reading = read_python(python_program(random.Random(seed)))
         assert reading is not None
         for index, slot in enumerate(reading.slots):
@@ -90,7 +90,7 @@ def test_most_constants_of_python_can_be_values() -> None:
     assert filled > 20 * refused
 
 
-@pytest.mark.parametrize("seed", range(25))
+@pytest.mark.parametrize("seed", range(15))
 def test_rendered_shell_does_what_it_did(tmp_path: Path, seed: int) -> None:
     code = shell_program(random.Random(seed))
     reading = read_shell_code(code)
@@ -103,7 +103,7 @@ def test_rendered_shell_does_what_it_did(tmp_path: Path, seed: int) -> None:
     assert run_shell(reading.render(same), tmp_path) == run_shell(code, tmp_path)
 
 
-@pytest.mark.parametrize("seed", range(25))
+@pytest.mark.parametrize("seed", range(15))
 def test_a_value_in_shell_does_what_the_constant_would(tmp_path: Path, seed: int) -> None:
     chance = random.Random(seed)
     reading = read_shell_code(shell_program(chance))
