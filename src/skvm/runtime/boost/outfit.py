@@ -57,7 +57,7 @@ class Outfit:
             raise ValueError(f"no ticket: {ticket!r}")
         purpose = re.sub(r"[^A-Za-z0-9_-]+", "-", candidate.purpose_id).strip("-")[:60] or "step"
         values = json.dumps(params, ensure_ascii=True, sort_keys=True, allow_nan=False)
-        values = values.replace('\\"', "\\u0022").replace("\\\\", "\\u005c").translate(ESCAPED)
+        values = re.sub(r'\\(["\\])', lambda found: f"\\u{ord(found[1]):04x}", values).translate(ESCAPED)
         runner = shlex.quote(str(self.folder / "boost.py"))
         return f"python3 -I -S {runner} {purpose} {_short(digest)} '{ticket}' '{values}'"
 

@@ -27,6 +27,7 @@ __all__ = ["describe", "merge", "opened", "summary", "violations"]
 
 FIELDS = 6
 MESSAGES = 10
+SUMMARY_LIMIT = 1 << 20
 _TABLES = ("csv", "tsv", "tab", "psv")
 _MAYBE_TABLES = ("", "txt", "dat", "out")
 _HINTS = {"csv": "x.csv", "json": "x.json", "jsonl": "x.jsonl", "lines": "x.md", "text": "x.md"}
@@ -122,7 +123,7 @@ def opened(shape: Mapping[str, Any], path: str) -> dict[str, Any]:
 
 def summary(data: bytes, name: str) -> str:
     """How much there is in a file, for a person: ``12 rows``, ``3 keys``, ``5 lines``, ``20 bytes``."""
-    decoded = tables.decode(data) if len(data) <= tables.SIZE_LIMIT else None
+    decoded = tables.decode(data) if len(data) <= SUMMARY_LIMIT else None
     if decoded is None:
         return f"{len(data)} bytes"
     shape = describe(data, name)

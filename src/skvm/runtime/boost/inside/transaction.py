@@ -317,6 +317,8 @@ def _doing(what: str, action: Any, *arguments: Any) -> Any:
     """Do something; say of what a failure is."""
     try:
         return action(*arguments)
+    except _Stopped:
+        raise
     except staging.Refusal as refusal:
         raise staging.Refusal(f"{what}: {refusal}") from None
     except (OSError, MemoryError, RecursionError) as error:
@@ -336,8 +338,12 @@ class _Undisturbed:
         signal.pthread_sigmask(signal.SIG_SETMASK, self._old)
 
 
+class _Stopped(staging.Refusal):
+    """Somebody asked the step to end."""
+
+
 def _interrupted(number: int, _frame: object) -> None:
-    raise staging.Refusal(f"call: stopped by signal {number}")
+    raise _Stopped(f"call: stopped by signal {number}")
 
 
 def _bail_out(ticket: str, reason: str) -> int:

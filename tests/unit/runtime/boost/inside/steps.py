@@ -18,16 +18,24 @@ def candidate_of(template: Template, purpose: str = "sum-up") -> Candidate:
     return Candidate(purpose_id=purpose, template=template, origin=Origin(kind="runs"))
 
 
-def python_step(code: str, *outputs: str | Check, params: dict[str, ParamType] | None = None, **more: Any) -> Template:
+def python_step(
+    code: str, *outputs: str | Check, params: dict[str, ParamType] | None = None, **more: Any
+) -> Template:
     return _step(Language.PYTHON, code, outputs, params or {}, more)
 
 
-def shell_step(code: str, *outputs: str | Check, params: dict[str, ParamType] | None = None, **more: Any) -> Template:
+def shell_step(
+    code: str, *outputs: str | Check, params: dict[str, ParamType] | None = None, **more: Any
+) -> Template:
     return _step(Language.SHELL, code, outputs, params or {}, more)
 
 
 def _step(
-    language: Language, code: str, outputs: tuple[str | Check, ...], params: dict[str, ParamType], more: dict[str, Any]
+    language: Language,
+    code: str,
+    outputs: tuple[str | Check, ...],
+    params: dict[str, ParamType],
+    more: dict[str, Any],
 ) -> Template:
     checks = [each if isinstance(each, Check) else Check(place=Place(path=each)) for each in outputs]
     held = [Param(name=name, type=kind) for name, kind in sorted(params.items())]
@@ -75,6 +83,8 @@ def take(
 def tree_of(folder: Path) -> dict[str, bytes | str]:
     """All that lies in a folder."""
     return {
-        str(path.relative_to(folder)): path.read_bytes() if path.is_file() and not path.is_symlink() else "other"
+        str(path.relative_to(folder)): path.read_bytes()
+        if path.is_file() and not path.is_symlink()
+        else "other"
         for path in sorted(folder.rglob("*"))
     }

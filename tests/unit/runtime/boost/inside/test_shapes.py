@@ -13,8 +13,12 @@ from skvm.runtime.boost.inside import shapes
 CELLS = st.one_of(
     st.integers(-9999, 99999).map(str),
     st.floats(-1e4, 1e4).map(lambda value: f"{value:.3f}"),
-    st.sampled_from(["", " ", "x", "north", "1.234,5", "1,234", "1,234.50", "03/04/2024", "2024-01-31", "yes", "12%"]),
-    st.sampled_from(["True", "n/a", "00042", '"quoted, cell"', '"two\nlines"', "12:30", "$5", "é", "Jan 5, 2024"]),
+    st.sampled_from(
+        ["", " ", "x", "north", "1.234,5", "1,234", "1,234.50", "03/04/2024", "2024-01-31", "yes", "12%"]
+    ),
+    st.sampled_from(
+        ["True", "n/a", "00042", '"quoted, cell"', '"two\nlines"', "12:30", "$5", "é", "Jan 5, 2024"]
+    ),
     st.text(max_size=6),
 )
 NAMES = st.sampled_from(["a", "b", "c", "amount", "date", "2024", "x y", ""])
@@ -26,7 +30,9 @@ def tables(draw: st.DrawFn) -> bytes:
     mark, end = draw(st.sampled_from([",", ";", "\t", "|"])), draw(ENDS)
     width = draw(st.integers(1, 4))
     rows = [draw(st.lists(NAMES, min_size=width, max_size=width))]
-    rows += draw(st.lists(st.lists(CELLS, min_size=width, max_size=width + draw(st.integers(0, 1))), max_size=5))
+    rows += draw(
+        st.lists(st.lists(CELLS, min_size=width, max_size=width + draw(st.integers(0, 1))), max_size=5)
+    )
     text = end.join(mark.join(row) for row in rows) + draw(st.sampled_from(["", end]))
     return text.encode(draw(st.sampled_from(["utf-8", "utf-8-sig", "utf-16", "latin-1"])), "replace")
 
@@ -64,7 +70,12 @@ def test_no_file_and_no_shape_is_too_odd(name: str, files: list[bytes], other: b
 @settings(max_examples=300, deadline=None)
 @given(VALUES, FILES)
 def test_a_shape_that_makes_no_sense_holds_of_nothing_and_never_raises(odd: object, data: bytes) -> None:
-    for shape in ({"kind": odd}, {"kind": "csv", "columns": odd, "header": odd}, {"kind": "any", "of": odd}, odd):
+    for shape in (
+        {"kind": odd},
+        {"kind": "csv", "columns": odd, "header": odd},
+        {"kind": "any", "of": odd},
+        odd,
+    ):
         found = shapes.violations(shape, data)  # type: ignore[arg-type]
         assert isinstance(found, list)
     assert shapes.violations({"kind": "no such kind"}, data)
@@ -89,10 +100,16 @@ ORDERS = {"orders": [{"id": 1, "at": "2024-01-13", "total": 10.5}, {"id": 2, "at
     [
         (SALES.replace(b",", b";"), "divided by ';'"),
         (SALES.replace(b",", b"\t"), "divided by '\\t'"),
-        (SALES.replace(b"10.50", b'"10,50"').replace(b"20.25", b'"20,25"'), "column 'amount' holds decimal-comma"),
+        (
+            SALES.replace(b"10.50", b'"10,50"').replace(b"20.25", b'"20,25"'),
+            "column 'amount' holds decimal-comma",
+        ),
         (SALES.replace(b"10.50", b'"1.210,50"'), "column 'amount' holds decimal-comma"),
         (SALES.replace(b"10.50", b'"1,210.50"'), "column 'amount' holds grouped"),
-        (SALES.replace(b"10.50", b"1.210").replace(b"20.25", b"2.250"), "column 'amount' holds decimal-or-grouped"),
+        (
+            SALES.replace(b"10.50", b"1.210").replace(b"20.25", b"2.250"),
+            "column 'amount' holds decimal-or-grouped",
+        ),
         (SALES.replace(b"10.50", b"n/a"), "column 'amount' holds text"),
         (SALES.replace(b"10.50", b""), "column 'amount' holds empty"),
         (SALES.replace(b"10.50", b"$10.50"), "column 'amount' holds marked:$:decimal"),
@@ -155,9 +172,15 @@ def test_columns_used_by_name_may_move_and_have_company() -> None:
         (ORDERS["orders"], "is array, not object"),
         ({"orders": {"items": ORDERS["orders"]}}, "/orders is object, not array"),
         ({"orders": []}, "/orders is empty"),
-        ({"orders": [{**each, "total": str(each["total"])} for each in ORDERS["orders"]]}, "/total is string"),
+        (
+            {"orders": [{**each, "total": str(each["total"])} for each in ORDERS["orders"]]},
+            "/total is string",
+        ),
         ({"orders": [{**each, "total": None} for each in ORDERS["orders"]]}, "/total is null"),
-        ({"orders": [{**each, "id": each["id"] + 0.5} for each in ORDERS["orders"]]}, "/id is number, not integer"),
+        (
+            {"orders": [{**each, "id": each["id"] + 0.5} for each in ORDERS["orders"]]},
+            "/id is number, not integer",
+        ),
         ({"orders": [{**each, "at": "13.01.2024"} for each in ORDERS["orders"]]}, "/at holds date:dm.Y"),
         ({"orders": [{"id": 1, "at": "2024-01-13"}]}, "/total is missing"),
         ({"orders": ORDERS["orders"], "page": 2}, "/page is new"),
@@ -176,7 +199,9 @@ def test_further_keys_are_no_matter_where_keys_are_used_by_name() -> None:
 
 
 def test_keys_that_are_data_make_a_map() -> None:
-    files = [json.dumps(each).encode() for each in ({"north": 1, "south": 2}, {"east": 3, "west": 2}, {"x": 1})]
+    files = [
+        json.dumps(each).encode() for each in ({"north": 1, "south": 2}, {"east": 3, "west": 2}, {"x": 1})
+    ]
     merged = shapes.merge([shapes.describe(data, "a.json") for data in files])
     assert shapes.violations(merged, b'{"somewhere": 7}') == []
     assert shapes.violations(merged, b'{"somewhere": "7"}') == ["/somewhere is string, not integer"]
@@ -194,7 +219,12 @@ def test_an_object_that_is_known_otherwise_can_be_opened() -> None:
 @pytest.mark.parametrize(
     ("name", "data", "changed", "why"),
     [
-        ("a.log", b"2024-01-02 10:00:01 ERROR x\n2024-01-02 10:00:02 INFO y\n", b"02.01.2024 10:00:01 x y\n", "word 1"),
+        (
+            "a.log",
+            b"2024-01-02 10:00:01 ERROR x\n2024-01-02 10:00:02 INFO y\n",
+            b"02.01.2024 10:00:01 x y\n",
+            "word 1",
+        ),
         ("a.log", b"2024-01-02 10:00:01 ERROR x\n", b"ERROR 2024-01-02 10:00:01 x\n", "word 1"),
         ("a.log", b"2024-01-02 10:00:01 ERROR x\n", b'{"at": "2024-01-02"}\n', "is text, not lines"),
         ("a.jsonl", b'{"a": 1}\n{"a": 2}\n', b'{"b": 1}\n', "/a is missing"),
@@ -211,7 +241,9 @@ def test_other_files_in_another_format_are_told(name: str, data: bytes, changed:
     assert why in "; ".join(shapes.violations(shape, changed))
 
 
-@pytest.mark.parametrize("data", [b"[" * 100_000, b'{"a":' * 5_000 + b"1" + b"}" * 5_000, b"1" * 5_000, b'"' * 9_999])
+@pytest.mark.parametrize(
+    "data", [b"[" * 100_000, b'{"a":' * 5_000 + b"1" + b"}" * 5_000, b"1" * 5_000, b'"' * 9_999]
+)
 def test_depth_and_length_end_nothing(data: bytes) -> None:
     for name in ("a.json", "a.csv", "a.txt"):
         shape = shapes.describe(data, name)
