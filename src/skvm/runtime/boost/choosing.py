@@ -15,6 +15,9 @@ from skvm.runtime.boost.model import Candidate
 
 __all__ = ["Choice", "Drifted", "Ready", "choose", "is_sampled"]
 
+LOOKED_AT = 8
+"""Candidates whose files are looked at for one prompt, if so many read it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Ready:
@@ -63,24 +66,25 @@ def choose(
     different ones, or one finds that its files have changed, nobody does.
 
     Args:
-        matcher: Over all candidates.
-        promoted: Those that may answer.
+        matcher: Over all candidates, those first that may answer.
+        promoted: Those, the same objects.
         prompt: The task.
         folder: The work directory; ``None`` where it is not here: then the step itself looks at the files.
         observation: What a tool gave last.
     """
     ready: list[Ready] = []
     drifted: list[Drifted] = []
-    for match in matcher.match(prompt):
+    for match in matcher.match(prompt)[:LOOKED_AT]:
         found = _made_ready(match, folder, observation)
         if isinstance(found, Ready):
             ready.append(found)
         elif found is not None:
             drifted.append(found)
-    may = [each for each in ready if each.candidate in promoted]
-    is_clear = len({each.texts for each in may}) == 1 and not any(
-        each.candidate in promoted for each in drifted
-    )
+    # By identity: candidates are large, and these are the very ones the matcher has.
+    trusted = {id(each) for each in promoted}
+    may = [each for each in ready if id(each.candidate) in trusted]
+    has_drifted = any(id(each.candidate) in trusted for each in drifted)
+    is_clear = len({each.texts for each in may}) == 1 and not has_drifted
     return Choice(may[0] if is_clear else None, tuple(ready), tuple(drifted))
 
 

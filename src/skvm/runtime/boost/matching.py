@@ -19,8 +19,9 @@ __all__ = ["PROMPT_CHARS", "Match", "Matcher"]
 
 PROMPT_CHARS = 64_000
 """A longer prompt is nobody's."""
-_STEPS = 20_000
-"""Places that are tried for one prompt, over all candidates."""
+_STEPS = 4_000
+"""Places that are tried for one prompt, over all candidates; long values count for several."""
+_CHARS_A_STEP = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,14 +45,25 @@ class _Form:
 
     texts: tuple[str, ...]
     holes: tuple[Hole, ...]
+    inner: tuple[str, ...]
+
+    def may_read(self, text: str) -> bool:
+        """Whether a folded prompt holds all the fixed texts."""
+        if not self.holes:
+            return text == self.texts[0]
+        return (
+            text.startswith(self.texts[0])
+            and text.endswith(self.texts[-1])
+            and all(each in text for each in self.inner)
+        )
 
 
 @dataclass(slots=True)
 class _Budget:
     left: int = _STEPS
 
-    def take(self) -> bool:
-        self.left -= 1
+    def take(self, chars: int) -> bool:
+        self.left -= 1 + chars // _CHARS_A_STEP
         return self.left >= 0
 
 
@@ -73,10 +85,17 @@ class Matcher:
         """Every candidate whose prompt it is, in their order, each with its one reading."""
         if not self._forms or len(prompt) > PROMPT_CHARS:
             return ()
-        folded, budget = fold(prompt), _Budget()
-        found = [
-            match for candidate, forms in self._forms if (match := _match(candidate, forms, folded, budget))
+        # Most prompts are nobody's: their words are looked at before their wrapping is.
+        text = " ".join(prompt.split())
+        likely = [
+            (candidate, fitting)
+            for candidate, forms in self._forms
+            if (fitting := [form for form in forms if form.may_read(text)])
         ]
+        if not likely:
+            return ()
+        folded, budget = fold(prompt), _Budget()
+        found = [match for candidate, forms in likely if (match := _match(candidate, forms, folded, budget))]
         # Who gave up would have found some and not others.
         return tuple(found) if budget.left >= 0 else ()
 
@@ -92,7 +111,8 @@ def _forms(candidate: Candidate) -> Iterator[_Form]:
                 hole_for(params[name], skeleton.texts[place], skeleton.texts[place + 1])
                 for place, name in enumerate(skeleton.params)
             ]
-            yield _Form(skeleton.texts, tuple(holes))
+            inner = sorted(skeleton.texts[1:-1], key=lambda text: (-len(text), text))
+            yield _Form(skeleton.texts, tuple(holes), tuple(inner))
 
 
 def _is_sound(skeleton: Skeleton) -> bool:
@@ -119,16 +139,11 @@ def _match(candidate: Candidate, forms: Sequence[_Form], folded: Folded, budget:
 def _readings(form: _Form, folded: Folded, budget: _Budget) -> Iterator[dict[str, str]]:
     """How a prompt reads by a skeleton."""
     text, texts = folded.text, form.texts
-    if not form.holes:
-        if text == texts[0] and not folded.telling:
-            yield {}
-        return
-    shortest = sum(map(len, texts)) + len(form.holes)
-    if len(text) < shortest or not text.startswith(texts[0]) or not text.endswith(texts[-1]):
+    if len(text) < sum(map(len, texts)) + len(form.holes):
         return
     pending: list[tuple[int, int, tuple[tuple[int, int], ...]]] = [(0, len(texts[0]), ())]
     while pending:
-        if not budget.take():
+        if not budget.take(0):
             return
         place, start, spans = pending.pop()
         if place == len(form.holes):
@@ -139,7 +154,7 @@ def _readings(form: _Form, folded: Folded, budget: _Budget) -> Iterator[dict[str
             continue
         hole = form.holes[place]
         for end in _ends(form, place, text, start):
-            if not budget.take():
+            if not budget.take(end - start):
                 return
             fits = hole.takes(folded.value(start, end), has_break=folded.has_break(start, end))
             if fits and _agrees(form, spans, place, text[start:end], text):
