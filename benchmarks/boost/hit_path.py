@@ -117,7 +117,7 @@ def ambiguous() -> tuple[Matcher, str]:
 
 @dataclass
 class Times:
-    """Milliseconds of wall clock, and of the processor, which others at work on the machine hardly lengthen."""
+    """Milliseconds of wall clock, and of the processor; others at work hardly lengthen the latter."""
 
     wall: list[float] = field(default_factory=list)
     own: list[float] = field(default_factory=list)
