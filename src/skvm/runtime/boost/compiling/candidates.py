@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from skvm.runtime.boost.compiling.closing import closing_for, is_over_after, says_nothing_new
 from skvm.runtime.boost.compiling.conditions import Conditions, NoStepError, Step, conditions_of, misfit
 from skvm.runtime.boost.compiling.drafts import drafts_of
+from skvm.runtime.boost.compiling.from_skill import candidates_of, unbound
 from skvm.runtime.boost.compiling.naming import keywords_of, purpose_id
 from skvm.runtime.boost.compiling.parameters import Plan, plan_of
 from skvm.runtime.boost.compiling.slots import UnfillableError
@@ -39,7 +40,8 @@ class Compiled:
     """What came of a compile.
 
     Args:
-        candidates: Each for prompts no other one answers, those shown by most runs first.
+        candidates: Each for prompts no other one answers, those shown by most runs first; then what of the
+            skill itself no run has used, without skeletons.
         findings: Why other things the runs did are no candidates, one line each.
     """
 
@@ -71,7 +73,12 @@ def compile_candidates(runs: Sequence[WatchedRun], *, skill: Skill | None = None
         pending = view_of(draft, shelf.findings)
         for view in _wordings(pending) if pending is not None else ():
             _take(shelf, view)
-    return Compiled(tuple(shelf.candidates[:MAX_CANDIDATES]), tuple(dict.fromkeys(shelf.findings)))
+    candidates = tuple(shelf.candidates[:MAX_CANDIDATES])
+    if skill is not None:
+        from_skill, more = candidates_of(skill)
+        candidates += unbound(from_skill, candidates)
+        shelf.findings += more
+    return Compiled(candidates, tuple(dict.fromkeys(shelf.findings)))
 
 
 def _take(shelf: _Shelf, view: View) -> None:

@@ -191,7 +191,8 @@ def test_a_step_that_removes_a_file_is_none(tmp_path: Path) -> None:
 def test_other_code_shows_what_may_vary(tmp_path: Path) -> None:
     other = heredoc(
         "import json\nlines = open('hours.csv').read().splitlines()\n"
-        "at = lines[0].split(',').index('minutes')\nn = 0\nfor line in lines[1:]:\n    n += int(line.split(',')[at])\n"
+        "at = lines[0].split(',').index('minutes')\nn = 0\n"
+        "for line in lines[1:]:\n    n += int(line.split(',')[at])\n"
         "open('time.json', 'w').write(json.dumps({'total': n}))"
     )
     chores = [
