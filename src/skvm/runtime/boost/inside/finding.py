@@ -15,6 +15,9 @@ __all__ = ["candidates"]
 
 COLUMN_LIMIT = 24
 LEAF_LIMIT = 40
+ORDERED_ROWS = 4
+VARIANT_LIMIT = 8
+NAMEABLE = ("by", "of", "key", "value", "column", "field")
 DIGITS = (2, 1, 0)
 """Results are often rounded; none is asked to be exact, as a mean is so by chance now and then."""
 
@@ -27,6 +30,7 @@ _HINTS = {
     "max": ("max", "high", "top", "last", "latest"),
     "rows": ("count", "rows", "number", "num", "total", "records", "entries", "items", "n"),
     "distinct": ("unique", "distinct", "count", "number", "num"),
+    "any-lines": ("lines", "count", "number", "entries"),
     "lines": ("lines", "count", "number"),
     "filled-lines": ("lines", "count", "number", "entries"),
     "words": ("words", "count", "number"),
@@ -44,29 +48,36 @@ def candidates(made: View, inputs: Sequence[View], params: Mapping[str, object])
             *_of_values(made, given),
             *_of_lines(made, given),
         ):
-            told = {key: _told(key, value, named) for key, value in arguments.items()}
-            yield {"name": name, "input": index, "arguments": told}
-    yield from _orders(made, named)
+            for told in _variants(arguments, named):
+                yield {"name": name, "input": index, "arguments": told}
+    yield from _orders(made, inputs, named)
 
 
-def _told(key: str, value: Any, named: Mapping[object, str]) -> Any:
-    """An argument as it is stored: the name of the parameter it is the value of, else itself."""
-    if key in ("op", "is", "columns") or not isinstance(value, (str, int, float)):
-        return value
-    return named.get(value, _escaped(value))
+def _variants(arguments: Mapping[str, Any], named: Mapping[object, list[str]]) -> list[dict[str, Any]]:
+    """Arguments as they are stored: with names of parameters in place of their values, and as they are.
+
+    One run cannot tell which of them is meant, if any; ``relations.common`` does.
+    """
+    found: list[dict[str, Any]] = [{}]
+    for key, value in arguments.items():
+        told = [_escaped(value)]
+        if key in NAMEABLE and isinstance(value, (str, int, float)):
+            told = [*named.get(value, ()), *told]
+        found = [{**each, key: one} for each in found for one in told][:VARIANT_LIMIT]
+    return found
 
 
 def _escaped(value: Any) -> Any:
     return "$" + value if isinstance(value, str) and value.startswith("$") else value
 
 
-def _names_of(params: Mapping[str, object]) -> dict[object, str]:
-    """``$name`` by value, for texts that are no accident."""
-    found: dict[object, str] = {}
-    for name in sorted(params, reverse=True):
+def _names_of(params: Mapping[str, object]) -> dict[object, list[str]]:
+    """Each ``$name`` by its value, for values that are a text or a number."""
+    found: dict[object, list[str]] = {}
+    for name in sorted(params):
         value = params[name]
-        if isinstance(value, str) and len(value) > 1:
-            found[value] = f"${name}"
+        if isinstance(value, (str, int, float)) and not isinstance(value, bool) and value != "":
+            found.setdefault(value, []).append(f"${name}")
     return found
 
 
@@ -86,27 +97,29 @@ def _about_params(made: View, params: Mapping[str, object]) -> Iterator[dict[str
 def _of_rows(made: View, given: View, params: Mapping[str, object]) -> Iterator[tuple[str, dict[str, Any]]]:
     if made.rows is None or given.rows is None or not made.rows:
         return
-    yield "row-count", {}
     for column in given.columns[:COLUMN_LIMIT]:
         if len(made.rows) > 1 and len(made.rows) != len(given.rows):
             yield "row-count", {"of": column}
     shared = [column for column in made.columns if column in given.columns]
-    if shared:
-        yield "rows", {"columns": shared, "is": "same"}
-        yield "rows", {"columns": shared, "is": "some"}
+    has_doubles = len({tuple(row.items()) for row in given.rows}) < len(given.rows)
+    if has_doubles or not shared:
+        yield "row-count", {}  # else it may be that doubles would have been left out
+    for kind in ("same", "alike", "some") if shared else ():
+        if kind != "same" or has_doubles:
+            yield "rows", {"columns": shared, "is": kind}
     for column in shared[:COLUMN_LIMIT]:
         for name in sorted(params):
             value = params[name]
             is_fewer = isinstance(value, (str, int, float)) and len(made.rows) < len(given.rows)
             if is_fewer and views.key_of(made.rows[0].get(column, "")) == views.key_of(value):
-                yield "filtered", {"column": column, "value": f"${name}"}
+                yield "filtered", {"column": column, "value": value}
 
 
 def _of_groups(made: View, given: View) -> Iterator[tuple[str, dict[str, Any]]]:
     if given.rows is None:
         return
     columns = given.columns[:COLUMN_LIMIT]
-    numeric = [column for column in columns if _is_numeric(given.column(column))]
+    numeric = [column for column in columns if _is_numeric(given, column)]
     for at, held in list(made.maps.items())[:LEAF_LIMIT]:
         keys = {views.key_of(key) for key in held}
         for by in columns if keys else ():
@@ -135,7 +148,7 @@ def _of_values(made: View, given: View) -> Iterator[tuple[str, dict[str, Any]]]:
     ]
     for at in numbers[:LEAF_LIMIT]:
         value = made.leaves[at]
-        for op in ("lines", "filled-lines", "words") if given.lines is not None else ():
+        for op in _line_ops(given):
             if _is_telling(at, value, op):
                 yield "aggregate", {"at": at, "op": op}
         if given.rows is None:
@@ -143,28 +156,47 @@ def _of_values(made: View, given: View) -> Iterator[tuple[str, dict[str, Any]]]:
         if _is_telling(at, value, "rows"):
             yield "aggregate", {"at": at, "op": "rows"}
         for column in given.columns[:COLUMN_LIMIT]:
-            if _is_telling(at, value, "distinct"):
+            if _is_telling(at, value, "distinct") and value < len(given.rows):
                 yield "aggregate", {"at": at, "op": "distinct", "of": column}
-            for op in _NUMBER_OPS if _is_numeric(given.column(column)) else ():
+            for op in _NUMBER_OPS if _is_numeric(given, column) else ():
                 if _is_telling(at, value, op):
                     yield from _to_digits("aggregate", {"at": at, "op": op, "of": column})
 
 
 def _of_lines(made: View, given: View) -> Iterator[tuple[str, dict[str, Any]]]:
     if made.lines and given.lines and any(line.strip() for line in made.lines):
-        yield "lines", {"is": "same"}
-        yield "lines", {"is": "some"}
+        has_doubles = len(set(given.lines)) < len(given.lines)
+        for kind in ("same", "alike", "some"):
+            if kind != "same" or has_doubles:
+                yield "lines", {"is": kind}
 
 
-def _orders(made: View, named: Mapping[object, str]) -> Iterator[dict[str, Any]]:
-    """Orders of three rows and more; a column of one value has none."""
-    if made.rows is None or len(made.rows) < 3:
+def _line_ops(given: View) -> tuple[str, ...]:
+    """Where no line is blank, how blank lines are counted cannot be seen."""
+    if given.lines is None:
+        return ()
+    is_clear = any(not line.strip() for line in given.lines)
+    return ("any-lines", "lines", "filled-lines", "words") if is_clear else ("any-lines", "words")
+
+
+def _orders(
+    made: View, inputs: Sequence[View], named: Mapping[object, list[str]]
+) -> Iterator[dict[str, Any]]:
+    """Orders of four rows and more that are not just those of an input."""
+    if made.rows is None or len(made.rows) < ORDERED_ROWS:
         return
     for by in made.columns[:COLUMN_LIMIT]:
-        if len(set(made.column(by))) > 2:
+        is_given = any(_is_ordered(given.column(by)) for given in inputs if by in given.columns)
+        if len(set(made.column(by))) >= ORDERED_ROWS and not is_given:
             for is_descending in (False, True):
-                arguments = {"by": named.get(by, _escaped(by)), "isDescending": is_descending}
-                yield {"name": "sorted", "input": None, "arguments": arguments}
+                for told in _variants({"by": by, "isDescending": is_descending}, named):
+                    yield {"name": "sorted", "input": None, "arguments": told}
+
+
+def _is_ordered(values: Sequence[str]) -> bool:
+    keys = [(isinstance(key, str), key) for key in map(views.key_of, values)]
+    rising = sorted(keys)
+    return keys in (rising, sorted(keys, reverse=True))
 
 
 def _measures(numeric: Sequence[str]) -> Iterator[tuple[str, str | None]]:
@@ -188,10 +220,9 @@ def _to_digits(name: str, arguments: dict[str, Any]) -> Iterator[tuple[str, dict
         yield name, {**arguments, "digits": digits}
 
 
-def _is_numeric(values: Sequence[str]) -> bool:
-    return set(cells.classes_of(values)) <= {"integer", "decimal", "decimal-or-grouped", "empty"} and bool(
-        values
-    )
+def _is_numeric(view: View, column: str) -> bool:
+    classes = views.remembered(view, ("classes", column), lambda: cells.classes_of(view.column(column)))
+    return bool(classes) and set(classes) <= {"integer", "decimal", "decimal-or-grouped", "empty"}
 
 
 def _is_telling(at: str, value: float, op: str) -> bool:

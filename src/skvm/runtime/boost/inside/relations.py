@@ -9,9 +9,10 @@ stands for the value of a parameter, ``$$`` for a dollar. The names:
 - ``groups``: in the object ``at``, each key's value (or its ``field``) is ``op`` of column ``of`` in the rows
   of which column ``by`` has that key. ``group-table``: the same of a table, columns ``key`` and ``value``.
 - ``row-count``: as many rows as the input has, or distinct values of column ``of``.
-- ``rows``: its rows are (``is``: ``same``, ``some``) of the input's, as far as ``columns`` go.
+- ``rows``: its rows are those of the input, as far as ``columns`` go (``is``: ``same``; ``alike``, doubles
+  apart; ``some`` of them).
 - ``filtered``: its rows are those of the input with ``value`` in ``column``.
-- ``lines``: its lines are (``same``, ``some``) of the input's. ``bytes``: it is a copy.
+- ``lines``: the same of its lines. ``bytes``: it is a copy.
 - ``sorted``: its rows are in order of column ``by``. ``equals``: the value ``at`` is ``value``. ``mentions``:
   it contains ``text``.
 """
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 __all__ = ["common", "discover", "violation"]
 
 RELATION_LIMIT = 80
+WEAKER = (("some", "same"), ("alike", "same"))
 
 
 def discover(
@@ -108,18 +110,28 @@ def _filled(value: Any, params: Mapping[str, object]) -> Any:
 
 
 def _says_less(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
-    """Whether another relation implies this one: the same to more digits, or of all rows instead of some."""
+    """Whether another relation says as much and more.
+
+    The same to more digits, of all rows instead of some, or of a parameter where this one has its only value.
+    """
     if one is other or one["name"] != other["name"] or one["input"] != other["input"]:
         return False
     mine, theirs = dict(one["arguments"]), dict(other["arguments"])
     digits = (mine.pop("digits", None), theirs.pop("digits", None))
     kinds = (mine.pop("is", None), theirs.pop("is", None))
-    if mine != theirs:
+    if set(mine) != set(theirs):
         return False
-    return (digits[0] is not None and digits[1] is not None and digits[0] < digits[1]) or kinds == (
-        "some",
-        "same",
-    )
+    differing = [key for key in mine if mine[key] != theirs[key]]
+    if any(_is_name(mine[key]) or not _is_name(theirs[key]) for key in differing):
+        return False
+    is_coarser = digits[0] is not None and digits[1] is not None and digits[0] < digits[1]
+    is_weaker = kinds in WEAKER
+    is_as_close = (is_coarser or digits[0] == digits[1]) and (is_weaker or kinds[0] == kinds[1])
+    return is_as_close and (is_coarser or is_weaker or bool(differing))
+
+
+def _is_name(value: object) -> bool:
+    return isinstance(value, str) and value.startswith("$") and not value.startswith("$$")
 
 
 def _is_near(value: object, wanted: float | None, digits: int | None) -> bool:
@@ -137,19 +149,30 @@ def _aggregate(made: View, given: View, arguments: Mapping[str, Any]) -> str | N
     wanted = _measured(given, arguments["op"], arguments.get("of"))
     if _is_near(value, wanted, arguments.get("digits")):
         return None
+    if arguments["op"] == "any-lines" and value in (given.text.count("\n"), _filled_lines(given)):
+        return None
     return f"{arguments['at']} is {value}, not {arguments['op']} of its input, {wanted}"
 
 
 def _measured(given: View, op: str, column: str | None) -> float | None:
-    if op == "lines":
+    if op in ("lines", "any-lines"):
         return None if given.lines is None else float(len(given.lines))
     if op == "filled-lines":
-        return None if given.lines is None else float(sum(1 for line in given.lines if line.strip()))
+        return None if given.lines is None else _filled_lines(given)
     if op == "words":
         return None if given.lines is None else float(len(given.text.split()))
     if column is None:
         return None if given.rows is None else float(len(given.rows))
-    return views.aggregate(op, given.column(column)) if column in given.columns else None
+    if column not in given.columns:
+        return None
+    found: float | None = views.remembered(
+        given, (op, column), lambda: views.aggregate(op, given.column(column))
+    )
+    return found
+
+
+def _filled_lines(given: View) -> float:
+    return float(sum(1 for line in given.lines or () if line.strip()))
 
 
 def _keys(made: View, given: View, arguments: Mapping[str, Any]) -> str | None:
@@ -159,11 +182,19 @@ def _keys(made: View, given: View, arguments: Mapping[str, Any]) -> str | None:
 
 
 def _grouped(given: View, by: str, column: str | None, op: str) -> dict[object, float | None]:
-    groups: dict[object, list[str]] = {}
-    for row in given.rows or ():
-        if row.get(by, "").strip():
-            groups.setdefault(views.key_of(row[by]), []).append(row.get(column, "") if column else "1")
-    return {key: views.aggregate(op, values) for key, values in groups.items()}
+    def split() -> dict[object, list[str]]:
+        groups: dict[object, list[str]] = {}
+        for row in given.rows or ():
+            if row.get(by, "").strip():
+                groups.setdefault(views.key_of(row[by]), []).append(row.get(column, "") if column else "1")
+        return groups
+
+    def measure() -> dict[object, float | None]:
+        groups = views.remembered(given, ("split", by, column), split)
+        return {key: views.aggregate(op, values) for key, values in groups.items()}
+
+    found: dict[object, float | None] = views.remembered(given, ("groups", by, column, op), measure)
+    return found
 
 
 def _groups(made: View, given: View, arguments: Mapping[str, Any]) -> str | None:
@@ -206,8 +237,7 @@ def _rows(made: View, given: View, arguments: Mapping[str, Any]) -> str | None:
     if any(column not in made.columns or column not in given.columns for column in columns):
         return "it has other columns"
     mine, theirs = _keyed_rows(made, columns), _keyed_rows(given, columns)
-    holds = mine == theirs if arguments["is"] == "same" else not mine - theirs
-    return None if holds else "its rows are not those of its input"
+    return None if _holds(arguments["is"], mine, theirs) else "its rows are not those of its input"
 
 
 def _filtered(made: View, given: View, arguments: Mapping[str, Any]) -> str | None:
@@ -221,8 +251,13 @@ def _filtered(made: View, given: View, arguments: Mapping[str, Any]) -> str | No
 def _lines(made: View, given: View, arguments: Mapping[str, Any]) -> str | None:
     mine = Counter(line.strip() for line in made.lines or () if line.strip())
     theirs = Counter(line.strip() for line in given.lines or () if line.strip())
-    holds = mine == theirs if arguments["is"] == "same" else not mine - theirs
-    return None if holds else "its lines are not those of its input"
+    return None if _holds(arguments["is"], mine, theirs) else "its lines are not those of its input"
+
+
+def _holds(kind: str, mine: Counter[Any], theirs: Counter[Any]) -> bool:
+    if kind == "alike":
+        return set(mine) == set(theirs)
+    return mine == theirs if kind == "same" else not mine - theirs
 
 
 def _sorted(made: View, _given: View, arguments: Mapping[str, Any]) -> str | None:

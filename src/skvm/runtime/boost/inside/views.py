@@ -9,10 +9,10 @@ from skvm.runtime.boost.inside import cells, shapes, tables
 
 TYPE_CHECKING = False  # importing typing would take as long as all of this
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from typing import Any
 
-__all__ = ["View", "aggregate", "key_of", "view_of"]
+__all__ = ["View", "aggregate", "key_of", "remembered", "view_of"]
 
 ROW_LIMIT = 200_000
 _NUMBER = re.compile(r"(?<![\w.,])-?\d{1,15}(?:\.\d{1,15})?(?![\w,]|\.\d)", re.ASCII)
@@ -27,7 +27,7 @@ class View:
     and on. ``maps``: objects by pointer. ``lines``: of text.
     """
 
-    __slots__ = ("columns", "leaves", "lines", "maps", "rows", "text")
+    __slots__ = ("columns", "known", "leaves", "lines", "maps", "rows", "text")
 
     def __init__(self) -> None:
         self.rows: list[dict[str, str]] | None = None
@@ -36,10 +36,18 @@ class View:
         self.maps: dict[str, dict[str, Any]] = {}
         self.lines: list[str] | None = None
         self.text = ""
+        self.known: dict[tuple[object, ...], Any] = {}
 
     def column(self, name: str) -> list[str]:
         """The values of a column, top to bottom; none where there is no such column."""
         return [row[name] for row in self.rows or () if name in row]
+
+
+def remembered(view: View, what: tuple[object, ...], find: Callable[[], Any]) -> Any:
+    """Something that was worked out of a file before, or is now."""
+    if what not in view.known:
+        view.known[what] = find()
+    return view.known[what]
 
 
 def view_of(data: bytes, name: str = "") -> View:
