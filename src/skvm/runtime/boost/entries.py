@@ -128,5 +128,7 @@ def is_ours(entry: Any) -> bool:
 
 
 def is_same(one: Candidate | None, other: Candidate) -> bool:
-    """Whether two candidates answer alike."""
-    return one is not None and one.digest == other.digest
+    """Whether two candidates answer alike: the same prompts, with the same values."""
+    if one is None or one.digest != other.digest:
+        return False
+    return [each.seen for each in one.template.params] == [each.seen for each in other.template.params]

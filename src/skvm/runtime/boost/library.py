@@ -48,12 +48,16 @@ class _Known:
         folds: Evidence by what it is about.
         last_id: Newest record of the journal that was taken.
         newest: Time of the newest event that was taken.
+        adopted: Events that were taken before they were in the journal.
+        lessons: Held while something is learnt of the skill.
     """
 
     loaded: Loaded = field(default_factory=Loaded)
     folds: dict[Key, Fold] = field(default_factory=dict)
     last_id: int = 0
     newest: datetime = _NEVER
+    adopted: set[str] = field(default_factory=set)
+    lessons: anyio.Lock = field(default_factory=anyio.Lock)
 
     def take(self, event: BoostEvent, bounds: Bounds) -> None:
         key = key_of(event)
@@ -155,11 +159,38 @@ class Library:
             if event.event in _BAD_AT_ONCE and is_bad:
                 self._skills.setdefault(event.skill_id, _Known()).take(event, self.bounds)
 
+    def adopt(self, events: Iterable[BoostEvent]) -> None:
+        """Let events hold before they are in the journal; there they will be passed over."""
+        for event in events:
+            known = self._skills.setdefault(event.skill_id, _Known())
+            known.take(event, self.bounds)
+            known.adopted.add(event.model_dump_json())
+
+    def lessons(self, skill_id: str) -> anyio.Lock:
+        """Held while something is learnt of a skill: runs beside each other would learn the same."""
+        return self._skills.setdefault(skill_id, _Known()).lessons
+
+    def counted_runs(self, key: Key) -> frozenset[str]:
+        """Runs that have been good or bad evidence on something."""
+        fold = self._fold(key)
+        return frozenset(fold.verdicts) if fold else frozenset()
+
+    def is_fuzzed_elsewhere(self, key: Key) -> bool:
+        """Whether the same candidate passed fuzzing on another target; a target has no part in that."""
+        known = self._skills.get(key.skill_id)
+        return known is not None and any(
+            fold.is_fuzzed
+            for other, fold in known.folds.items()
+            if (other.purpose_id, other.digest) == (key.purpose_id, key.digest)
+        )
+
+    def _fold(self, key: Key) -> Fold | None:
+        known = self._skills.get(key.skill_id)
+        return known.folds.get(key) if known else None
+
     def standing(self, key: Key, candidate: Candidate | None = None) -> Standing:
         """Where a candidate stands, as far as this process knows now."""
-        known = self._skills.get(key.skill_id)
-        fold = known.folds.get(key) if known else None
-        standing = (fold or Fold(self.bounds)).standing()
+        standing = (self._fold(key) or Fold(self.bounds)).standing()
         if candidate is not None and not candidate.is_enabled:
             return Standing(status=Status.DISABLED, reason="turned off by a person")
         return standing
@@ -230,7 +261,11 @@ class Library:
             known = self._skills.setdefault(skill_id, _Known())
             entries = await self.journal.query(EVENT_KIND, skill=skill_id, since=known.last_id)
             for event in read_events(entries):
-                known.take(event, self.bounds)
+                said = event.model_dump_json()
+                if said in known.adopted:
+                    known.adopted.remove(said)
+                else:
+                    known.take(event, self.bounds)
             known.last_id = entries[-1].id if entries else known.last_id
             known.loaded = await anyio.to_thread.run_sync(store.load)
             return known

@@ -100,7 +100,7 @@ class BoostFolder:
         What a person turned off stays off.
 
         Returns:
-            Those that were not there in this form before; evidence on them begins now.
+            Those whose digest was not there before under their purpose: evidence on them begins now.
 
         Raises:
             InfrastructureError: The file cannot be written, or another process holds it for long.
@@ -117,7 +117,7 @@ class BoostFolder:
                     is_enabled = candidate.is_enabled and (before is None or before.is_enabled)
                     put_entry(entries, candidate.model_copy(update={"is_enabled": is_enabled}))
                 self._write(CANDIDATES, {**document, "candidates": entries})
-            return tuple(changed)
+            return tuple(each for each in changed if _is_new(known.get(each.purpose_id), each))
 
     def set_enabled(self, purpose_id: str, *, is_enabled: bool) -> Candidate:
         """Turn one candidate on or off.
@@ -301,3 +301,7 @@ def _unwritable(path: Path, error: OSError) -> InfrastructureError:
         f"{path}: cannot be written: {error.strerror or error}",
         help="free some space, or point SKVM_PROPOSALS_DIR at a folder that can be written",
     )
+
+
+def _is_new(before: Candidate | None, candidate: Candidate) -> bool:
+    return before is None or before.digest != candidate.digest
