@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache, lru_cache, partial
 from typing import TYPE_CHECKING
 
@@ -55,15 +55,31 @@ _WORDS = _LITERALS | {
 
 
 @dataclass(frozen=True, slots=True)
-class _Embedded:
-    """A program within shell code: its bytes, its first slot, how it is written, what makes values known."""
+class _Frame:
+    """Where a program stands within shell code.
+
+    Args:
+        start: Its first byte.
+        end: The byte behind it.
+        write: How a program is written there.
+        is_open: Whether values may stand in it: not where what it says is run.
+        prelude: What makes values known in it.
+    """
 
     start: int
     end: int
+    write: Callable[[str], str]
+    is_open: bool
+    prelude: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Embedded:
+    """A program within shell code, and its first slot."""
+
+    frame: _Frame
     first: int
     reading: Reading
-    write: Callable[[str], str]
-    prelude: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,8 +106,10 @@ class ShellReading:
             taken.update(Spot(spot.slot + each.first, spot.item) for spot in mine)
             if mine:
                 has_refs = any(isinstance(part, Ref) for filling in mine.values() for part in filling)
-                code = (each.prelude if has_refs else "") + each.reading.render(mine)
-                edits.append((each.start, each.end, each.write(code)))
+                code = (each.frame.prelude if has_refs else "") + each.reading.render(mine)
+                if has_refs and not each.frame.is_open:
+                    raise UnfillableError("what it says is run")
+                edits.append((each.frame.start, each.frame.end, each.frame.write(code)))
         for spot, filling in fills.items():
             if spot in taken:
                 continue
@@ -262,7 +280,9 @@ class _Walk:
         name = name_of(node)
         words = [child for child in node.children if child.type in _WORDS]
         texts = [said(word, self._source) for word in words]
-        invocation = invocation_of(name, texts, self._dangers.of_command(node))
+        policy = self._dangers.of_command(node)
+        is_open = policy is not Policy.NEVER
+        invocation = invocation_of(name, texts, policy)
         at = node.start_byte
         for child in node.children:
             self._gap(at, child.start_byte)
@@ -274,7 +294,8 @@ class _Walk:
             else:
                 index = words.index(child)
                 text = texts[index]
-                if text is None or index != invocation.script or not self._program(name, text, child):
+                is_script = text is not None and index == invocation.script
+                if not (is_script and self._program(name, text or "", child, is_open=is_open)):
                     self._argument(child, text, invocation.policies[index])
         self._gap(at, node.end_byte)
 
@@ -290,28 +311,26 @@ class _Walk:
             free = Policy.FREE if policy is Policy.ARGUMENT else policy
             self._slot(value, Place(node.start_byte, node.end_byte, write, free))
 
-    def _program(self, name: str, code: str, node: Node) -> bool:
+    def _program(self, name: str, code: str, node: Node, *, is_open: bool) -> bool:
         """A program in a language of its own as an argument; whether it could be read."""
         if name in _PYTHON:
-            return self._python(code, node.start_byte, node.end_byte, shlex.quote)
+            return self._python(code, _Frame(node.start_byte, node.end_byte, shlex.quote, is_open))
         reading = read_awk(code) if name in _AWK else read_jq(code) if name == "jq" else None
         if reading is None:
             return False
-        self._embed(reading, node.start_byte, node.end_byte, shlex.quote, "")
+        self._embed(reading, _Frame(node.start_byte, node.end_byte, shlex.quote, is_open))
         return True
 
-    def _python(self, code: str, start: int, end: int, write: Callable[[str], str]) -> bool:
+    def _python(self, code: str, frame: _Frame) -> bool:
         reading = read_python(code)
         if reading is None:
             return False
-        self._embed(reading, start, end, write, PRELUDE)
+        self._embed(reading, replace(frame, prelude=PRELUDE))
         return True
 
-    def _embed(
-        self, reading: Reading, start: int, end: int, write: Callable[[str], str], prelude: str
-    ) -> None:
+    def _embed(self, reading: Reading, frame: _Frame) -> None:
         self.key.extend(["embedded", *reading.key, "embedded end"])
-        self.embedded.append(_Embedded(start, end, len(self.slots), reading, write, prelude))
+        self.embedded.append(_Embedded(frame, len(self.slots), reading))
         self.slots.extend(reading.slots)
 
     def _redirected(self, node: Node, policy: Policy) -> None:
@@ -364,9 +383,9 @@ class _Walk:
         writer = HeredocWriter(self._source[start.end_byte : begin].decode("utf-8", "replace"), raw)
         program = self._text(command.child_by_field_name("name")) if command is not None else ""
         span = (start.start_byte, end.end_byte)
-        if program in _PYTHON and self._python(text, *span, writer.code):
+        policy = Policy.NEVER if command is None else self._dangers.of_heredoc(command, node)
+        if program in _PYTHON and self._python(text, _Frame(*span, writer.code, policy is not Policy.NEVER)):
             return
-        policy = Policy.NEVER if command is None else self._dangers.of_heredoc(command)
         self._slot(text, Place(*span, writer.text, policy))
 
 

@@ -30,12 +30,18 @@ perl ruby node php lua Rscript osascript m4 bc dc sqlite3 psql mysql duckdb envs
 let declare typeset local export readonly unset read test [ trap alias set tar
 """)
 """Programs that take an argument, or what they are fed, for code or for a name."""
+_RUNS_FILES = _names(
+    "python python3 sh bash zsh dash ksh node ruby perl php Rscript awk mawk gawk sed jq make"
+)
 _ARITHMETIC = _names("arithmetic_expansion c_style_for_statement subscript")
+_PYTHON = _names("python python3")
+_HEREDOC_READERS = _names("cat python python3 tee sort uniq wc head tail cut tr")
 _SHELLS = _names("sh bash zsh dash ksh")
 _STEERING = re.compile(
     r"PATH|IFS|ENV|HOME|SHELL|PS4|LC_\w+|LANG|(?:LD|BASH|PYTHON|PERL|NODE|GIT|AWK|JQ|P)_?\w*"
 )
 """Variables that programs obey."""
+_CODE_FILE = re.compile(r"\.(?:py|sh|bash|js|mjs|ts|rb|pl|php|lua|awk|jq|sed|sql|r|R|mk)$")
 _USE = re.compile(r"simple_expansion|expansion")
 
 
@@ -72,12 +78,12 @@ class Dangers:
             return Policy.NEVER
         return Policy.ARGUMENT
 
-    def of_heredoc(self, command: Node) -> Policy:
-        """What may be fed to a command."""
+    def of_heredoc(self, command: Node, heredoc: Node) -> Policy:
+        """What a here-document may hold; what follows on its line is fed what the command says."""
         policy = self.of_command(command)
-        return (
-            policy if policy is Policy.NEVER else (Policy.FREE if name_of(command) == "cat" else Policy.NEVER)
-        )
+        if policy is Policy.NEVER or any(_interprets(each) for each in _commands(heredoc)):
+            return Policy.NEVER
+        return Policy.FREE if name_of(command) in _HEREDOC_READERS else Policy.NEVER
 
 
 def dangers_of(root: Node, source: bytes) -> Dangers:
@@ -95,6 +101,8 @@ def dangers_of(root: Node, source: bytes) -> Dangers:
         elif node.type == "command" and name_of(node) in LANGUAGES:
             interpreted = interpreted or _is_made(node, source)
         elif node.type == "function_definition":
+            interpreted = True
+        if node.type == "command" and _runs_written(node, source):
             interpreted = True
         if (
             _USE.fullmatch(node.type)
@@ -139,6 +147,29 @@ def _runs_file(command: Node) -> bool:
 
 def _runs_anything(node: Node) -> bool:
     return node.type == "command" and name_of(node) in _RUNS_ANYTHING and not _runs_file(node)
+
+
+def _runs_written(command: Node, source: bytes) -> bool:
+    """Whether a command may run a file the same code writes: its name stands elsewhere, too."""
+    program, *words = [text_at(child, source).strip("'\"") for child in command.named_children] or [""]
+    run: list[str] = []
+    if "/" in program and not program.startswith("/"):
+        run.append(program)
+    elif name_of(command) in _RUNS_FILES:
+        files = [word for word in words if not word.startswith("-")]
+        run = [*files[:1], *(word for word in files[1:] if _CODE_FILE.search(word))]
+    return any(source.count(word.rpartition("/")[2].encode()) > 1 for word in run)
+
+
+def _interprets(command: Node) -> bool:
+    """Whether a command takes what it is fed for code."""
+    name = name_of(command)
+    if name in _PYTHON:
+        words = [child for child in command.named_children if child.type != "command_name"]
+        parent = command.parent
+        has_own = parent is not None and any(child.type == "heredoc_redirect" for child in parent.children)
+        return not has_own and all(word.text == b"-" for word in words)
+    return name in _INTERPRETS | _SHELLS
 
 
 def _commands(node: Node) -> Iterator[Node]:

@@ -18,7 +18,7 @@ _FLAGS = {
     "gawk": r"-F.+",
     "jq": r"-[rcsneSjaRM]+|--raw-output|--compact-output|--slurp|--sort-keys|--null-input|--raw-input|--tab",
     "sed": r"-[nErsz]+|-i(?:\.\w+)?",
-    "grep": r"-[ivcnowxhHlLqsErRaz]+|-[ABCm]\d+",
+    "grep": r"-[ivcnowxhHlLqsEFrRaz]+|-[ABCm]\d+",
     "egrep": r"-[ivcnowxhHlLqsrRaz]+|-[ABCm]\d+",
 }
 _TAKE_VALUES = {
@@ -115,4 +115,5 @@ def _of_language(program: str, words: Sequence[str | None]) -> Invocation:
     rest = [operand for _ in words[index + 1 :]]
     if any(word is not None and word.startswith("-") for word in words[index + 1 :]):
         rest = [Policy.NEVER for _ in rest]
-    return Invocation(index, (*policies, Policy.NEVER, *rest))
+    is_plain = program == "grep" and any(re.fullmatch(r"-\w*F\w*", word or "") for word in words[:index])
+    return Invocation(index, (*policies, Policy.ARGUMENT if is_plain else Policy.NEVER, *rest))
