@@ -15,7 +15,7 @@ TYPE_CHECKING = False  # importing typing would take as long as all of this
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-__all__ = ["classes_of", "is_covered", "number"]
+__all__ = ["classes_of", "is_covered", "loosened", "number"]
 
 _WORDS = {"true": "true", "false": "true", "yes": "yes", "no": "yes"}
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
@@ -39,6 +39,15 @@ _DATE = re.compile(
 )
 _SPOKEN = re.compile(r"(?P<m>[A-Za-z]{3,9})\.? (?P<d>\d{1,2})(?P<x>,?) (?P<y>\d{4})", re.ASCII)
 _MARKED = re.compile(r"(?P<before>[$€£¥]? ?)(?P<number>[+-]?[\d.,]{1,40})(?P<after> ?[$€£¥%]?)", re.ASCII)
+_NUMBERS = (
+    "integer",
+    "decimal",
+    "decimal-or-grouped",
+    "grouped",
+    "grouped-or-comma",
+    "decimal-comma",
+    "dot-grouped",
+)
 _NUMERIC = (
     "integer",
     "decimal",
@@ -76,6 +85,20 @@ def is_covered(name: str, known: Sequence[str]) -> bool:
         return "date:dm" + name[7:] in known or "date:md" + name[7:] in known
     is_free = "text" in known and not any(each.startswith(_NUMERIC) for each in known)
     return is_free and name not in ("empty", "padded")
+
+
+def loosened(names: Sequence[str]) -> list[str]:
+    """Classes of what one program writes: numbers may be larger or rounder than before, days others."""
+    found = set(names)
+    for name in names:
+        if name in _NUMBERS:
+            found.update(_NUMBERS)
+        elif name.startswith("marked:"):
+            mark = name[: name.rindex(":") + 1]
+            found.update(mark + number for number in _NUMBERS)
+        elif name[:7] in ("date:??", "date:dm", "date:md"):
+            found.update(f"date:{order}{name[7:]}" for order in ("??", "dm", "md"))
+    return sorted(found)
 
 
 def number(text: str) -> float | None:

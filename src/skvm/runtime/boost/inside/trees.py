@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Any
 
-__all__ = ["describe", "join", "misfits", "opened"]
+__all__ = ["describe", "join", "loosened", "misfits", "opened"]
 
 DEPTH_LIMIT = 40
 OPEN_KEYS = 60
@@ -65,6 +65,21 @@ def misfits(node: dict[str, Any], seen: dict[str, Any], path: str = "", depth: i
     found: list[str] = []
     _compare(node, seen, path, found, is_exact=True, depth=depth)
     return found[:MISFIT_LIMIT]
+
+
+def loosened(node: dict[str, Any]) -> dict[str, Any]:
+    """A node of what one program writes: see ``cells.loosened``."""
+    found = dict(node)
+    if "integer" in node["types"]:
+        found["types"] = sorted({*node["types"], "number"})
+    if "classes" in node:
+        found["classes"] = cells.loosened(node["classes"])
+    for name in ("items", "open"):
+        if node.get(name):
+            found[name] = loosened(node[name])
+    if "keys" in node:
+        found["keys"] = {key: loosened(inner) for key, inner in node["keys"].items()}
+    return found
 
 
 def opened(node: dict[str, Any], parts: Sequence[str]) -> dict[str, Any]:

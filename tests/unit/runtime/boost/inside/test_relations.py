@@ -78,7 +78,12 @@ CASES: list[tuple[str, Callable[..., bytes], set[str]]] = [
     (
         "report.json",
         as_json(report),
-        {"equals /file $source", "aggregate /rows rows", "aggregate /mean mean amount", "groups sum amount by $by"},
+        {
+            "equals /file $source",
+            "aggregate /rows rows",
+            "aggregate /mean mean amount",
+            "groups sum amount by $by",
+        },
     ),
     ("grouped.csv", grouped, {"group-table sum amount by $by", "sorted name"}),
     ("filtered.csv", filtered, {"filtered $region", "rows some", "sorted amount"}),
@@ -96,9 +101,12 @@ def told(relation: dict[str, Any]) -> str:
     return " ".join(str(word) for word in words if word)
 
 
-def common_of(name: str, make: Callable[..., bytes], seeds: tuple[int, ...] = (1, 2, 3)) -> list[dict[str, Any]]:
+def common_of(
+    name: str, make: Callable[..., bytes], seeds: tuple[int, ...] = (1, 2, 3)
+) -> list[dict[str, Any]]:
     found = [
-        relations.discover(make(sales(seed), params_of(seed)), [sales(seed)], params_of(seed), name) for seed in seeds
+        relations.discover(make(sales(seed), params_of(seed)), [sales(seed)], params_of(seed), name)
+        for seed in seeds
     ]
     return relations.common(json.loads(json.dumps(found)))
 
@@ -154,7 +162,12 @@ def test_a_name_with_a_dollar_is_a_name() -> None:
 @pytest.mark.parametrize(
     ("log", "made", "name", "wanted"),
     [
-        (b"a 1\nb 2\n\nc 3\nd 4\n", b'{"lines": 5}', "n.json", {"aggregate /lines any-lines", "aggregate /lines lines"}),
+        (
+            b"a 1\nb 2\n\nc 3\nd 4\n",
+            b'{"lines": 5}',
+            "n.json",
+            {"aggregate /lines any-lines", "aggregate /lines lines"},
+        ),
         (b"a 1\nb 2\nc 3\n", b'{"lines": 3}', "n.json", {"aggregate /lines any-lines"}),
         (b"ERROR x\nINFO y\nERROR z\n", b"ERROR x\nERROR z\n", "e.txt", {"lines some"}),
         (b"ERROR x\nINFO y\nERROR x\n", b"ERROR x\nERROR x\nINFO y\n", "e.txt", {"lines same", "lines some"}),
@@ -175,14 +188,19 @@ ODD = st.recursive(st.none() | st.integers() | st.text(max_size=4), lambda inner
     st.sampled_from([None, 0, 1, "x"]),
     st.binary(max_size=30),
 )
-def test_a_relation_that_makes_no_sense_does_not_raise(name: str, arguments: Any, index: Any, data: bytes) -> None:
+def test_a_relation_that_makes_no_sense_does_not_raise(
+    name: str, arguments: Any, index: Any, data: bytes
+) -> None:
     relation = {"name": name, "input": index, "arguments": arguments}
     why = relations.violation(relation, data, [b"a,b\n1,2\n"], {"x": 1})
     assert why is None or "\n" not in why
 
 
 @settings(max_examples=200, deadline=None)
-@given(st.binary(max_size=60) | st.text(max_size=60).map(str.encode), st.lists(st.binary(max_size=60), max_size=2))
+@given(
+    st.binary(max_size=60) | st.text(max_size=60).map(str.encode),
+    st.lists(st.binary(max_size=60), max_size=2),
+)
 def test_what_is_found_always_holds(output: bytes, inputs: list[bytes]) -> None:
     for relation in relations.discover(output, inputs, {"x": "ab", "n": 12}, "a"):
         assert relations.violation(relation, output, inputs, {"x": "ab", "n": 12}, "a") is None

@@ -242,6 +242,30 @@ def test_other_files_in_another_format_are_told(name: str, data: bytes, changed:
 
 
 @pytest.mark.parametrize(
+    ("name", "data", "other", "wrong"),
+    [
+        ("a.json", b'{"n": 3, "d": "1/2/2024"}', b'{"n": 2.5, "d": "25/2/2024"}', b'{"n": "3", "d": "1/2/2024"}'),
+        ("a.csv", b"k,v\na,1.125\n", b'k,v\na,"1,234.5"\n', b"k,v\na,n/a\n"),
+        ("a.csv", b"k,v\na,$7\n", b"k,v\na,$7.25\n", b"k,v\na,7\n"),
+        ("a.txt", b"Total 7 items\n", b"Total 1,234 items\n", b"Total is unknown\n"),
+    ],
+)
+def test_how_a_number_is_written_is_no_matter_of_outputs(name: str, data: bytes, other: bytes, wrong: bytes) -> None:
+    shape = shapes.loosened(shapes.describe(data, name))
+    assert shapes.violations(shape, data) == []
+    assert shapes.violations(shape, other) == []
+    assert shapes.violations(shapes.describe(data, name), other) != []
+    assert shapes.violations(shape, wrong) != []
+
+
+@settings(max_examples=200, deadline=None)
+@given(FILE_NAMES, st.lists(FILES, min_size=1, max_size=3))
+def test_a_loosened_shape_holds_of_no_less(name: str, files: list[bytes]) -> None:
+    merged = shapes.loosened(shapes.merge([shapes.describe(data, name) for data in files]))
+    assert [shapes.violations(merged, data) for data in files] == [[]] * len(files)
+
+
+@pytest.mark.parametrize(
     "data", [b"[" * 100_000, b'{"a":' * 5_000 + b"1" + b"}" * 5_000, b"1" * 5_000, b'"' * 9_999]
 )
 def test_depth_and_length_end_nothing(data: bytes) -> None:
