@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from os.path import commonprefix
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -59,25 +61,38 @@ def _no_match(kept: Kept, prompt: str) -> str:
     if not skeletons:
         return "it answers no prompt yet"
     folded = " ".join(prompt.split())
-    best = max(skeletons, key=lambda skeleton: _agreed(skeleton, folded))
-    place = _agreed(best, folded)
-    if place >= len(folded):
-        return "its values could be read in more than one way, or are not of their types"
-    return f"it departs from {skeleton_text(best)!r} at {folded[place : place + 40]!r}"
+    best = max((_read(skeleton, folded) for skeleton in skeletons), key=lambda reading: reading.place)
+    if best.place < len(folded):
+        wording = skeleton_text(best.skeleton)
+        return f"it departs from {wording!r} at {folded[best.place : best.place + 40]!r}"
+    read = ", ".join(f"{name} = {value!r}" for name, value in best.values)
+    return f"its values are not like those it has seen, or can be read in two ways: {read}"
 
 
-def _agreed(skeleton: Skeleton, prompt: str) -> int:
-    """Characters of a prompt that the fixed texts account for, from its beginning."""
-    place = 0
-    for index, text in enumerate(skeleton.texts):
-        found = prompt.find(text, place) if index else (0 if prompt.startswith(text) else -1)
-        if found < 0:
-            common = 0
-            while common < len(text) and prompt[place + common : place + common + 1] == text[common]:
-                common += 1
-            return place + common if not index else place
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """A prompt read by a skeleton from left to right: how far that went, and what stood at its holes."""
+
+    skeleton: Skeleton
+    place: int
+    values: tuple[tuple[str, str], ...]
+
+
+def _read(skeleton: Skeleton, prompt: str) -> _Reading:
+    first, *others = skeleton.texts
+    if not prompt.startswith(first):
+        common = commonprefix([first, prompt])  # noqa: RUF071 - texts, not paths
+        return _Reading(skeleton, len(common), ())
+    place = len(first)
+    values: list[tuple[str, str]] = []
+    for index, (name, text) in enumerate(zip(skeleton.params, others, strict=True)):
+        is_last = index == len(others) - 1
+        found = prompt.rfind(text) if is_last else prompt.find(text, place)
+        if found < place or (is_last and found + len(text) < len(prompt)):
+            return _Reading(skeleton, place, tuple(values))
+        values.append((name, prompt[place:found]))
         place = found + len(text)
-    return place
+    return _Reading(skeleton, place, tuple(values))
 
 
 def story_of(settings: Settings, kept: Kept, model: str | None, harness: str | None) -> list[dict[str, Any]]:

@@ -42,7 +42,7 @@ def print_kept(kept: tuple[Kept, ...]) -> None:
 
     from skvm.cli.console import out, visible
 
-    table = _table("skill", "purpose", "target", "status", "good", "bad", "answered", "step", "why")
+    table = _table("skill", "purpose", "target", "status", "runs", "answered", "step", "why")
     for each in kept:
         for placed in each.places or (None,):
             status = _status(each.candidate, placed)
@@ -51,11 +51,10 @@ def print_kept(kept: tuple[Kept, ...]) -> None:
                 Text(visible(each.candidate.purpose_id), style="bold"),
                 Text(f"{placed.key.model} in {placed.key.harness}" if placed else "", style="dim"),
                 Text(status, style=_STYLES[status]),
-                str(placed.standing.good) if placed else "",
-                str(placed.standing.bad) if placed else "",
+                _runs(placed),
                 _answers(placed),
                 _ms(placed.step_ms if placed else None),
-                Text(visible(placed.standing.reason if placed else "not met yet"), style="dim"),
+                Text(_why(placed), style="dim"),
             )
     out.print(table)
 
@@ -99,28 +98,24 @@ def print_candidate(kept: Kept) -> None:
 def _print_places(kept: Kept) -> None:
     from rich.text import Text
 
-    from skvm.cli.console import out, visible
+    from skvm.cli.console import out
 
     if not kept.places:
         return
     out.print()
-    table = _table(
-        "target", "skill", "status", "runs", "good", "bad", "bound", "answered", "match", "step", "why"
-    )
+    table = _table("target", "skill", "status", "runs", "bound", "answered", "match", "step", "why")
     for placed in kept.places:
         status = _status(kept.candidate, placed)
         table.add_row(
             f"{placed.key.model} in {placed.key.harness}",
             Text(placed.key.skill_digest.removeprefix("sha256:")[:8], style="dim"),
             Text(status, style=_STYLES[status]),
-            str(placed.standing.runs),
-            str(placed.standing.good),
-            str(placed.standing.bad),
+            _runs(placed),
             f"{placed.standing.lower_bound:.2f}",
             _answers(placed),
             _ms(placed.match_ms),
             _ms(placed.step_ms),
-            Text(visible(placed.standing.reason), style="dim"),
+            Text(_why(placed), style="dim"),
         )
     out.print(table)
 
@@ -155,6 +150,22 @@ def _status(candidate: Candidate, placed: Placed | None) -> str:
     return status.value if status is not None else "watched"
 
 
+def _runs(placed: Placed | None) -> str:
+    if placed is None:
+        return ""
+    bad = f", {placed.standing.bad} bad" if placed.standing.bad else ""
+    return f"{placed.standing.good} good{bad}"
+
+
+def _why(placed: Placed | None) -> str:
+    """What is still wanted, or went wrong; nothing to say of one that answers."""
+    from skvm.cli.console import visible
+
+    if placed is None:
+        return "not met yet"
+    return "" if placed.standing.status.value == "promoted" else visible(placed.standing.reason)
+
+
 def _answers(placed: Placed | None) -> str:
     if placed is None or not (placed.answers or placed.bail_outs):
         return ""
@@ -170,6 +181,8 @@ def _table(*titles: str) -> Table:
 
     table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
     for title in titles:
-        is_number = title in {"good", "bad", "runs", "bound", "match", "step"}
-        table.add_column(title, justify="right" if is_number else "left", no_wrap=title != "why")
+        is_number = title in {"bound", "match", "step"}
+        # Names are cut into pieces rather than cut off: they are what the next command is given.
+        is_whole = title not in {"skill", "purpose", "target", "why"}
+        table.add_column(title, justify="right" if is_number else "left", no_wrap=is_whole, overflow="fold")
     return table
