@@ -38,6 +38,8 @@ GOOD_SCORE = 0.5
 _MAX_ENTRIES = 2_000
 _UNSTEADY_NS = 50_000_000
 """A file changed so shortly before it was read may change again without a new time."""
+_LOOKED_AT = 5
+"""Records looked at for each run wanted: other versions of a skill have runs, too."""
 _PASSED_OVER = frozenset({"__pycache__", "node_modules"})
 
 
@@ -283,11 +285,11 @@ async def load_watched(
         limit: How many at most.
     """
     found: list[WatchedRun] = []
-    for entry in await journal.query("boost_watch", newest_first=True):
+    looked_at = limit * _LOOKED_AT
+    for entry in await journal.query("boost_watch", skill=skill_id, newest_first=True, limit=looked_at):
         if len(found) >= limit:
             break
-        body = entry.body
-        if body.get("skillId") != skill_id or body.get("skillDigest") != skill_digest:
+        if entry.body.get("skillDigest") != skill_digest:
             continue
         if (run := await _watched(journal, blobs, entry)) is not None:
             found.append(run)

@@ -42,7 +42,7 @@ def _damaged_tables(items: Items) -> Iterator[tuple[str, bytes]]:
             yield f"no column {name!r}", _without_column(items, rows, column)
         cell = rows[middle][column]
         if changed_number(cell) != cell:
-            for word in ("n/a", "", f"{cell}x", "1.234,5"):
+            for word in ("n/a", "", "1.234,5"):
                 row = _with(rows[middle], column, word)
                 yield f"{word!r} in column {name!r}", items.write(_with(rows, middle, row))
 

@@ -28,12 +28,12 @@ async def try_again(ground: Ground) -> None:
     if checked_paths(template.inputs, params) & checked_paths(template.outputs, params):
         # What it changes in place is not what it was.
         return
-    left = ground.base.step.files or {}
+    left = ground.base.files
     stale = {path: decoy(path, data) for path, data in filter(None, ground.base.outputs)}
     for what, files in (("where it ran before", left), ("where other results lie", {**left, **stale})):
         again = await ground.run(what, files)
         if again.broke_its_word:
-            raise FlawError(f"{what}: {again.step.why_not}")
+            raise FlawError(f"{what}: {again.why}")
         if again.is_done and not again.is_as(ground.base):
             raise FlawError(f"{what}: the result is another one")
 
@@ -64,7 +64,7 @@ async def try_beside(ground: Ground, prompt: str) -> None:
         return
     outcome = await ground.run("with other files beside it", files)
     if not outcome.is_as(ground.base):
-        why = outcome.step.why_not if outcome.bailed else "the result is another one"
+        why = outcome.why if outcome.bailed else "the result is another one"
         raise FlawError(f"with other files beside it: {why}")
 
 
@@ -93,7 +93,7 @@ async def try_reordered(ground: Ground, draw: random.Random, rounds: int) -> Non
             what = f"with {path} in another order"
             outcome = await ground.run(what, ground.with_file(path, made))
             if outcome.bailed not in {"", "input"}:
-                raise FlawError(f"{what}: {outcome.step.why_not}")
+                raise FlawError(f"{what}: {outcome.why}")
             if outcome.is_done and not outcome.is_as(ground.base) and not _picks(ground, outcome, data):
                 raise FlawError(f"{what}: the result is another one")
         await _try_ends(ground, path, data, items)
@@ -144,7 +144,7 @@ async def try_other_data(ground: Ground, draw: random.Random, rounds: int) -> No
         ]
         done = [outcome for outcome in outcomes if outcome.is_done]
         if outcomes and not done:
-            raise FlawError(f"with other data in {path}: {outcomes[0].step.why_not}")
+            raise FlawError(f"with other data in {path}: {outcomes[0].why}")
         if done and all(outcome.is_as(ground.base) for outcome in done):
             raise FlawError(f"the result is the same whatever is in {path}")
 

@@ -32,9 +32,8 @@ from skvm.runtime.boost.watching import WatchedRun
 
 __all__ = ["fuzz", "fuzz_in"]
 
-MAX_S = 180.0
+MAX_S = 120.0
 """Wall clock of all trials of one candidate."""
-_MAX_STARTS = 3
 
 
 async def fuzz(
@@ -43,7 +42,7 @@ async def fuzz(
     *,
     sandbox: Sandbox,
     tmp_dir: Path,
-    rounds: int = 3,
+    rounds: int = 2,
     seed: int = 0,
 ) -> Proof:
     """Run a candidate on changed names, values and data, all in one cell.
@@ -73,37 +72,40 @@ async def fuzz_in(
     runs: Sequence[WatchedRun],
     *,
     tmp_dir: Path,
-    rounds: int = 3,
+    rounds: int = 2,
     seed: int = 0,
 ) -> Proof:
     """The same in a cell that is open and knows the candidate's template."""
-    starts: list[tuple[Start, WatchedRun]] = []
-    why_not = "no run to begin from"
-    for run in runs:
-        start = await anyio.to_thread.run_sync(start_of, candidate, run, tmp_dir)
-        if isinstance(start, Proof):
-            why_not = start.reason
-        elif len(starts) < _MAX_STARTS:
-            starts.append((start, run))
-    if not starts:
-        return Proof(None, why_not)
     ends_at = anyio.current_time() + MAX_S
-    step_ms: float | None = None
+    found = await _good_start(steps, candidate, runs, tmp_dir)
+    if isinstance(found, Proof):
+        return found
+    start, prompt, step_ms = found
+    ground = Ground(steps, candidate, start, ends_at)
     try:
-        for start, run in starts:
-            step = await steps.run(candidate, start.before, start.params)
-            proof = proof_of_step(candidate, start, step, run.trajectory)
-            step_ms = step.step_ms if step_ms is None else step_ms
-            if not step.is_done or proof.is_good is False:
-                return proof
-        start, run = starts[0]
-        ground = Ground(steps, candidate, start, ends_at)
-        await _try_all(ground, run.prompt, random.Random(seed), rounds)
+        await _try_all(ground, prompt, random.Random(seed), rounds)
     except FlawError as flaw:
         return Proof(False, one_line(str(flaw)), step_ms)
     except UntoldError as error:
         return Proof(None, one_line(str(error)), step_ms)
     return Proof(True, "", step_ms)
+
+
+async def _good_start(
+    steps: Steps, candidate: Candidate, runs: Sequence[WatchedRun], tmp_dir: Path
+) -> tuple[Start, str, float] | Proof:
+    """A start from which it does what the run did, the run's prompt and the time it took; or why not."""
+    proof = Proof(None, "no run to begin from")
+    for run in runs:
+        start = await anyio.to_thread.run_sync(start_of, candidate, run, tmp_dir)
+        if isinstance(start, Proof):
+            proof = start if proof.is_good is None else proof
+            continue
+        step = await steps.run(candidate, start.before, start.params)
+        proof = proof_of_step(candidate, start, step, run.trajectory)
+        if step.is_done and proof.is_good is not False:
+            return start, run.prompt, step.step_ms
+    return proof
 
 
 async def _try_all(ground: Ground, prompt: str, draw: random.Random, rounds: int) -> None:
@@ -115,7 +117,7 @@ async def _try_all(ground: Ground, prompt: str, draw: random.Random, rounds: int
     """
     ground.base = await ground.run("where a run began", is_wired=True)
     if not ground.base.is_done:
-        raise FlawError(ground.base.step.why_not)
+        raise FlawError(ground.base.why)
     await try_beside(ground, prompt)
     await try_again(ground)
     await try_names(ground)

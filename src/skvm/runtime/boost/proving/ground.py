@@ -8,6 +8,7 @@ from typing import Any
 
 import anyio
 
+from skvm.runtime.boost.inside.shapes import violations
 from skvm.runtime.boost.model import Candidate, Check
 from skvm.runtime.boost.proving.artefacts import changed_paths
 from skvm.runtime.boost.proving.proof import output_paths, paths_of
@@ -31,16 +32,18 @@ class Outcome:
     """What came of one try.
 
     Args:
-        step: The step.
+        files: What lay in the folder afterwards.
         bailed: ``""`` if it is done, else the first word of its reason: what did not hold.
+        why: Its reason.
         outputs: Bytes and path of each output, in the template's order; ``None`` for one that is absent.
         said: What it printed, where that is a part of its result.
     """
 
-    step: Step
-    bailed: str
-    outputs: tuple[tuple[str, bytes] | None, ...]
-    said: str
+    files: Mapping[str, bytes]
+    bailed: str = ""
+    why: str = ""
+    outputs: tuple[tuple[str, bytes] | None, ...] = ()
+    said: str = ""
 
     @property
     def is_done(self) -> bool:
@@ -81,6 +84,7 @@ class Ground:
     start: Start
     ends_at: float
     _base: list[Outcome] = field(default_factory=list)
+    _has_seen_guard: bool = False
 
     @property
     def base(self) -> Outcome:
@@ -116,6 +120,8 @@ class Ground:
             raise UntoldError("trying it takes too long")
         given = self.start.before if files is None else files
         values = {**self.start.params, **(params or {})}
+        if self._has_seen_guard and (refused := self._refusal(given, values)):
+            return Outcome(given, "input", refused)
         step = await self.steps.run(self.candidate, given, values, is_wired=is_wired)
         if step.is_lost:
             raise UntoldError(f"{what}: {step.why_not}")
@@ -129,16 +135,32 @@ class Ground:
             raise FlawError(f"{what}: it changed {beside[0]}")
         return self._outcome(step, values)
 
+    def _refusal(self, given: Mapping[str, bytes], values: Mapping[str, Any]) -> str:
+        """Why the guard will not have these files, ``""`` if it will: the runner's own check, without a cell.
+
+        It is believed once it was seen to hold in the cell, too.
+        """
+        for check in self.candidate.template.inputs:
+            for path in paths_of(check, values):
+                if path not in given and not check.is_optional:
+                    return f"input: {path} is absent"
+                if path in given and (wrong := violations(check.shape, given[path])):
+                    return f"input: {path}: {wrong[0]}"
+        return ""
+
     def _outcome(self, step: Step, values: Mapping[str, Any]) -> Outcome:
         if step.verdict is None or step.files is None:
             raise FlawError(step.why_not)
         if not step.verdict.is_done:
-            return Outcome(step, step.verdict.reason.partition(":")[0].strip() or "unknown", (), "")
+            what = step.verdict.reason.partition(":")[0].strip() or "unknown"
+            self._has_seen_guard |= what == "input"
+            return Outcome(step.files, what, step.verdict.reason)
         template = self.candidate.template
         places = (path for check in template.outputs for path in paths_of(check, values))
         outputs = tuple((path, step.files[path]) if path in step.files else None for path in places)
         counts = not template.outputs or "{stdout}" in self.candidate.closing
-        return Outcome(step, "", outputs, (step.verdict.stdout or "") if counts else "")
+        said = (step.verdict.stdout or "") if counts else ""
+        return Outcome(step.files, outputs=outputs, said=said)
 
     def inputs(self) -> Iterator[tuple[Check, str, bytes]]:
         """Each input that is there, with its path and bytes."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import posixpath
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
@@ -15,6 +16,7 @@ __all__ = ["Proof", "agreement", "checked_paths", "one_line", "output_paths", "p
 
 _SCRIPTS = frozenset({".py", ".sh", ".bash", ".js", ".mjs", ".pl", ".rb", ".awk", ".sed", ".r"})
 _MAX_REASON = 300
+_OWN_FOLDER = re.compile(r"/[^\s'\"]*/skvm-(?:run|boost)-[^/\s'\"]+(?:/work)?/")
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +101,6 @@ def paths_of(check: Check, params: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def one_line(text: str) -> str:
-    """A text on one line and of a length a record may hold."""
-    folded = " ".join(text.split())
+    """A text on one line, of a length a record may hold, and without the names of folders made for a try."""
+    folded = _OWN_FOLDER.sub("", " ".join(text.split()))
     return folded if len(folded) <= _MAX_REASON else f"{folded[: _MAX_REASON - 1]}…"

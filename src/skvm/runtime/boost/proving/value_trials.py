@@ -81,7 +81,7 @@ async def _try_named(
     if outcome.is_done and not outcome.is_as(ground.base, old):
         raise FlawError(f"{what}: the result does not follow")
     if not outcome.is_done and must_be_done:
-        raise FlawError(f"{what}: {outcome.step.why_not}")
+        raise FlawError(f"{what}: {outcome.why}")
 
 
 def decoy(path: str, data: bytes) -> bytes:
@@ -191,7 +191,7 @@ async def _try_renamed(ground: Ground, param: Param) -> None:
         if outcome.is_done and not outcome.is_as(ground.base, {new: old}):
             raise FlawError(f"{what}: the result does not follow")
         if must_be_done and outcome.bailed and outcome.bailed not in {"input", "values"}:
-            raise FlawError(f"{what}: {outcome.step.why_not}")
+            raise FlawError(f"{what}: {outcome.why}")
 
 
 def _renamed_files(ground: Ground, old: str, new: str) -> dict[str, bytes]:
