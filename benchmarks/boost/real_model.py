@@ -1,8 +1,8 @@
-"""What boost saves on a real model: the same step and the same run, by the embedded model and by a template.
+"""What boost saves on a real model: the same step, the same run, by the embedded model and by a template.
 
-``python -m benchmarks.boost.real_model`` (about 15 minutes on two idle cores). For each workflow boost watches
-the model do some tasks, until a template is trusted. Then new tasks of the workflow are each done twice: by
-the model alone, and with boost. ``SKVM_BENCH_MODEL`` names another model.
+``python -m benchmarks.boost.real_model`` (about 15 minutes on two idle cores). For each workflow boost
+watches the model do some tasks, until a template is trusted. Then new tasks of the workflow are each done
+twice: by the model alone, and with boost. ``SKVM_BENCH_MODEL`` names another model.
 """
 
 from __future__ import annotations
@@ -124,8 +124,9 @@ def line(pair: Pair) -> str:
         return f"| {pair.task_id} | {model.step_ms:.0f} | not answered | | | | | |"
     used = (model.record.usage.total_tokens, boost.record.usage.total_tokens)
     times = (model.record.duration_ms, boost.record.duration_ms)
+    steps = (model.step_ms, boost.step_ms)
     return (
-        f"| {pair.task_id} | {model.step_ms:,.0f} | {boost.step_ms:,.0f} | {model.step_ms / boost.step_ms:.0f} |"
+        f"| {pair.task_id} | {steps[0]:,.0f} | {steps[1]:,.0f} | {steps[0] / steps[1]:.0f} |"
         f" {times[0]:,.0f} | {times[1]:,.0f} | {used[0]:,} → {used[1]:,} | {'yes' if pair.is_same else 'no'},"
         f" {model.record.score} → {boost.record.score} |"
     )
@@ -142,8 +143,8 @@ async def _measure_all() -> None:
                 await warm_up(bench, boosting, skill, workflow)
                 pairs += await measure(bench, boosting, skill, workflow)
     print(
-        "\n| task | step by the model, ms | by boost, ms | ratio | whole run, model, ms | boost, ms | tokens |"
-        " same artefact, score |\n|---|--:|--:|--:|--:|--:|--:|---|"
+        "\n| task | step by the model, ms | by boost, ms | ratio | whole run, model, ms | boost, ms"
+        " | tokens | same artefact, score |\n|---|--:|--:|--:|--:|--:|--:|---|"
     )
     for pair in pairs:
         print(line(pair))

@@ -118,7 +118,7 @@ EOF"""
     return Task(
         id=id,
         prompt=prompt,
-        criteria=(Criterion(method="script", id="content", options={"command": command}),),
+        eval=(Criterion(method="script", id="content", options={"command": command}),),
         name=id,
         category="boost",
         timeout_ms=600_000,
