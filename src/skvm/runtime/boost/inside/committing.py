@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Change", "commit"]
 
+ELSEWHERE = (errno.EXDEV, errno.EPERM, errno.EACCES, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK)
+"""What a disk, or a cell, says of a file that cannot be moved there from the stage."""
+
 
 class Change:
     """One file to come: its bytes and mode, and the bytes of what stands there (``None``: nothing)."""
@@ -72,7 +75,7 @@ def _put(root: int, change: Change, ready: str, made: list[str]) -> None:
             else:
                 os.rename(ready, name, dst_dir_fd=folder)
         except OSError as error:
-            if error.errno not in (errno.EXDEV, errno.EPERM, errno.EOPNOTSUPP, errno.EMLINK):
+            if error.errno not in ELSEWHERE:
                 raise
             _write_beside(folder, name, change.data, change.mode, is_new=change.old is None)
     except FileExistsError:
@@ -82,33 +85,67 @@ def _put(root: int, change: Change, ready: str, made: list[str]) -> None:
 
 
 def _write_beside(folder: int, name: str, data: bytes, mode: int, *, is_new: bool) -> None:
-    """For a stage on another disk: a file without a name is filled, named and moved over the old one."""
+    """For a stage on another disk: a file without a name is filled, named, and moved over the old one."""
     temporary = f"{staging.TEMPORARY}{os.urandom(8).hex()}"
-    descriptor = _nameless(folder)
-    is_nameless = descriptor is not None
-    if descriptor is None:
-        descriptor = os.open(
-            temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600, dir_fd=folder
-        )
     try:
-        with os.fdopen(descriptor, "wb", closefd=False) as file:
-            file.write(data)
-        os.fchmod(descriptor, mode)
-        if is_nameless:
-            goal = name if is_new else temporary
-            os.link(f"/proc/self/fd/{descriptor}", goal, dst_dir_fd=folder, follow_symlinks=True)
-        if is_new and not is_nameless:
-            os.link(temporary, name, src_dir_fd=folder, dst_dir_fd=folder)
-        elif not is_new:
+        if not _write_nameless(folder, name if is_new else temporary, data, mode):
+            _write_named(folder, temporary, data, mode)
+            if is_new:
+                _name_new(folder, temporary, name)
+        if not is_new:
             os.rename(temporary, name, src_dir_fd=folder, dst_dir_fd=folder)
     finally:
-        os.close(descriptor)
         with contextlib.suppress(FileNotFoundError):
             os.unlink(temporary, dir_fd=folder)
 
 
+def _write_nameless(folder: int, name: str, data: bytes, mode: int) -> bool:
+    """Fill a file that has no name and then give it one; false where disk, cell or ``/proc`` do not let."""
+    descriptor = _nameless(folder)
+    if descriptor is None:
+        return False
+    try:
+        _fill(descriptor, data, mode)
+        os.link(f"/proc/self/fd/{descriptor}", name, dst_dir_fd=folder, follow_symlinks=True)
+    except FileExistsError:
+        raise
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EIO):
+            raise
+        return False
+    finally:
+        os.close(descriptor)
+    return True
+
+
+def _write_named(folder: int, name: str, data: bytes, mode: int) -> None:
+    descriptor = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600, dir_fd=folder)
+    try:
+        _fill(descriptor, data, mode)
+    finally:
+        os.close(descriptor)
+
+
+def _fill(descriptor: int, data: bytes, mode: int) -> None:
+    with os.fdopen(descriptor, "wb", closefd=False) as file:
+        file.write(data)
+    os.fchmod(descriptor, mode)
+
+
+def _name_new(folder: int, temporary: str, name: str) -> None:
+    """Rename, but never over another file; on a disk without hard links, all but never."""
+    try:
+        os.link(temporary, name, src_dir_fd=folder, dst_dir_fd=folder)
+    except FileExistsError:
+        raise
+    except OSError:
+        with contextlib.suppress(FileNotFoundError):
+            os.stat(name, dir_fd=folder, follow_symlinks=False)
+            raise FileExistsError(name) from None
+        os.rename(temporary, name, src_dir_fd=folder, dst_dir_fd=folder)
+
+
 def _nameless(folder: int) -> int | None:
-    """A file that has no name yet, where the disk and ``/proc`` allow to name it later."""
     if not os.path.isdir("/proc/self/fd"):
         return None
     try:

@@ -92,9 +92,9 @@ def _become(
 def _limit(timeout_s: float) -> None:
     wanted = (
         (resource.RLIMIT_CORE, 0),
-        (resource.RLIMIT_CPU, int(timeout_s) + 1),
+        (resource.RLIMIT_CPU, 4 * int(timeout_s) + 4),
         (resource.RLIMIT_FSIZE, FILE_LIMIT),
-        (resource.RLIMIT_AS, MEMORY_LIMIT),
+        (resource.RLIMIT_DATA, MEMORY_LIMIT),
         (resource.RLIMIT_NOFILE, 1_024),
     )
     for kind, most in wanted:

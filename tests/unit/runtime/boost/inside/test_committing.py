@@ -30,8 +30,12 @@ if way != "moved":
             return action(source, target, **more)
         return refused
     os.rename, os.link = elsewhere(os.rename), elsewhere(os.link)
-if way == "named":
+if way in ("named", "linkless"):
     committing._nameless = lambda folder: None
+if way == "linkless":
+    def linkless(*_, **__):
+        raise OSError(errno.EPERM, "no links here")
+    os.link = linkless
 seen = 0
 def killing(event, arguments):
     global seen
@@ -67,7 +71,7 @@ def changes_of(work: Path) -> list[committing.Change]:
     ]
 
 
-@pytest.mark.parametrize("way", ["moved", "nameless", "named"])
+@pytest.mark.parametrize("way", ["moved", "nameless", "named", "linkless"])
 def test_a_commit_killed_at_any_point_leaves_whole_files(tmp_path: Path, way: str) -> None:
     for fatal in range(1, 60):
         work, stage = lay(tmp_path / str(fatal))

@@ -244,13 +244,20 @@ def test_other_files_in_another_format_are_told(name: str, data: bytes, changed:
 @pytest.mark.parametrize(
     ("name", "data", "other", "wrong"),
     [
-        ("a.json", b'{"n": 3, "d": "1/2/2024"}', b'{"n": 2.5, "d": "25/2/2024"}', b'{"n": "3", "d": "1/2/2024"}'),
+        (
+            "a.json",
+            b'{"n": 3, "d": "1/2/2024"}',
+            b'{"n": 2.5, "d": "25/2/2024"}',
+            b'{"n": "3", "d": "1/2/2024"}',
+        ),
         ("a.csv", b"k,v\na,1.125\n", b'k,v\na,"1,234.5"\n', b"k,v\na,n/a\n"),
         ("a.csv", b"k,v\na,$7\n", b"k,v\na,$7.25\n", b"k,v\na,7\n"),
         ("a.txt", b"Total 7 items\n", b"Total 1,234 items\n", b"Total is unknown\n"),
     ],
 )
-def test_how_a_number_is_written_is_no_matter_of_outputs(name: str, data: bytes, other: bytes, wrong: bytes) -> None:
+def test_how_a_number_is_written_is_no_matter_of_outputs(
+    name: str, data: bytes, other: bytes, wrong: bytes
+) -> None:
     shape = shapes.loosened(shapes.describe(data, name))
     assert shapes.violations(shape, data) == []
     assert shapes.violations(shape, other) == []
