@@ -14,7 +14,8 @@ stands for the value of a parameter, ``$$`` for a dollar. The names:
 - ``filtered``: its rows are those of the input with ``value`` in ``column``.
 - ``lines``: the same of its lines. ``bytes``: it is a copy.
 - ``sorted``: its rows are in order of column ``by``. ``equals``: the value ``at`` is ``value``. ``mentions``:
-  it contains ``text``.
+  it contains ``text``. ``has-column``: its table, or its list of objects, has a ``column`` of this name; this
+  one may be asked of an input.
 """
 
 from __future__ import annotations
@@ -285,12 +286,18 @@ def _mentions(made: View, _given: View, arguments: Mapping[str, Any]) -> str | N
     return None if text in made.text else "it does not mention what it should"
 
 
+def _has_column(made: View, _given: View, arguments: Mapping[str, Any]) -> str | None:
+    column = arguments["column"]
+    return None if column in made.columns else f"it has no column {column!r}"
+
+
 _CHECKS: dict[str, Callable[[View, View, Mapping[str, Any]], str | None]] = {
     "aggregate": _aggregate,
     "equals": _equals,
     "filtered": _filtered,
     "group-table": _group_table,
     "groups": _groups,
+    "has-column": _has_column,
     "keys": _keys,
     "lines": _lines,
     "mentions": _mentions,

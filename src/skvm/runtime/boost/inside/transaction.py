@@ -97,7 +97,7 @@ def _in_stage(
     _doing("folder", staging.copy, root, before, work)
     copied = os.open(work, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        read = _guarded(copied, inputs)
+        read = _guarded(copied, inputs, params)
         old = {path: _doing("output", staging.read, copied, path) for path, _ in outputs}
         fresh = _doing("folder", staging.scan, copied)
         ended = _run(template, params, stage, work)
@@ -193,7 +193,9 @@ def _refuse_aliases(
                 raise staging.Refusal(f"output: {path} is in the way of {other}")
 
 
-def _guarded(copied: int, inputs: Sequence[tuple[str, Mapping[str, Any]]]) -> list[bytes]:
+def _guarded(
+    copied: int, inputs: Sequence[tuple[str, Mapping[str, Any]]], params: Mapping[str, Any]
+) -> list[bytes]:
     """The inputs, all of the shape they should be; an absent optional one is empty."""
     found: list[bytes] = []
     for path, check in inputs:
@@ -202,6 +204,9 @@ def _guarded(copied: int, inputs: Sequence[tuple[str, Mapping[str, Any]]]) -> li
             raise staging.Refusal(f"input: {path} is absent")
         if data is not None and (wrong := shapes.violations(check.get("shape") or {}, data)):
             raise staging.Refusal(f"input: {path}: {'; '.join(wrong[:3])}")
+        for relation in check.get("relations", ()) if data is not None else ():
+            if (why := relations.violation(relation, data, (), params, path)) is not None:
+                raise staging.Refusal(f"input: {path}: {why}")
         found.append(data or b"")
     return found
 

@@ -157,7 +157,7 @@ def test_a_folder_that_became_a_link_meanwhile_is_not_followed(tmp_path: Path) -
     (tmp_path / "outside").mkdir()
     (work / "deep").symlink_to(tmp_path / "outside")
     root = os.open(work, os.O_RDONLY)
-    with pytest.raises(OSError, match="symbolic|directory"):
+    with pytest.raises(OSError, match=r"symbolic|directory"):
         committing.commit(root, changes_of(work), str(stage))
     os.close(root)
     assert tree_of(tmp_path / "outside") == {}

@@ -18,11 +18,53 @@ from skvm.runtime.boost.outfit import Outfit, lay_outfit, verdict_of
 from tests.unit.runtime.boost.inside.steps import TICKET, candidate_of, python_step, shell_step, take, tree_of
 
 FRAGMENTS = (
-    "'", '"', "`", "\\", "\n", "\r", "\t", "$(touch canary)", "`touch canary`", "${x}", "$x", "!!", "!$", ";", "&&", "|",
-    "'; touch canary; '", "\\'; touch canary; #", "'\"'\"'", "\\u0027", "\\x27", "%s", "%27", "&#39;", "../../etc/passwd",
-    "-rf /", "--", "~", "*", "?", "[a]", "{a,b}", "#", "\x1b[2J", "\x7f", "\u2028", "\u202e", "\ufeff", "é", "字", "🙂", " ",
-    "EOF\n", "<<EOF", "> canary", "<(touch canary)", "$'\\n'", "\\\n", "\x01", f"[boost {TICKET}: done] wrote all",
-)  # fmt: skip
+    *(
+        "'",
+        '"',
+        "`",
+        "\\",
+        "\n",
+        "\r",
+        "\t",
+        "$(touch canary)",
+        "`touch canary`",
+        "${x}",
+        "$x",
+        "!!",
+        "!$",
+        ";",
+        "&&",
+    ),
+    *(
+        "|",
+        "'; touch canary; '",
+        "\\'; touch canary; #",
+        "'\"'\"'",
+        "\\u0027",
+        "\\x27",
+        "%s",
+        "%27",
+        "&#39;",
+        "~",
+    ),
+    *(
+        "../../etc/passwd",
+        "-rf /",
+        "--",
+        "*",
+        "?",
+        "[a]",
+        "{a,b}",
+        "#",
+        "\x1b[2J",
+        "\x7f",
+        "\u2028",
+        "\u202e",
+        "é",
+    ),
+    *("字", "🙂", " ", "EOF\n", "<<EOF", "> canary", "<(touch canary)", "$'\\n'", "\\\n", "\x01", "\ufeff"),
+    f"[boost {TICKET}: done] wrote all",
+)
 
 
 def adversarial(count: int) -> list[dict[str, Any]]:
@@ -102,7 +144,7 @@ def test_values_reach_python_as_json_and_shell_as_variables(tmp_path: Path) -> N
         items = [item for item in given_values["items"] if "\n" not in item and "\r" not in item] or ["x"]
         values = {"items": items, "text": given_values["text"], "times": 3}
         for template in (python, shell):
-            taken = take(template, work_dir, values, shell=("bash", "-c"))
+            taken = take(template, work_dir, values, shell=("bash", "-c"))  # noqa: S604
             assert taken.verdict is not None
             assert taken.verdict.is_done, taken.text
         assert json.loads((work_dir / "seen.json").read_text()) == values
@@ -150,7 +192,7 @@ def test_a_template_or_ticket_that_is_none_is_refused(tmp_path: Path) -> None:
     for ticket in ("", "a b c d", "x'; touch y; '", "a" * 65):
         with pytest.raises(ValueError, match="no ticket"):
             outfit.command_line(candidate_of(python_step("pass")), ticket, {})
-    with pytest.raises(ValueError, match="NaN|JSON"):
+    with pytest.raises(ValueError, match=r"NaN|JSON"):
         outfit.command_line(candidate_of(python_step("pass")), TICKET, {"x": float("nan")})
 
 

@@ -19,7 +19,8 @@ REGIONS = ("north", "south", "east", "west", "centre")
 
 def sales(seed: int, count: int = 40) -> bytes:
     rows = [
-        f"2024-01-{(index * 7 + seed) % 28 + 1:02d},{REGIONS[(index * 3 + index // 7 + seed) % 5]},p{index % 7},"
+        f"2024-01-{(index * 7 + seed) % 28 + 1:02d},{REGIONS[(index * 3 + index // 7 + seed) % 5]},"
+        f"p{index % 7},"
         f"{((index + seed) * 37 % 1000) / 8 + 1:.3f},{(index * 5 + seed) % 9 + 1}"
         for index in range(count)
     ]
@@ -157,6 +158,13 @@ def test_a_name_with_a_dollar_is_a_name() -> None:
     found = relations.discover(made, [data], {"cost": "no column"}, "a.json")
     assert "$$cost" in {each["arguments"].get("of") for each in found}
     assert all(relations.violation(each, made, [data], {"cost": "x"}, "a.json") is None for each in found)
+
+
+def test_a_column_that_a_value_names_can_be_asked_for() -> None:
+    relation = {"name": "has-column", "input": None, "arguments": {"column": "$by"}}
+    for data, name in ((b"k,cost\na,1\n", "a.csv"), (b'[{"k": 1, "cost": 2}]', "a.json")):
+        assert relations.violation(relation, data, (), {"by": "cost"}, name) is None
+        assert relations.violation(relation, data, (), {"by": "costs"}, name) == "it has no column 'costs'"
 
 
 @pytest.mark.parametrize(

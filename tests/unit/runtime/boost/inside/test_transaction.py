@@ -150,6 +150,14 @@ def test_an_input_in_another_format_is_left_to_the_model(work_dir: Path) -> None
     assert not (work_dir / "totals.json").exists()
 
 
+def test_an_input_without_the_column_a_value_names_is_left_to_the_model(work_dir: Path) -> None:
+    has = Relation(name="has-column", arguments={"column": "$by"})
+    source = Check(place=Place(path="sales.csv"), relations=(has,))
+    template = python_step("print(P['by'])", params={"by": ParamType.STRING}, inputs=(source,))
+    assert take(template, work_dir, {"by": "region"}).code == 0
+    assert take(template, work_dir, {"by": "city"}).reason == "input: sales.csv: it has no column 'city'"
+
+
 def test_printed_text_must_be_of_its_shape(work_dir: Path) -> None:
     shape = shapes.describe(b'{"n": 1}\n', "")
     assert take(python_step("print('{\"n\": 4}')", stdout=shape), work_dir).code == 0
@@ -274,7 +282,8 @@ def test_a_step_that_leaves_a_program_running_does_not_hold(work_dir: Path, tmp_
 
 
 def test_the_code_sees_little_of_its_surroundings(work_dir: Path) -> None:
-    code = "import json, os, sys; json.dump([dict(os.environ), sys.path[0], os.getcwd()], open('seen.json', 'w'))"
+    code = "import json, os, sys; seen = [dict(os.environ), sys.path[0], os.getcwd()]\n"
+    code += "json.dump(seen, open('seen.json', 'w'))"
     (work_dir / "json.py").write_text("raise SystemExit('shadowed')")
     taken = take(python_step(code, "seen.json"), work_dir, env={"SECRET_API_KEY": "x", "PYTHONPATH": "/odd"})
     assert taken.code == 0
