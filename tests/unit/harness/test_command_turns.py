@@ -148,7 +148,12 @@ READ = offered("Read", ("file_path",), file_path=TEXT)
         (opencode.TOOLS, offered("bash", ("command", "description"), command=TEXT, description=TEXT), None),
         (pi.TOOLS, offered("bash", ("command",), command=TEXT), {}),
         (hermes.TOOLS, offered("terminal", ("command",), command=TEXT, background={"type": "boolean"}), {}),
-        (openclaw.TOOLS, offered("exec", ("command",), command=TEXT), {}),
+        (openclaw.TOOLS, offered("exec", ("command",), command=TEXT, host=TEXT), {}),
+        (
+            openclaw.TOOLS,
+            offered("exec", ("command",), command=TEXT, yieldMs={"type": "number"}),
+            {"yieldMs": 90_000},
+        ),
         (COMMON_TOOLS, offered("run_shell_command", ("command",), command=TEXT), {}),
         (
             COMMON_TOOLS,

@@ -45,6 +45,8 @@ TOOLS = ToolTable(
         "list_dir": ToolKind.LIST,
     },
     renamed={"exec_command": {"cmd": "command"}},
+    # The most it waits for a command; it would go on without the result after ten seconds.
+    fixed={"exec_command": {"yield_time_ms": 30_000}},
 )
 NATIVE = (
     # Not auth.json: the model is ours, and a key has no business in a cell.

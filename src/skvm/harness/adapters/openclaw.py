@@ -70,7 +70,9 @@ TOOLS = _Tools(
         "find": ToolKind.LIST,
         "web_fetch": ToolKind.FETCH,
         "web_search": ToolKind.FETCH,
-    }
+    },
+    # It would go on without the result of a command after ten seconds.
+    fixed={"exec": {"yieldMs": 90_000}},
 )
 SESSION = b'{"retry": {"provider": {"maxRetries": 0}}}'
 """Settings of its sessions: it tries a failed call for a minute and more, as the gateway has done before."""
