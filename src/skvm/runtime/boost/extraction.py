@@ -119,6 +119,8 @@ def _converted(param: Param, value: Any) -> Any:
 def _found(source: Source, folder: Path | None, observation: str | None, params: Mapping[str, Any]) -> Any:
     if source.kind == "observation":
         return _observed(source, observation)
+    if source.kind == "derived" and source.file is not None:
+        return _derived(source, source.file, params)
     if folder is None:
         raise _MissingError("the work directory is not here")
     if source.kind == "listing":
@@ -134,6 +136,14 @@ def _observed(source: Source, observation: str | None) -> str:
     if source.locator == "all":
         return observation.strip()
     return _at(observation.splitlines(), source.locator, "line")
+
+
+def _derived(source: Source, place: Place, params: Mapping[str, Any]) -> str:
+    path = path_of(place, params)
+    if path is None or "/" in path:
+        # Whether what is made of it should lie in the same folder was never seen.
+        raise _MissingError("the name is made of one that is no plain file name")
+    return source.locator.replace("{stem}", PurePosixPath(path).stem)
 
 
 def _listed(source: Source, folder: Path) -> str:

@@ -26,6 +26,9 @@ _READS = re.compile(
 
 
 _KEYED = frozenset({"keys", "groups"})
+_CELLS = frozenset({"min", "max", "median"})
+"""Operations whose result is a value of the data: any listing holds it."""
+_SAYS_CELL = re.compile(r"min|max|median|low|high|top|first|last|latest|earliest|best|worst", re.IGNORECASE)
 
 
 class NoStepError(Exception):
@@ -155,18 +158,42 @@ def _shape(steps: Sequence[Step], place: Place, *, before: bool) -> dict[str, An
 
 def _output(steps: Sequence[Step], place: Place, inputs: Sequence[Place]) -> Check:
     found = []
+    data: set[tuple[bytes, ...]] = set()
     for step in steps:
-        path = step.path_of(place)
-        found.append(relations.discover(step.after[path], _inputs(step, inputs), step.params, path))
+        path, given = step.path_of(place), _inputs(step, inputs)
+        data.add(tuple(given))
+        found.append(relations.discover(step.after[path], given, step.params, path))
     held = relations.common(found)
-    shape = _shape(steps, place, before=False)
-    for relation in held:
+    keyed = [each for each in held if each["name"] in _KEYED and each["arguments"].get("at") is not None]
+    shape = dict(shapes.loosened(_shape(steps, place, before=False)))
+    for relation in keyed:
         # Which keys an object has to have is better told by what it was made from than by what it had.
-        if relation["name"] in _KEYED and relation["arguments"].get("at") is not None:
-            shape = shapes.opened(shape, relation["arguments"]["at"])
-    return Check(
-        place=place, shape=shape, relations=tuple(Relation.model_validate(relation) for relation in held)
+        shape = shapes.opened(shape, relation["arguments"]["at"])
+    maps = [f"{relation['arguments']['at']}/" for relation in keyed]
+    told = tuple(
+        Relation.model_validate(each) for each in held if not _is_accident(each, maps, has_one=len(data) < 2)
     )
+    return Check(place=place, shape=shape, relations=told)
+
+
+def _is_accident(relation: Mapping[str, Any], maps: Sequence[str], *, has_one: bool) -> bool:
+    """Whether a relation may hold by chance: of one set of data only, or of a cell that is merely listed.
+
+    Args:
+        relation: The relation.
+        maps: Pointers to the objects whose keys are data; what stands below was looked at as a whole.
+        has_one: Whether all runs had the same data.
+    """
+    arguments = relation["arguments"]
+    at, operation = str(arguments.get("at", "")), arguments.get("op")
+    if relation["name"] == "aggregate":
+        if any(at.startswith(each) for each in maps):
+            return True
+        if at.startswith("#"):
+            return has_one or operation in _CELLS
+        return has_one and operation in _CELLS and not _SAYS_CELL.search(at)
+    is_count_of = relation["name"] == "row-count" and arguments.get("of") is not None
+    return has_one and (is_count_of or relation["name"] == "sorted")
 
 
 def _inputs(step: Step, places: Sequence[Place]) -> list[bytes]:

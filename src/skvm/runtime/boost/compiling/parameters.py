@@ -5,13 +5,13 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from skvm.runtime.boost.compiling.conditions import NoStepError, Step
 from skvm.runtime.boost.compiling.naming import param_names
 from skvm.runtime.boost.compiling.slots import Filling, Ref
-from skvm.runtime.boost.compiling.sources import source_of
+from skvm.runtime.boost.compiling.sources import derived_from, gives, source_of
 from skvm.runtime.boost.compiling.variables import Piece, Variable
 from skvm.runtime.boost.compiling.views import StepFiles, View
 from skvm.runtime.boost.compiling.wordings import Wording, wording_of
@@ -101,7 +101,11 @@ class Plan:
             expected = spread.values[0] if pieces is None else _filled(pieces, given)
             if expected != spread.values[index] and spread.index not in loose:
                 return f"its code has {spread.values[index]!r} for {expected!r}"
-        return _step(self, view, index, dict(zip(self.names, given, strict=True)))
+        values = dict(zip(self.names, given, strict=True))
+        for name, source in self.sources.items():
+            if not gives(source, values[name], view.members[index].files.before, values):
+                return f"{name} comes from elsewhere"
+        return _step(self, view, index, values)
 
 
 def _step(plan: Plan, view: View, index: int, params: dict[str, Any]) -> Step:
@@ -151,26 +155,56 @@ def plan_of(view: View) -> Plan:
     wording = wording_of(view.spreads, view.prompts)
     if len(wording.members) != len(view.members):
         raise NoStepError("the prompts do not tell what differs between the runs")
-    variables = list(wording.explained.variables)
-    pieces = dict(wording.explained.fills or {})
-    found: dict[int, Source] = {}
-    loose: list[int] = []
-    for index in wording.explained.unexplained:
-        spread = view.spreads[index]
-        known = next((at for at in found if variables[at].values == spread.values), None)
-        if known is None and (source := _source(view, index)) is not None:
-            variables.append(Variable(spread.kind, spread.values, constants=(index,)))
-            known = len(variables) - 1
-            found[known] = source
-        if known is None:
-            loose.append(index)
-        else:
-            pieces[index] = (known,)
+    finder = _Finder(view, list(wording.explained.variables), dict(wording.explained.fills or {}))
+    loose = tuple(index for index in wording.explained.unexplained if not finder.take(index))
+    variables = finder.variables
     types = tuple(_type(variable, view) for variable in variables)
     roles = [_role(variable, kind, view.files) for variable, kind in zip(variables, types, strict=True)]
     names = param_names(wording.skeleton, types, roles)
-    sources = {names[at]: source for at, source in found.items()}
-    return Plan(wording, tuple(variables), names, types, pieces, sources, tuple(loose))
+    sources = {names[at]: source for at, source in finder.sources.items()}
+    for at, (other, locator) in finder.derived.items():
+        sources[names[at]] = Source(kind="derived", file=Place(param=names[other]), locator=locator)
+    return Plan(wording, tuple(variables), names, types, finder.pieces, sources, loose)
+
+
+@dataclass(slots=True)
+class _Finder:
+    """Finds where constants come from that the prompts do not tell."""
+
+    view: View
+    variables: list[Variable]
+    pieces: dict[int, tuple[Piece, ...]]
+    sources: dict[int, Source] = field(default_factory=dict)
+    derived: dict[int, tuple[int, str]] = field(default_factory=dict)
+
+    def take(self, index: int) -> bool:
+        """Make a parameter of a constant, if something tells its value."""
+        spread = self.view.spreads[index]
+        for at in (*self.sources, *self.derived):
+            if self.variables[at].values == spread.values:
+                self.pieces[index] = (at,)
+                return True
+        source = _source(self.view, index)
+        derived = None if source is not None else self._derived(spread.values)
+        if source is None and derived is None:
+            return False
+        self.variables.append(Variable(spread.kind, spread.values, constants=(index,)))
+        at = len(self.variables) - 1
+        self.pieces[index] = (at,)
+        if source is not None:
+            self.sources[at] = source
+        elif derived is not None:
+            self.derived[at] = derived
+        return True
+
+    def _derived(self, values: Sequence[Any]) -> tuple[int, str] | None:
+        """The variable that names a file of whose name values are made, and how."""
+        for at, variable in enumerate(self.variables):
+            if variable.kind == "string" and _type(variable, self.view) is ParamType.PATH:
+                locator = derived_from(values, variable.values)
+                if locator is not None:
+                    return at, locator
+        return None
 
 
 def _source(view: View, index: int) -> Source | None:

@@ -9,15 +9,17 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import PurePosixPath
 from typing import Any
 
 from skvm.runtime.boost.model import Place, Source
 
-__all__ = ["source_of"]
+__all__ = ["derived_from", "gives", "source_of"]
 
 _MAX_VALUES = 400
+_MIN_STEM = 2
 _MAX_FILE_BYTES = 256 * 1024
 _MAX_LINES = 20
 
@@ -41,6 +43,44 @@ def source_of(values: Sequence[Any], files: Sequence[Files], places: Sequence[Pl
         if locator is not None:
             return Source(kind="file", file=place, locator=locator)
     return None
+
+
+def gives(source: Source, value: Any, files: Files, params: Mapping[str, Any]) -> bool:
+    """Whether a source gives a value in one more run.
+
+    Args:
+        source: The source.
+        value: What it should give.
+        files: What lay in the work directory.
+        params: Values of the other parameters.
+    """
+    place = source.file
+    name = None if place is None else params.get(place.param) if place.param is not None else place.path
+    if source.kind == "listing":
+        found = _listing([value], [files]) if isinstance(value, str) else None
+        return found is not None and found.locator == source.locator
+    if source.kind == "derived":
+        return derived_from([value], [name]) == source.locator
+    held = _values(files.get(str(name), b""), str(name))
+    return any(at == source.locator and _same(found, value) for at, found in held)
+
+
+def derived_from(values: Sequence[Any], names: Sequence[Any]) -> str | None:
+    """How values are made of the names of files, alike in every run: a text with ``{stem}``, else ``None``.
+
+    Args:
+        values: The value in each run.
+        names: A file's name in each run, without a folder.
+    """
+    locators = set()
+    for value, name in zip(values, names, strict=True):
+        stem = PurePosixPath(str(name)).stem
+        if not isinstance(value, str) or "/" in str(name) or len(stem) < _MIN_STEM:
+            return None
+        if len(re.findall(rf"(?<![A-Za-z0-9]){re.escape(stem)}(?![A-Za-z0-9])", value)) != 1:
+            return None
+        locators.add(re.sub(rf"(?<![A-Za-z0-9]){re.escape(stem)}(?![A-Za-z0-9])", "{stem}", value))
+    return locators.pop() if len(locators) == 1 else None
 
 
 def _listing(values: Sequence[str], files: Sequence[Files]) -> Source | None:

@@ -239,13 +239,28 @@ class _Work:
         if min(map(len, tokens)) < _MIN_PART:
             return None
         whole = all(stands_at(prompt, text) for prompt, text in zip(self.prompts, tokens, strict=True))
-        part = all(
-            stands_at(prompt, text, is_part=True) for prompt, text in zip(self.prompts, tokens, strict=True)
-        )
-        if not part:
+        if not whole and not self._is_free_part(tokens):
             return None
         made.append(Variable("string", tokens, tokens, is_part=not whole))
         return len(self.variables) + len(made) - 1
+
+    def _is_free_part(self, tokens: Sequence[str]) -> bool:
+        """Whether words stand in every prompt as parts of words that are not themselves values."""
+        for run, (prompt, text) in enumerate(zip(self.prompts, tokens, strict=True)):
+            taken = [
+                (at, at + len(each.texts[run]))
+                for each in self.variables
+                if each.is_told
+                for at in stands_at(prompt, each.texts[run])
+            ]
+            free = [
+                at
+                for at in stands_at(prompt, text, is_part=True)
+                if all(at + len(text) <= start or at >= end for start, end in taken)
+            ]
+            if not free:
+                return False
+        return True
 
 
 def _joined(pieces: Iterable[Piece]) -> tuple[Piece, ...]:
