@@ -101,15 +101,20 @@ class _Walk:
             self._call(node)
             return
         self.key.append(type(node).__name__)
+        if isinstance(node, ast.alias):
+            self._alias(node)
+            return
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
             # Its name is bound around it, its arguments and body within.
             self.key.append(self._scopes.token(node.name))
         is_scope = self._scopes.enter(node)
+        before = self._scopes.enter_block(node)
         if isinstance(node, ast.ListComp | ast.SetComp | ast.GeneratorExp | ast.DictComp):
             # Generators first: that is where its names are bound.
             self._fields(node, sorted(node._fields, key=lambda name: name != "generators"))
         else:
             self._fields(node, node._fields)
+        self._scopes.leave_block(before)
         if is_scope:
             self._scopes.leave()
 
@@ -138,10 +143,16 @@ class _Walk:
                 return True
             case ast.ExceptHandler():
                 return name == "name"
-            case ast.alias():
-                return name == "asname"
             case _:
                 return False
+
+    def _alias(self, node: ast.alias) -> None:
+        """What is imported, whatever it is called from then on."""
+        self.key.append(node.name)
+        if node.asname is None and "." in node.name:
+            # Only what is before the dot gets a name.
+            self.key.append("as its root")
+        self.key.append(self._scopes.token(node.asname or node.name.split(".")[0]))
 
     def _call(self, node: ast.Call) -> None:
         self.key.append("Call")

@@ -35,7 +35,8 @@ _MAX_BYTES = 100_000
 PRELUDE = 'import json as _json, os as _os\nP = _json.loads(_os.environ["SKVM_BOOST_PARAMS"])\n'
 """What makes parameters known to Python code within shell code."""
 _PYTHON = frozenset({"python", "python3"})
-_SEPARATORS = frozenset({";", "&&", "\n", ";;"})
+_SEPARATORS = frozenset({";", "&&", "\n"})
+_SEQUENCES = frozenset({"program", "list", "compound_statement", "do_group"})
 _EVALUATED = frozenset(
     {"test_command", "arithmetic_expansion", "subscript", "declaration_command", "unset_command"}
 )
@@ -193,32 +194,32 @@ class _Walk:
         elif kind == "heredoc_redirect":
             self._heredoc(node, None)
         elif not node.child_count:
-            self._token(node)
+            self.key.append(self._text(node))
         else:
             self._children(node, Policy.NEVER if kind in _EVALUATED else policy)
 
     def _text(self, node: Node | None) -> str:
         return text_at(node, self._source)
 
-    def _token(self, node: Node) -> None:
-        text = self._text(node)
-        self.key.append("then" if text in _SEPARATORS else text)
-
     def _children(self, node: Node, policy: Policy) -> None:
-        named = node.type not in ("program", "list", "compound_statement", "do_group")
-        if named:
+        """What a node holds; a line's end, a semicolon and ``&&`` all say that what follows comes after."""
+        is_sequence = node.type in _SEQUENCES and not any(child.type == "||" for child in node.children)
+        if not is_sequence:
             self.key.append(node.type)
         at = node.start_byte
-        previous: Node | None = None
+        is_first = True
         for child in node.children:
             self._gap(at, child.start_byte)
-            is_next = previous is not None and previous.is_named and child.is_named
-            if is_next and not named and child.type != "comment":
-                # A line's end says the same as a semicolon.
-                self.key.append("then")
-            self.visit(child, policy)
             at = max(at, child.end_byte)
-            previous = child
+            if child.type in _SEPARATORS and (is_sequence or child.type != "&&"):
+                continue
+            if child.is_named and child.type != "comment":
+                if not is_first:
+                    self.key.append("then")
+                is_first = False
+            self.visit(child, policy)
+        if not is_sequence:
+            self.key.append("end")
         self._gap(at, node.end_byte)
 
     def _gap(self, start: int, end: int) -> None:
@@ -301,6 +302,9 @@ class _Walk:
 
     def _argument(self, node: Node, text: str | None, policy: Policy) -> None:
         """An argument: an option is what is done, unless it holds a value (``--name=value``)."""
+        if node.type not in _LITERALS:
+            self.visit(node, policy)
+            return
         if text is None or not text.startswith("-"):
             self._literal(node, policy)
             return

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import ast
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 
-from skvm.runtime.boost.compiling.python_scopes import BUILTINS, binding_counts, is_dynamic
+from skvm.runtime.boost.compiling.python_inlining import inline_constants, inline_functions
+from skvm.runtime.boost.compiling.python_scopes import binding_counts, block_names, is_dynamic
 
 __all__ = ["drop_prints", "normalize"]
 
@@ -20,7 +21,8 @@ def normalize(tree: ast.Module) -> ast.Module:
     _strip_annotations(tree)
     if not is_dynamic(tree):
         _each_body(tree, _with_blocks)
-        _inline_constants(tree)
+        inline_functions(tree)
+        inline_constants(tree)
     _FoldTexts().visit(tree)
     tree.body = _imports_first(tree)
     return ast.fix_missing_locations(tree)
@@ -28,8 +30,27 @@ def normalize(tree: ast.Module) -> ast.Module:
 
 def drop_prints(tree: ast.Module) -> ast.Module:
     """Take out what only prints and has no other effect; the tree is changed."""
-    _each_body(tree, lambda body: [node for node in body if not _is_print(node)])
+    loops = block_names(tree)
+    _each_body(tree, lambda body: [node for node in body if not _only_prints(node, loops)])
     return ast.fix_missing_locations(tree)
+
+
+def _only_prints(node: ast.stmt, blocks: Mapping[int, frozenset[str]]) -> bool:
+    match node:
+        case ast.For(
+            target=target, iter=ast.Call(func=ast.Attribute(value=ast.Name(), attr=attr)), body=body
+        ):
+            own = {name.id for name in ast.walk(target) if isinstance(name, ast.Name)}
+            is_own = own <= blocks.get(id(node), frozenset())
+            # Going through a mapping does not use it up.
+            is_kept = attr in ("items", "keys", "values")
+            return is_own and is_kept and not node.orelse and all(_only_prints(each, blocks) for each in body)
+        case ast.If(test=test, body=body, orelse=orelse):
+            return _is_pure(test) and all(_only_prints(each, blocks) for each in [*body, *orelse])
+        case ast.Pass():
+            return True
+        case _:
+            return _is_print(node)
 
 
 def _each_body(tree: ast.Module, change: Callable[[list[ast.stmt]], list[ast.stmt]]) -> None:
@@ -131,53 +152,6 @@ def _closes(node: ast.stmt, name: str) -> bool:
 
 def _rebinds(node: ast.stmt, name: str) -> bool:
     return name in binding_counts(node)
-
-
-def _constant(node: ast.expr) -> ast.expr | None:
-    """A node that is a text or a number."""
-    match node:
-        case ast.Constant(value=str() | int() | float() as value) if not isinstance(value, bool):
-            return node
-        case ast.UnaryOp(op=ast.USub(), operand=ast.Constant(value=int() | float() as value)):
-            return node if not isinstance(value, bool) else None
-        case _:
-            return None
-
-
-def _inline_constants(tree: ast.Module) -> None:
-    """Put a text or number in place of a name that is bound to it once and never again, in any scope."""
-    counts = binding_counts(tree)
-    values: dict[str, ast.expr] = {}
-    for node in ast.walk(tree):
-        if not isinstance(node, ast.Module | ast.FunctionDef):
-            continue
-        kept: list[ast.stmt] = []
-        for statement in node.body:
-            match statement:
-                case ast.Assign(targets=[ast.Name(id=name)], value=value) if (
-                    counts[name] == 1 and name not in BUILTINS and _constant(value) is not None
-                ):
-                    values[name] = value
-                case _:
-                    kept.append(statement)
-        node.body = kept or ([] if isinstance(node, ast.Module) else [ast.Pass()])
-    if values:
-        _Inline(values).visit(tree)
-
-
-class _Inline(ast.NodeTransformer):
-    def __init__(self, values: dict[str, ast.expr]) -> None:
-        self._values = values
-
-    def visit_Name(self, node: ast.Name) -> ast.expr:
-        value = self._values.get(node.id)
-        match value:
-            case ast.Constant(value=constant):
-                return ast.copy_location(ast.Constant(constant), node)
-            case ast.UnaryOp(op=op, operand=ast.Constant(value=constant)):
-                return ast.copy_location(ast.UnaryOp(op, ast.Constant(constant)), node)
-            case _:
-                return node
 
 
 class _FoldTexts(ast.NodeTransformer):

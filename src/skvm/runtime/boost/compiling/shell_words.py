@@ -151,7 +151,7 @@ def said(node: Node, source: bytes) -> str | None:
             return decoded_word(text)
         case "raw_string":
             return text[1:-1]
-        case "string" if all(child.type in ('"', "string_content") for child in node.children):
+        case "string" if all(child.type in ('"', "$", "string_content") for child in node.children):
             return decoded_string(text[1:-1])
         case "concatenation":
             parts = [said(child, source) for child in node.children]
