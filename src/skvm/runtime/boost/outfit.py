@@ -23,6 +23,7 @@ INSIDE = Path(__file__).parent / "inside"
 PACKAGE = ("skvm", "runtime", "boost", "inside")
 CHECKED_HASH = 0b11  # flags of a .pyc file (PEP 552): kept by hash, looked at before use
 TICKET = re.compile(r"[A-Za-z0-9_-]{4,64}")
+WROTE = re.compile(r' (wrote nothing|wrote .*?\))(?:; printed (.{1,40})|(?=\s*$|[\\"<]))')
 ESCAPED = {ord(char): f"\\u{ord(char):04x}" for char in "'$`!;|&<>()*?#~^%\x7f"}
 """Characters that stand only within the texts of a JSON value, and that a shell or a harness looks at."""
 
@@ -132,14 +133,15 @@ def verdict_of(text: str, ticket: str) -> Verdict | None:
     if not found:
         return None
     last = found[-1]
-    told, escape, _ = last[3].partition("\\n")
-    reason = _unescaped(last[2] or "") if escape else last[2] or ""
     if last[1] != "done":
+        is_escaped = re.search(r'\\n|"\s*[,}\]]', last[3]) is not None
+        reason = _unescaped(last[2]) if is_escaped else last[2]
         return Verdict(is_done=False, reason=reason, outputs="", stdout=None)
-    told = told.split('"')[0].strip() if escape else told.strip()
-    outputs, _, printed = told.partition("; printed ")
-    stdout = _printed(text[: last.start()], printed) if printed else "" if _is_whole(told) else None
-    return Verdict(is_done=True, reason="", outputs=outputs, stdout=stdout)
+    told = WROTE.match(last[3])
+    if told is None:
+        return Verdict(is_done=True, reason="", outputs=last[3].strip(), stdout=None)
+    stdout = _printed(text[: last.start()], told[2]) if told[2] else ""
+    return Verdict(is_done=True, reason="", outputs=told[1], stdout=stdout)
 
 
 def _printed(before: str, printed: str) -> str | None:
@@ -166,10 +168,6 @@ def _unescaped(text: str) -> str:
         flags=re.DOTALL,
     )
     return plain.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-
-
-def _is_whole(told: str) -> bool:
-    return told.endswith(")") or told == "wrote nothing"
 
 
 def _text_of(template: Template) -> bytes:

@@ -12,10 +12,14 @@ TYPE_CHECKING = False  # importing typing would take as long as all of this
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["Change", "commit"]
+__all__ = ["Change", "Halfway", "commit"]
 
 ELSEWHERE = (errno.EXDEV, errno.EPERM, errno.EACCES, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK)
 """What a disk, or a cell, says of a file that cannot be moved there from the stage."""
+
+
+class Halfway(staging.Refusal):
+    """Some files were put in place, others could not, and those could not be taken back."""
 
 
 class Change:
@@ -173,4 +177,4 @@ def _take_back(root: int, done: Sequence[Change], made: Sequence[str]) -> None:
         with contextlib.suppress(OSError):
             os.rmdir(path, dir_fd=root)
     if failed:
-        raise staging.Refusal(f"could not take back {', '.join(failed)}")
+        raise Halfway(f"could not take back {', '.join(failed)}")

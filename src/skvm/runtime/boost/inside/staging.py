@@ -18,6 +18,7 @@ READ_LIMIT = 16 * 1024 * 1024
 LINK_LIMIT = 4_096
 TEMPORARY = ".skvm-boost-"
 STALE_S = 120.0
+TOOL_FOLDERS = ("node_modules", "__pycache__")
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC  # never waits at a pipe
@@ -52,15 +53,20 @@ class Entry:
         return mine == (other.size, other.mtime, other.ctime, other.links, other.target)
 
 
-def scan(root: int) -> dict[str, Entry]:
+def scan(root: int, named: Iterable[str] | None = None) -> dict[str, Entry]:
     """Everything below an open folder, by relative path.
+
+    Args:
+        root: The folder.
+        named: The files of a step: then folders that tools keep for themselves are passed over where none of
+            these lies in them. A work directory with a large ``.git`` is still one that can be copied.
 
     Raises:
         Refusal: More than 2,000 entries or 64 MB.
         OSError: Something could not be looked at.
     """
     found: dict[str, Entry] = {}
-    _visit(root, "", found)
+    _visit(root, "", found, None if named is None else tuple(named))
     if sum(entry.size for entry in found.values() if entry.kind == "file") > BYTE_LIMIT:
         raise Refusal(f"the work directory holds more than {BYTE_LIMIT >> 20} MB")
     return found
@@ -201,7 +207,7 @@ def folder_of(root: int, path: str, made: list[str]) -> int:
     return current
 
 
-def _visit(folder: int, prefix: str, found: dict[str, Entry]) -> None:
+def _visit(folder: int, prefix: str, found: dict[str, Entry], named: tuple[str, ...] | None) -> None:
     with os.scandir(folder) as listed:
         names = sorted(entry.name for entry in listed)
     for name in names:
@@ -210,15 +216,24 @@ def _visit(folder: int, prefix: str, found: dict[str, Entry]) -> None:
             target = os.readlink(name, dir_fd=folder) if stat.S_ISLNK(status.st_mode) else ""
         except FileNotFoundError:
             continue  # gone since it was listed: not there
-        entry = found[prefix + name] = Entry(status, target)
+        entry, path = Entry(status, target), prefix + name
+        if entry.kind == "folder" and named is not None and _is_passed_over(path, named):
+            continue
+        found[path] = entry
         if len(found) > FILE_LIMIT:
             raise Refusal(f"the work directory holds more than {FILE_LIMIT} files")
         if entry.kind == "folder":
             below = os.open(name, _FOLDER, dir_fd=folder)
             try:
-                _visit(below, prefix + name + "/", found)
+                _visit(below, path + "/", found, named)
             finally:
                 os.close(below)
+
+
+def _is_passed_over(folder: str, named: tuple[str, ...]) -> bool:
+    name = os.path.basename(folder)
+    is_kept = any(path.startswith(folder + "/") for path in named)
+    return (name.startswith(".") or name in TOOL_FOLDERS) and not is_kept
 
 
 def _copy_file(root: int, path: str, entry: Entry, place: str) -> None:

@@ -50,6 +50,8 @@ def main(arguments: Sequence[str], outfit: str) -> int:
             return _bail_out(ticket, "call: four arguments are needed")
         template = _template(outfit, arguments[1])
         printed, wrote = execute(template, _values(template, arguments[3]))
+    except committing.Halfway as refusal:
+        return _bail_out(ticket, str(refusal), "some files were changed")
     except staging.Refusal as refusal:
         return _bail_out(ticket, str(refusal))
     except Exception as error:  # noqa: BLE001 - whatever it was, the model has to be told
@@ -92,7 +94,8 @@ def _in_stage(
     for name in ("work", "code", "home", "tmp"):
         os.mkdir(os.path.join(stage, name), 0o700)
     _doing("folder", staging.sweep, root, [path for path, _ in outputs], time.time())
-    before = _doing("folder", staging.scan, root)
+    mine = {path for path, _ in (*inputs, *outputs)}
+    before = _doing("folder", staging.scan, root, mine)
     _refuse_aliases(before, inputs, outputs)
     _doing("folder", staging.copy, root, before, work)
     copied = os.open(work, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
@@ -107,9 +110,8 @@ def _in_stage(
         after = _doing("folder", staging.scan, copied)
     finally:
         os.close(copied)
-    mine = {path for path, _ in (*inputs, *outputs)}
     new = [_change(path, written[path], old[path], before, after) for path in sorted(written)]
-    _refuse_meanwhile(before, _doing("folder", staging.scan, root), mine)
+    _refuse_meanwhile(before, _doing("folder", staging.scan, root, mine), mine)
     told = ", ".join(f"{path} ({shapes.summary(written[path], path)})" for path in sorted(written))
     with _Undisturbed():
         _doing("folder", committing.commit, root, new, stage)
@@ -325,7 +327,7 @@ def _doing(what: str, action: Any, *arguments: Any) -> Any:
     except _Stopped:
         raise
     except staging.Refusal as refusal:
-        raise staging.Refusal(f"{what}: {refusal}") from None
+        raise type(refusal)(f"{what}: {refusal}") from None
     except (OSError, MemoryError, RecursionError) as error:
         text = getattr(error, "strerror", None) or type(error).__name__
         raise staging.Refusal(f"{what}: {getattr(error, 'filename', None) or ''} {text}") from None
@@ -351,10 +353,10 @@ def _interrupted(number: int, _frame: object) -> None:
     raise _Stopped(f"call: stopped by signal {number}")
 
 
-def _bail_out(ticket: str, reason: str) -> int:
+def _bail_out(ticket: str, reason: str, left: str = "nothing was changed") -> int:
     folded = " ".join(reason.split()).replace("[", "(").replace("]", ")")
     plain = "".join(char if char.isprintable() else "?" for char in folded)[:REASON_LIMIT]
-    _print(b"", f"[boost {ticket}: bailed out: {plain}] nothing was changed", ticket)
+    _print(b"", f"[boost {ticket}: bailed out: {plain}] {left}", ticket)
     return BAILED_OUT
 
 
