@@ -131,6 +131,28 @@ def test_where_one_file_cannot_be_put_all_are_as_they_were(
     assert tree_of(work) == before
 
 
+def test_files_that_cannot_be_taken_back_are_told_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    work, stage = lay(tmp_path)
+    real, put = committing._put, 0
+
+    def full(*arguments: object) -> None:
+        nonlocal put
+        put += 1
+        if put == 2:
+            monkeypatch.setattr(committing, "_write_beside", refused)
+            raise OSError(errno.ENOSPC, "full")
+        real(*arguments)  # type: ignore[arg-type]
+
+    def refused(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, "full")
+
+    monkeypatch.setattr(committing, "_put", full)
+    root = os.open(work, os.O_RDONLY)
+    with pytest.raises(committing.Halfway, match=r"could not take back a\.json"):
+        committing.commit(root, changes_of(work), str(stage))
+    os.close(root)
+
+
 def elsewhere(action, stage: Path):
     def refused(source, target, **more):
         if str(source).startswith(str(stage)):

@@ -80,7 +80,7 @@ def adversarial(count: int) -> list[dict[str, Any]]:
 
 
 def script_of(folder: Path, values: list[dict[str, Any]]) -> list[str]:
-    """The commands, with a printer in place of the runner: what it prints are the words a shell made of them."""
+    """The commands, with a printer in place of the runner: it prints the words a shell made of them."""
     template = python_step("pass", params={"text": ParamType.STRING})
     outfit = lay_outfit(folder, [template])
     lines = [outfit.command_line(candidate_of(template), TICKET, each) for each in values]
@@ -140,7 +140,7 @@ def test_values_reach_python_as_json_and_shell_as_variables(tmp_path: Path) -> N
     shell = shell_step(
         'printf "%s|%s|%s" "$P_items" "$P_text" "$P_times" > seen.txt', "seen.txt", params=params
     )
-    for given_values in adversarial(15):
+    for given_values in adversarial(8):
         items = [item for item in given_values["items"] if "\n" not in item and "\r" not in item] or ["x"]
         values = {"items": items, "text": given_values["text"], "times": 3}
         for template in (python, shell):
@@ -222,6 +222,8 @@ BAILED = f"[boost {TICKET}: bailed out: input: a.csv: has no column 'x', but \"y
         json.dumps({"output": WHOLE, "metadata": {"exit_code": 0}}),
         json.dumps({"output": WHOLE, "metadata": {"exit_code": 0}}, ensure_ascii=False),
         json.dumps({"content": [{"text": json.dumps({"output": WHOLE})}]}),
+        json.dumps({"output": WHOLE.strip(), "metadata": {"exit_code": 0}}),
+        json.dumps([{"type": "text", "text": WHOLE.strip()}]),
         f"$ python3 -I -S /x/boost.py sum-up 0123456789ab '{TICKET}' '{{}}'\n{WHOLE}",
         f"[boost {TICKET}: bailed out: code: first] nothing was changed\n{WHOLE}",
     ],
@@ -247,13 +249,23 @@ def test_a_text_that_was_cut_says_so() -> None:
 
 
 @pytest.mark.parametrize(
-    "wrap", [str, lambda text: json.dumps({"out": text + "\n"}), lambda text: text + "\nexit 75"]
+    "wrap", [str, lambda text: json.dumps({"out": text}), lambda text: text + "\nexit 75"]
 )
 def test_a_bail_out_is_read_back_with_its_reason(wrap: Any) -> None:
     verdict = verdict_of(wrap(BAILED), TICKET)
     assert verdict is not None
     assert not verdict.is_done
     assert verdict.reason == "input: a.csv: has no column 'x', but \"y\""
+
+
+@pytest.mark.parametrize(
+    "wrap", [str, lambda text: json.dumps({"out": text}), lambda text: text + "\nexit 0"]
+)
+def test_a_step_that_printed_nothing_says_so(wrap: Any) -> None:
+    verdict = verdict_of(wrap(f"[boost {TICKET}: done] wrote a (1).json (3 keys), b.csv (12 rows)"), TICKET)
+    assert verdict is not None
+    assert verdict.stdout == ""
+    assert verdict.outputs == "wrote a (1).json (3 keys), b.csv (12 rows)"
 
 
 @pytest.mark.parametrize(

@@ -260,6 +260,21 @@ def test_a_work_directory_that_is_too_large_is_left_alone(work_dir: Path) -> Non
     )
 
 
+def test_what_tools_keep_for_themselves_is_not_copied_unless_it_is_named(work_dir: Path) -> None:
+    for name in (".git", "node_modules", "deep/.cache"):
+        (work_dir / name).mkdir(parents=True)
+        for index in range(900):
+            (work_dir / name / str(index)).touch()
+    listed = "import os, json; json.dump(sorted(os.listdir('.')), open('seen.json', 'w'))"
+    assert take(python_step(listed, "seen.json"), work_dir).code == 0
+    assert json.loads((work_dir / "seen.json").read_text()) == ["deep", "sales.csv", "seen.json"]
+    kept = python_step("open('.git/config', 'w').write('x')", ".git/config")
+    assert take(kept, work_dir).code == 0
+    assert (work_dir / ".git/config").read_text() == "x"
+    stray = python_step("import os; os.mkdir('.hidden')")
+    assert take(stray, work_dir).reason == "output: .hidden was made, and is no output"
+
+
 def test_a_work_directory_of_too_many_bytes_is_left_alone(work_dir: Path) -> None:
     with (work_dir / "large.bin").open("wb") as file:
         file.truncate(65 << 20)
