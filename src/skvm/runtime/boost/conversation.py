@@ -13,7 +13,7 @@ from skvm.runtime.boost.outfit import Verdict
 if TYPE_CHECKING:
     from pydantic_ai.messages import ModelMessage
 
-__all__ = ["closing_of", "has_asked", "told_last"]
+__all__ = ["answers_in", "closing_of", "is_fresh", "told_last"]
 
 CLOSING_CHARS = 20_000
 """The longest closing message that is said for a model."""
@@ -30,15 +30,20 @@ def told_last(messages: Sequence[ModelMessage]) -> str:
     return "\n".join(newest)
 
 
-def has_asked(messages: Sequence[ModelMessage], ticket: str) -> bool:
-    """Whether the step of a ticket was asked for in this conversation."""
-    return any(
-        ticket in text
-        for message in reversed(messages)
-        if message.kind == "response"
-        for part in message.parts
-        for text in _texts(part)
-    )
+def answers_in(messages: Sequence[ModelMessage]) -> str:
+    """Everything that was said and asked for in the model's name; the ticket of a step stands there."""
+    answers = (message for message in messages if message.kind == "response")
+    return "\n".join(text for answer in answers for part in answer.parts for text in _texts(part))
+
+
+def is_fresh(messages: Sequence[ModelMessage]) -> bool:
+    """Whether a user has just spoken, and no tool has been called since."""
+    newest = []
+    for message in reversed(messages):
+        if message.kind == "response":
+            break
+        newest += [part.part_kind for part in message.parts]
+    return "user-prompt" in newest and not {"tool-return", "retry-prompt"} & set(newest)
 
 
 def _texts(part: Any) -> Iterator[str]:

@@ -13,7 +13,7 @@ from typing import Any
 
 from skvm.runtime.boost.extraction import path_of
 from skvm.runtime.boost.given import UnreadableError, read_given
-from skvm.runtime.boost.inside import shapes
+from skvm.runtime.boost.inside import relations, shapes
 from skvm.runtime.boost.model import Check, Template
 
 __all__ = ["Guard", "check_inputs"]
@@ -58,5 +58,11 @@ def _broken(check: Check, params: Mapping[str, Any], folder: Path) -> tuple[str,
         return f"{path}: {error}", True
     if data is None:
         return None if check.is_optional else (f"{path} is not there", False)
-    wrong = shapes.violations(check.shape, data)
-    return (f"{path}: {wrong[0]}", True) if wrong else None
+    if wrong := shapes.violations(check.shape, data):
+        return f"{path}: {wrong[0]}", True
+    # What the prompt's own words want of a file (a column of that name) says nothing of its form.
+    for relation in check.relations:
+        plain = relation.model_dump(mode="json", by_alias=True)
+        if (why := relations.violation(plain, data, (), params, path)) is not None:
+            return f"{path}: {why}", False
+    return None

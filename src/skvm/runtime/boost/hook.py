@@ -8,6 +8,7 @@ Whatever goes wrong here, the model is asked: a hook that fails never fails a ru
 
 from __future__ import annotations
 
+import re
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -23,7 +24,7 @@ import anyio.to_thread
 from skvm.errors import SkvmError
 from skvm.harness.hooks import Hook, HookContext, HookRun
 from skvm.runtime.boost.choosing import Ready, choose, is_sampled
-from skvm.runtime.boost.conversation import closing_of, has_asked, told_last
+from skvm.runtime.boost.conversation import answers_in, closing_of, told_last
 from skvm.runtime.boost.evidence import EVENT_KIND, WATCH_KIND
 from skvm.runtime.boost.matching import Matcher
 from skvm.runtime.boost.model import BoostEvent, Candidate, Event, WatchRecord
@@ -46,6 +47,9 @@ Mode = Literal["off", "shadow", "on"]
 SHADOW_EVERY = 10
 """Of so many runs that a promoted candidate could answer, it is run beside the model in one."""
 TICKET_BYTES = 8
+_NOBODYS = re.compile(r"(?:call|folder)\b|input: .* (?:is absent$|it has no column\b)")
+"""Reasons no candidate is to blame for: it was stopped, the folder is too large or changed meanwhile, or the
+prompt asks for a file or a column that is not there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +128,11 @@ class BoostRun(Hook):
     def __post_init__(self) -> None:
         self._keeper = StateKeeper(self.run.work_dir, self.library.blobs)
 
+    @property
+    def ticket(self) -> str | None:
+        """That of the step that was asked for and has not come back."""
+        return None if self._open is None else self._open.ticket
+
     def shown_folders(self) -> Sequence[Path]:
         """Where steps are laid out."""
         try:
@@ -199,7 +208,7 @@ class BoostRun(Hook):
         """Read what came of the step; close the run where that is all there is to say."""
         told = told_last(context.messages)
         verdict = verdict_of(told, step.ticket)
-        if verdict is None and not has_asked(context.messages, step.ticket):
+        if verdict is None and step.ticket not in answers_in(context.messages):
             return None  # another conversation of the same program
         closing = (
             None if verdict is None or not verdict.is_done else closing_of(step.ready.candidate, verdict)
@@ -309,6 +318,4 @@ def _judged(verdict: Verdict | None, told: str) -> tuple[bool | None, str]:
         return None, f"no verdict: {words[:200]}" if words else "no verdict"
     if verdict.is_done:
         return True, ""
-    # ``call`` and ``folder``: stopped by the harness, too large, changed meanwhile by somebody else.
-    is_nobodys = verdict.reason.startswith(("call", "folder"))
-    return None if is_nobodys else False, verdict.reason
+    return None if _NOBODYS.match(verdict.reason) else False, verdict.reason

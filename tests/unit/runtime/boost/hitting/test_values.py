@@ -13,7 +13,7 @@ from skvm.runtime.boost.given import UnreadableError, names_in, read_given
 from skvm.runtime.boost.guarding import check_inputs
 from skvm.runtime.boost.inside import shapes
 from skvm.runtime.boost.matching import Match
-from skvm.runtime.boost.model import Check, Param, ParamType, Place, Source
+from skvm.runtime.boost.model import Check, Param, ParamType, Place, Relation, Source
 from tests.unit.runtime.boost.hitting.samples import SALES, candidate, template
 
 VALUES = {"column": "amount", "source": "sales.csv", "target": "t.json"}
@@ -199,3 +199,16 @@ def test_an_optional_input_may_be_absent(work: Path) -> None:
 def test_a_file_without_a_name_is_none(work: Path) -> None:
     inputs = (Check(place=Place(param="nobody")),)
     assert not check_inputs(template(inputs=inputs), VALUES, work).holds
+
+
+def test_a_column_the_prompt_names_and_the_file_lacks_is_no_change_of_form(work: Path) -> None:
+    (check,) = template().inputs
+    named = Relation(name="has-column", arguments={"column": "$column"})
+    inputs = (check.model_copy(update={"relations": (named,)}),)
+    assert check_inputs(template(inputs=inputs), VALUES, work).holds
+    guard = check_inputs(template(inputs=inputs), {**VALUES, "column": "tax"}, work)
+    assert (guard.holds, guard.is_drift, guard.reason) == (
+        False,
+        False,
+        "sales.csv: it has no column 'tax'",
+    )
