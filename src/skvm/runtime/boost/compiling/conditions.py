@@ -123,7 +123,7 @@ def conditions_of(steps: Sequence[Step]) -> Conditions:
     if not inputs and any(_READS.search(step.code) for step in steps):
         raise NoStepError("it reads files it does not name")
     return Conditions(
-        tuple(Check(place=place, shape=_shape(steps, place, before=True)) for place in inputs),
+        tuple(_input(steps, place) for place in inputs),
         tuple(_output(steps, place, inputs) for place in outputs),
     )
 
@@ -154,6 +154,28 @@ def _shape(steps: Sequence[Step], place: Place, *, before: bool) -> dict[str, An
         path = step.path_of(place)
         described.append(shapes.describe((step.before if before else step.after)[path], path))
     return dict(shapes.merge(described))
+
+
+def _input(steps: Sequence[Step], place: Place) -> Check:
+    """What an input looks like, and which parameters name a column of it."""
+    named = set.intersection(
+        *(
+            {name for name, value in step.params.items() if isinstance(value, str)} - step.paths
+            for step in steps
+        )
+    )
+    columns = [
+        Relation(name="has-column", arguments={"column": f"${name}"})
+        for name in sorted(named)
+        if all(_names_column(step, place, name) for step in steps)
+    ]
+    return Check(place=place, shape=_shape(steps, place, before=True), relations=tuple(columns))
+
+
+def _names_column(step: Step, place: Place, name: str) -> bool:
+    path = step.path_of(place)
+    relation = {"name": "has-column", "input": None, "arguments": {"column": f"${name}"}}
+    return relations.violation(relation, step.before[path], (), step.params, path) is None
 
 
 def _output(steps: Sequence[Step], place: Place, inputs: Sequence[Place]) -> Check:
@@ -202,22 +224,31 @@ def _inputs(step: Step, places: Sequence[Place]) -> list[bytes]:
 
 def misfit(conditions: Conditions, step: Step) -> str | None:
     """Why conditions do not hold of a step that took no part in making them, ``None`` where they do."""
+    expected = {step.path_of(check.place) for check in conditions.outputs}
     for check in conditions.inputs:
         path = step.path_of(check.place)
         if path not in step.before:
             return f"{path} was not there"
-        if found := shapes.violations(check.shape, step.before[path]):
-            return f"{path}: {found[0]}"
-    expected = {step.path_of(check.place) for check in conditions.outputs}
+        if broken := _broken(check, path, step.before[path], (), step.params):
+            return broken
     if expected != set(step.written) or step.removed:
         return "it wrote other files"
-    inputs = [step.before[step.path_of(check.place)] for check in conditions.inputs]
+    inputs = _inputs(step, [check.place for check in conditions.inputs])
     for check in conditions.outputs:
         path = step.path_of(check.place)
-        if found := shapes.violations(check.shape, step.after[path]):
-            return f"{path}: {found[0]}"
-        for relation in check.relations:
-            plain = relation.model_dump(mode="json", by_alias=True)
-            if broken := relations.violation(plain, step.after[path], inputs, step.params, path):
-                return f"{path}: {broken}"
+        if broken := _broken(check, path, step.after[path], inputs, step.params):
+            return broken
+    return None
+
+
+def _broken(
+    check: Check, path: str, data: bytes, inputs: Sequence[bytes], params: Mapping[str, Any]
+) -> str | None:
+    """What of a check does not hold."""
+    if found := shapes.violations(check.shape, data):
+        return f"{path}: {found[0]}"
+    for relation in check.relations:
+        plain = relation.model_dump(mode="json", by_alias=True)
+        if broken := relations.violation(plain, data, inputs, params, path):
+            return f"{path}: {broken}"
     return None
