@@ -245,9 +245,11 @@ class _Composer:
             case Write(path, content, False) if path.endswith(".py") and path not in self.prompt:
                 self._scripts[path] = content
                 self.pieces.append(piece)
-            case Script(path, arguments) if path in self._scripts and "__file__" not in self._scripts[path]:
+            case Script(path, arguments, _, redirect) if "__file__" not in self._scripts.get(
+                path, "__file__"
+            ):
                 self._run.add(path)
-                self.pieces.append(Source(self._scripts[path], arguments))
+                self.pieces.append(Source(self._scripts[path], arguments, redirect))
             case _:
                 self.pieces.append(piece)
 
@@ -282,7 +284,7 @@ def _as_python(pieces: Sequence[Piece]) -> str | None:
         match piece:
             case Write(path, content, is_appended):
                 parts.append(_writing(path, content, is_appended))
-            case Source(code, arguments):
+            case Source(code, arguments, ""):
                 if index < len(pieces) - 1 and not _goes_on(code, pieces[index + 1 :]):
                     return None
                 parts.append(

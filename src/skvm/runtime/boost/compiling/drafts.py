@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -11,12 +12,19 @@ from skvm.runtime.boost.compiling.align_python import read_python
 from skvm.runtime.boost.compiling.align_shell import read_shell_code
 from skvm.runtime.boost.compiling.refusals import refusals
 from skvm.runtime.boost.compiling.slots import Filling, Kind, Reading, Ref, Slot, Spot, UnfillableError
-from skvm.runtime.boost.model import Language
+from skvm.runtime.boost.model import Language, ParamType
 
 if TYPE_CHECKING:
     from skvm.runtime.boost.watching import WatchedRun
 
 __all__ = ["Constant", "Draft", "Ref", "UnfillableError", "drafts_of"]
+
+_CODE = re.compile(
+    r"(?:\.(?:py|sh|bash|zsh|js|mjs|cjs|ts|tsx|jsx|rb|pl|php|lua|r|sql|ps1|bat|cmd|c|cc|cpp|h|go|rs|java|kt|mk)"
+    r"|(?:^|/)(?:Makefile|Dockerfile|Jenkinsfile))$",
+    re.IGNORECASE,
+)
+_NUMBERS = frozenset({ParamType.INTEGER, ParamType.NUMBER})
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,10 +79,21 @@ class Draft:
             UnfillableError: A constant cannot be replaced by what is given: it would become code, or is of
                 another kind.
         """
-        try:
-            return self._reading.render({self._spots[index]: filling for index, filling in fills.items()})
-        except IndexError as error:
-            raise UnfillableError("there is no such constant") from error
+        if not all(0 <= index < len(self.constants) for index in fills):
+            raise UnfillableError("there is no such constant")
+        self._refuse_code(fills)
+        return self._reading.render({self._spots[index]: filling for index, filling in fills.items()})
+
+    def _refuse_code(self, fills: Mapping[int, Filling]) -> None:
+        """Where a step writes code, a text in it would be code of whoever runs that."""
+        written = sorted(
+            {name for action in self.actions for name in action.changed or () if _CODE.search(name)}
+        )
+        for index, filling in fills.items() if written else ():
+            constant = self.constants[index]
+            texts = [part for part in filling if isinstance(part, Ref) and part.type not in _NUMBERS]
+            if texts and not (constant.is_path_read or constant.is_path_written):
+                raise UnfillableError(f"{texts[0].name} would become code in {written[0]}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from skvm.runtime.boost.compiling.align_shell import parse_shell
+from skvm.runtime.boost.compiling.shell_danger import walk
 from skvm.runtime.boost.compiling.shell_words import decoded_string, said, text_at
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Piece", "Script", "Shell", "Source", "Write", "pieces_of", "rewritten"]
 
-_HEREDOC = re.compile(r"<<-?\s*(['\"]?)(\w+)\1")
+_HEREDOC = re.compile(r"(?<!<)<<(?!<)-?\s*(['\"]?)(\w+)\1")
 _VIEWERS = frozenset(
     {*("ls", "cat", "head", "tail", "wc", "pwd", "echo"), *("true", "file", "stat", "tree", "which")}
 )
@@ -25,19 +26,21 @@ _PYTHON = re.compile(r"(?:/usr/(?:local/)?bin/)?python3?(?:\.\d+)?")
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Python code that was run, with the words it was given."""
+    """Python code that was run, with the words it was given and where its output went."""
 
     code: str
     arguments: tuple[str, ...] = ()
+    redirect: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Script:
-    """A Python file that was run, with the words it was given; ``text`` is the command itself."""
+    """A Python file that was run, as ``Source``; ``text`` is the command itself."""
 
     path: str
     arguments: tuple[str, ...]
     text: str
+    redirect: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,10 +89,14 @@ def pieces_of(command: str) -> tuple[Piece, ...]:
 
 def _with_last_mark(command: str) -> str:
     """A command whose last here-document has its closing mark; models forget it, and shells forgive."""
-    for found in _HEREDOC.finditer(command):
-        rest = command[found.end() :]
-        if not re.search(rf"^\t*{re.escape(found[2])}[ \t]*$", rest, re.MULTILINE):
+    at = 0
+    while (found := _HEREDOC.search(command, at)) is not None:
+        mark = re.escape(found[2])
+        end = re.compile(rf"^\t*{mark}[ \t]*$", re.MULTILINE).search(command, found.end())
+        if end is None:
             return command.rstrip("\n") + f"\n{found[2]}\n"
+        # What is within it is no shell.
+        at = end.end()
     return command
 
 
@@ -155,36 +162,49 @@ def _fed(  # noqa: PLR0911 - one return a shape that is left whole
     node: Node, command: Node, source: bytes
 ) -> list[Piece] | None:
     """A command with a here-document or redirections, as pieces; what follows it on its line comes after."""
-    redirects: list[tuple[str, str | None]] = []
-    body: str | None = None
-    after: list[Piece] = []
-    for child in node.children:
-        if child.type == "file_redirect":
-            redirects.append(_redirect(child, source))
-        elif child.type == "heredoc_redirect":
-            if body is not None:
-                return None
-            body = _body(child, source)
-            for inner in child.named_children:
-                if inner.type == "file_redirect":
-                    redirects.append(_redirect(inner, source))
-                elif inner.type == "command" and any(each.type == "&&" for each in child.children):
-                    after.extend(
-                        _statement(inner, source) or [Shell(text_at(inner, source), _is_view(inner, source))]
-                    )
-                elif not inner.type.startswith("heredoc"):
-                    return None
-            if body is None:
-                return None
+    heredocs = [child for child in node.children if child.type == "heredoc_redirect"]
+    body = _body(heredocs[0], source) if heredocs else None
+    after = _after(heredocs[0], source) if heredocs else []
     words = _words(command, source)
-    if body is None or words is None:
+    redirects = [_redirect(child, source) for child in walk(node) if child.type == "file_redirect"]
+    is_fed = any(operator == "<" for operator, _ in redirects) or len(heredocs) > 1
+    if words is None or after is None or is_fed or (heredocs and body is None):
         return None
+    redirect = _redirect_text(node, source)
+    if body is None:
+        match _python_command(command, source):
+            case Script(path, arguments):
+                return [Script(path, arguments, text_at(node, source), redirect)]
+            case Source(code, arguments):
+                return [Source(code, arguments, redirect)]
+            case _:
+                return None
     if words == ["cat"] and len(redirects) == 1 and redirects[0][0] in (">", ">>") and redirects[0][1]:
         return [Write(redirects[0][1], body, redirects[0][0] == ">>"), *after]
-    is_quiet = all(operator == ">" and target == "/dev/null" for operator, target in redirects)
-    if words and _PYTHON.fullmatch(words[0]) and is_quiet and words[1:2] in ([], ["-"]):
-        return [Source(body, tuple(words[2:])), *after]
+    if _PYTHON.fullmatch(words[0]) and words[1:2] in ([], ["-"]):
+        return [Source(body, tuple(words[2:]), redirect), *after]
     return None
+
+
+def _after(heredoc: Node, source: bytes) -> list[Piece] | None:
+    """What follows a command on the line its here-document begins on; ``None`` unless it comes after."""
+    pieces: list[Piece] = []
+    for child in heredoc.named_children:
+        if child.type == "command" and any(each.type == "&&" for each in heredoc.children):
+            found = _statement(child, source)
+            pieces.extend(found or [Shell(text_at(child, source), _is_view(child, source))])
+        elif child.type != "file_redirect" and not child.type.startswith("heredoc"):
+            return None
+    return pieces
+
+
+def _redirect_text(node: Node, source: bytes) -> str:
+    """Where the output of a command goes, as it stands there; nothing where it is only shown."""
+    found = [child for child in walk(node) if child.type == "file_redirect"]
+    kept = [child for child in found if _redirect(child, source)[1] != "/dev/null"]
+    if all(_redirect(child, source)[0] == ">&" for child in kept):
+        return ""
+    return " ".join(text_at(child, source) for child in kept)
 
 
 def _redirect(node: Node, source: bytes) -> tuple[str, str | None]:
@@ -241,9 +261,10 @@ def rewritten(pieces: tuple[Piece, ...]) -> Iterator[str]:
     """Pieces as shell code again, one statement each."""
     for piece in pieces:
         match piece:
-            case Source(code, arguments):
+            case Source(code, arguments, redirect):
                 mark = _mark(code)
-                words = " ".join(["python3", "-", *(shlex.quote(word) for word in arguments)])
+                quoted = [shlex.quote(word) for word in arguments]
+                words = " ".join(["python3", "-", *quoted, redirect]).rstrip()
                 yield f"{words} <<'{mark}'\n{code.rstrip(chr(10))}\n{mark}"
             case Write(path, content, is_appended) if content.endswith("\n"):
                 mark = _mark(content)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from skvm.compiler.effects.programs import NETWORK_PROGRAMS
@@ -23,23 +23,47 @@ if TYPE_CHECKING:
 __all__ = ["refusals", "refusals_of_code"]
 
 _MAX_CHARS = 64_000
+_PLACE = "depends on where it runs"
 
 
 def _names(words: str) -> frozenset[str]:
     return frozenset(words.split())
 
 
-_INSTALLERS = _names("pip pip3 apt apt-get npm yarn brew conda uv cargo gem apk dnf yum pnpm pipx")
 _STEERING = _names("sudo su nohup setsid disown kill pkill killall git chmod chown ln mount crontab at")
-_CHANCE = _names("shuf uuidgen mktemp")
-_CLOCK = frozenset(
-    {"now", "today", "utcnow", "time_ns", "monotonic", "perf_counter", "gmtime", "localtime", "ctime"}
-)
+_PROGRAMS: Mapping[str, str] = {
+    **dict.fromkeys(_names("shuf uuidgen mktemp"), "depends on chance"),
+    **dict.fromkeys(
+        _names("hostname whoami id uname tty ps top df du uptime nproc free env printenv"), _PLACE
+    ),
+    **dict.fromkeys({*NETWORK_PROGRAMS, *_names("nc ssh scp rsync telnet ftp")}, "uses the network"),
+    **dict.fromkeys(
+        _names("pip pip3 apt apt-get npm yarn brew conda uv cargo gem apk dnf yum pnpm pipx"),
+        "installs programs",
+    ),
+}
+_CALLED: Mapping[str, str] = {
+    **dict.fromkeys(
+        _names("now today utcnow time_ns monotonic perf_counter gmtime localtime ctime"), "asks the clock"
+    ),
+    **dict.fromkeys(_names("system popen fork execv execvp spawnv kill startfile"), "starts programs"),
+}
+_NAMED: Mapping[str, str] = {
+    **dict.fromkeys(_names("random urandom"), "depends on chance"),
+    **dict.fromkeys(_names("getmtime getctime getatime st_mtime st_ctime st_atime"), "asks the clock"),
+    **dict.fromkeys(
+        _names("gethostname getpid getuser getlogin node uname cpu_count expanduser home environ getenv"),
+        _PLACE,
+    ),
+    **dict.fromkeys(
+        _names("symlink link symlink_to hardlink_to chmod chown"), "makes links or changes permissions"
+    ),
+}
 _CHANCE_MODULES = frozenset({"random", "secrets", "uuid"})
 _STARTING_MODULES = frozenset({"subprocess", "multiprocessing", "ctypes", "signal", "pty", "webbrowser"})
-_STARTING = frozenset({"system", "popen", "fork", "execv", "execvp", "spawnv", "kill", "startfile"})
 _RUNNING_TEXT = frozenset({"eval", "exec", "compile", "__import__", "input", "breakpoint"})
-_CLOCK_COMMAND = re.compile(r"(?:^|[\s;&|(`])date(?![\w.-])(?!\s+(?:-d|--date|-r|--reference))")
+_CLOCK_VARIABLES = _names("SECONDS EPOCHSECONDS EPOCHREALTIME")
+_PLACE_VARIABLES = _names("HOSTNAME USER LOGNAME UID PPID BASHPID HOME OLDPWD")
 _HARMLESS = frozenset({"/dev/null", "/dev/stdin", "/dev/stdout", "/dev/stderr"})
 
 
@@ -99,18 +123,25 @@ def _of_node(node: ast.AST) -> Iterator[str]:
             len(args) < 2
         ):
             yield "asks the clock"
-        case ast.Call(func=ast.Attribute(attr=name)) if name in _CLOCK:
-            yield "asks the clock"
-        case ast.Call(func=ast.Attribute(attr=name)) if name in _STARTING:
-            yield "starts programs"
-        case ast.Attribute(attr="random" | "urandom"):
+        case ast.Call(func=ast.Attribute(attr=name)) if name in _CALLED:
+            yield _CALLED[name]
+        case ast.Call(func=ast.Name(id="hash" | "id")):
             yield "depends on chance"
+        case ast.Attribute(attr=name) if name in _NAMED:
+            yield _NAMED[name]
         case ast.Name(id=name) if name in _RUNNING_TEXT:
             yield "asks or runs what is no part of it"
-        case ast.Attribute(attr="symlink" | "link" | "symlink_to" | "hardlink_to" | "chmod" | "chown"):
-            yield "makes links or changes permissions"
         case _:
             return
+
+
+def _of_variable(name: str) -> Iterator[str]:
+    if name in ("RANDOM", "SRANDOM"):
+        yield "depends on chance"
+    elif name in _CLOCK_VARIABLES:
+        yield "asks the clock"
+    elif name in _PLACE_VARIABLES or name == "$":
+        yield _PLACE
 
 
 def _of_module(module: str) -> Iterator[str]:
@@ -126,16 +157,15 @@ def _of_module(module: str) -> Iterator[str]:
 
 
 def _of_shell(code: str) -> Iterator[str]:
-    if "$RANDOM" in code or "${RANDOM" in code:
-        yield "depends on chance"
-    if _CLOCK_COMMAND.search(code):
-        yield "asks the clock"
     root = parse_shell(code.encode("utf-8", "replace"))
     if root is None:
         yield "is no shell"
         return
-    if any(node.type == "&" for node in walk(root)):
-        yield "leaves programs running"
+    for node in walk(root):
+        if node.type == "&":
+            yield "leaves programs running"
+        elif node.type in ("variable_name", "special_variable_name"):
+            yield from _of_variable((node.text or b"").decode("utf-8", "replace"))
     for piece in pieces_of(code):
         if isinstance(piece, Source):
             yield from _of_python(piece.code)
@@ -143,11 +173,17 @@ def _of_shell(code: str) -> Iterator[str]:
         yield from _of_effects(each.effects)
         words = each.command.effective
         program = words[0].rpartition("/")[2] if words else ""
-        if program in _INSTALLERS or (program == "go" and words[1:2] == ("install",)):
-            yield "installs programs"
-        elif program in NETWORK_PROGRAMS or program in ("nc", "ssh", "scp", "rsync", "telnet", "ftp"):
-            yield "uses the network"
-        elif program in _STEERING or "sudo" in each.command.words:
-            yield f"runs {program if program in _STEERING else 'sudo'}"
-        elif program in _CHANCE:
-            yield "depends on chance"
+        if reason := _of_program(program, words[1:]):
+            yield reason
+        if "sudo" in each.command.words:
+            yield "runs sudo"
+
+
+def _of_program(program: str, words: Sequence[str]) -> str | None:
+    """Why a command can be no part of a template."""
+    if program == "date":
+        tells = any(re.match(r"-[a-z]*[dr]|--date|--reference", word) for word in words)
+        return None if tells else "asks the clock"
+    if program == "go" and tuple(words[:1]) == ("install",):
+        return "installs programs"
+    return f"runs {program}" if program in _STEERING else _PROGRAMS.get(program)

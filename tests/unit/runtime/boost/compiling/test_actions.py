@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from tests.unit.runtime.boost.compiling.scripted import Call, carry_out
+from tests.unit.runtime.boost.compiling.scripted import Call, carry_out, execute
 
 from skvm.runtime.boost.compiling.actions import actions_of
 from skvm.runtime.boost.compiling.refusals import refusals, refusals_of_code
@@ -86,6 +86,35 @@ def test_arguments_reach_a_program(tmp_path: Path) -> None:
     assert "['program.py', 'sales.csv', 'a b.csv']" in made
 
 
+@pytest.mark.parametrize(
+    "command",
+    [
+        "python3 say.py > out.txt",
+        "python3 say.py sales.csv >out.txt 2>/dev/null",
+        "python3 say.py > 'out.txt' 2>&1",
+    ],
+)
+def test_what_a_program_says_can_go_into_a_file(tmp_path: Path, command: str) -> None:
+    language, code = code_of(tmp_path, [("write", "say.py", "print('x')\n"), command])
+    assert language is Language.SHELL
+    assert code.startswith("python3 -")
+    assert "say.py" not in code
+    assert code.endswith("\nprint('x')\nEOF\n")
+    (tmp_path / "again").mkdir()
+    assert execute(code, tmp_path / "again").returncode == 0
+    assert (tmp_path / "again" / "out.txt").read_text() == "x\n"
+
+
+@pytest.mark.parametrize("command", ["python3 say.py < sales.csv > o.txt", "python3 say.py <<< abc > o.txt"])
+def test_a_program_that_is_fed_stays_as_it_is(tmp_path: Path, command: str) -> None:
+    language, code = code_of(tmp_path, [("write", "say.py", "print(input())\n"), command])
+    assert language is Language.SHELL
+    assert code.endswith(f"\n{command}\n")
+    (tmp_path / "sales.csv").write_text("abc\n")
+    assert execute(code, tmp_path).returncode == 0
+    assert (tmp_path / "o.txt").read_text() == "abc\n"
+
+
 def test_a_run_that_changed_nothing_did_nothing(tmp_path: Path) -> None:
     assert actions_of(carry_out(tmp_path, "Look.", {"sales.csv": SALES}, ["cat sales.csv"])) == ()
 
@@ -110,6 +139,11 @@ def test_a_run_that_changed_nothing_did_nothing(tmp_path: Path) -> None:
         (Language.SHELL, "date > now.txt", "asks the clock"),
         (Language.SHELL, "echo $(date +%F) > now.txt", "asks the clock"),
         (Language.SHELL, "echo $RANDOM > x", "depends on chance"),
+        (Language.SHELL, "echo $HOSTNAME > x", "depends on where it runs"),
+        (Language.SHELL, "whoami > x", "depends on where it runs"),
+        (Language.PYTHON, "import os\nprint(os.environ['HOME'])", "depends on where it runs"),
+        (Language.PYTHON, "import os\nprint(os.path.getmtime('a'))", "asks the clock"),
+        (Language.PYTHON, "print(hash('a'))", "depends on chance"),
         (Language.SHELL, "shuf a > b", "depends on chance"),
         (Language.SHELL, "sudo cp a b", "runs sudo"),
         (Language.SHELL, "sleep 5 & echo x > y", "leaves programs running"),
@@ -134,6 +168,9 @@ def test_what_can_be_no_template_is_told(language: Language, code: str, why: str
         (Language.PYTHON, "print('a/../b', '/x/y')"),
         (Language.SHELL, "sort a.csv > b.csv 2>&1 && rm -f tmp.txt"),
         (Language.SHELL, "date -d '2020-01-01' +%F > x"),
+        (Language.SHELL, "printf 'the date is x' > date; grep -c date date > b; date=1; echo $date > c"),
+        (Language.SHELL, "cat > a.md <<'EOF'\nhttp://x.example ../a /etc/x date $RANDOM\nEOF"),
+        (Language.PYTHON, "open('a.md', 'w').write('see http://a.example/b and /etc/hosts')"),
         (Language.SHELL, "cat > a.html <<'EOF'\nTom & Jerry &\nEOF"),
     ],
 )

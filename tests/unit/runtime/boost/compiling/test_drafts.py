@@ -165,3 +165,14 @@ def test_drafts_are_the_same_every_time(tmp_path: Path) -> None:
     first, again = drafts_of(runs), drafts_of(runs)
     assert [draft.constants for draft in first] == [draft.constants for draft in again]
     assert [draft.render({}) for draft in first] == [draft.render({}) for draft in again]
+
+
+def test_a_text_in_code_that_is_written_is_no_parameter(tmp_path: Path) -> None:
+    prompt = "Write greet.py that greets Ann."
+    run = carry_out(
+        tmp_path, prompt, {}, [("write", "greet.py", "print('Ann')\n"), "python3 greet.py > said.txt"]
+    )
+    draft = drafts_of([run])[0]
+    place = next(c.index for c in draft.constants if isinstance(c.values[0], str) and "Ann" in c.values[0])
+    with pytest.raises(UnfillableError, match=r"greet\.py"):
+        draft.render({place: ["print('", Ref("name", ParamType.STRING), "')\n"]})
