@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import importlib.util
 import json
@@ -189,11 +190,15 @@ def _lay(path: Path, data: bytes) -> None:
 
 
 def _lay_compiled(source: Path) -> None:
-    """Bytecode checked by the hash of its source: the same bytes wherever and whenever it is made."""
-    data = source.read_bytes()
-    code = compile(data, f"<boost>/{source.name}", "exec", dont_inherit=True)
     target = Path(importlib.util.cache_from_source(str(source)))
     target.parent.mkdir(exist_ok=True)
     target.parent.chmod(0o755)
+    _lay(target, _compiled(source.name, source.read_bytes()))
+
+
+@functools.cache
+def _compiled(name: str, data: bytes) -> bytes:
+    """Bytecode checked by the hash of its source: the same bytes wherever and whenever it is made."""
+    code = compile(data, f"<boost>/{name}", "exec", dont_inherit=True)
     head = importlib.util.MAGIC_NUMBER + CHECKED_HASH.to_bytes(4, "little") + importlib.util.source_hash(data)
-    _lay(target, head + marshal.dumps(code))
+    return head + marshal.dumps(code)
