@@ -68,6 +68,7 @@ class Draft:
     constants: tuple[Constant, ...]
     _reading: Reading = field(repr=False, compare=False)
     _spots: tuple[Spot, ...] = field(repr=False, compare=False)
+    _code_files: tuple[str, ...] = field(repr=False, compare=False)
 
     def render(self, fills: Mapping[int, Filling]) -> str:
         """The code; constants that are not filled keep the value of the first run.
@@ -86,14 +87,11 @@ class Draft:
 
     def _refuse_code(self, fills: Mapping[int, Filling]) -> None:
         """Where a step writes code, a text in it would be code of whoever runs that."""
-        written = sorted(
-            {name for action in self.actions for name in action.changed or () if _CODE.search(name)}
-        )
-        for index, filling in fills.items() if written else ():
+        for index, filling in fills.items() if self._code_files else ():
             constant = self.constants[index]
             texts = [part for part in filling if isinstance(part, Ref) and part.type not in _NUMBERS]
             if texts and not (constant.is_path_read or constant.is_path_written):
-                raise UnfillableError(f"{texts[0].name} would become code in {written[0]}")
+                raise UnfillableError(f"{texts[0].name} would become code in {self._code_files[0]}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +160,9 @@ def _draft(cluster: Sequence[_Read]) -> Draft:
             )
         )
         spots.append(spot)
-    return Draft(actions[0].language, actions, tuple(constants), cluster[0].reading, tuple(spots))
+    changed = {name for place in places for name in place.changed or ()}
+    code_files = tuple(sorted(name for name in changed if _CODE.search(name)))
+    return Draft(actions[0].language, actions, tuple(constants), cluster[0].reading, tuple(spots), code_files)
 
 
 def _spots(readings: Sequence[Reading]) -> Iterator[tuple[Spot, list[Slot]]]:
