@@ -185,6 +185,8 @@ def _assembled(view: View, plan: Plan, conditions: Conditions, closing: str | No
             params=plan.params,
             inputs=conditions.inputs,
             outputs=conditions.outputs,
+            # What the closing message says has to be there to be said.
+            stdout={"kind": "text", "isBlank": False} if closing and "{stdout}" in closing else None,
         ),
         is_terminal=closing is not None,
         closing=closing or "",
