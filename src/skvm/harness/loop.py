@@ -307,7 +307,8 @@ class _Run:
         if skill is None:
             return None
         if is_injected(skill):
-            return self.sent_to_model
+            is_unasked = bool(self.turns) and all(turn.from_hook for turn in self.turns)
+            return self.sent_to_model or (None if is_unasked else False)
         return content_was_returned(skill, self.turns)
 
 

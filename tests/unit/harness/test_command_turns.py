@@ -13,7 +13,7 @@ from skvm.evidence.record import Outcome
 from skvm.harness.acp.tools import COMMON_TOOLS
 from skvm.harness.adapters import claude_code, codex, hermes, openclaw, opencode, pi
 from skvm.harness.command_tool import SAID
-from skvm.harness.contract import HARNESSES, RunContext, TaskTool
+from skvm.harness.contract import HARNESSES, RunContext, SkillDelivery, TaskTool
 from skvm.harness.fake import FakeCell, ScriptedSession
 from skvm.harness.hooks import Hook, HookContext, Hooks
 from skvm.harness.trajectory import ToolKind, Trajectory
@@ -119,6 +119,16 @@ async def test_a_model_goes_on_after_a_command_that_failed(name: str, tmp_path: 
     trajectory, _ = await run(name, tmp_path, Answers("exit 75"), say, "Done.")
     assert [turn.observations[0].exit_code for turn in trajectory.turns[:2]] == [75, 0]
     assert (tmp_path / "out.txt").read_text() == "real\n"
+
+
+@BUILT_IN
+async def test_whether_a_skill_was_loaded_cannot_be_told_where_no_model_was_asked(
+    name: str, tmp_path: Path
+) -> None:
+    skill = SkillDelivery("greet", "How to greet.", "Say hello.")
+    closed, _ = await run(name, tmp_path, Answers("echo 1", closing("Done.")), skill=skill)
+    opened, _ = await run(name, tmp_path, Answers("echo 1"), skill=skill)
+    assert (closed.skill_loaded, opened.skill_loaded) == (None, True)
 
 
 async def test_a_tasks_own_tool_of_that_name_runs_nothing(tmp_path: Path) -> None:

@@ -65,7 +65,7 @@ class BoostAlone(Hook):
     _open: list[BoostRun] = field(default_factory=list)
 
     async def before_model(self, context: HookContext) -> ModelResponse | None:
-        """Answer a fresh prompt, or go on after the step of a conversation."""
+        """Answer the prompt a conversation begins with, or go on after its step."""
         if self.mode != "on":
             return None
         answers = answers_in(context.messages)

@@ -37,13 +37,8 @@ def answers_in(messages: Sequence[ModelMessage]) -> str:
 
 
 def is_fresh(messages: Sequence[ModelMessage]) -> bool:
-    """Whether a user has just spoken, and no tool has been called since."""
-    newest = []
-    for message in reversed(messages):
-        if message.kind == "response":
-            break
-        newest += [part.part_kind for part in message.parts]
-    return "user-prompt" in newest and not {"tool-return", "retry-prompt"} & set(newest)
+    """Whether nobody has answered yet: what was said before may change what a prompt asks for."""
+    return bool(messages) and all(message.kind == "request" for message in messages)
 
 
 def _texts(part: Any) -> Iterator[str]:

@@ -24,7 +24,7 @@ import anyio.to_thread
 from skvm.errors import SkvmError
 from skvm.harness.hooks import Hook, HookContext, HookRun
 from skvm.runtime.boost.choosing import Ready, choose, is_sampled
-from skvm.runtime.boost.conversation import answers_in, closing_of, told_last
+from skvm.runtime.boost.conversation import answers_in, closing_of, is_fresh, told_last
 from skvm.runtime.boost.evidence import EVENT_KIND, WATCH_KIND
 from skvm.runtime.boost.matching import Matcher
 from skvm.runtime.boost.model import BoostEvent, Candidate, Event, WatchRecord
@@ -164,7 +164,7 @@ class BoostRun(Hook):
         if self._is_asked or context.command_turn is None:
             return None
         self._is_asked = True
-        return await self._answer(context)
+        return await self._answer(context) if is_fresh(context.messages) else None
 
     async def _answer(self, context: HookContext) -> ModelResponse | None:
         run = self.run

@@ -22,7 +22,7 @@ from skvm.runtime.boost.model import (
     Template,
 )
 from skvm.runtime.boost.outfit import Outfit, lay_outfit
-from skvm.runtime.boost.standing import Bounds
+from skvm.runtime.boost.standing import Bounds, Key
 
 SALES = b"city,amount\nRome,3\nOslo,4\nRome,5\n"
 CODE = """\
@@ -75,6 +75,10 @@ class FakeShelf:
     watched: tuple[Candidate, ...] = ()
     resting: tuple[Candidate, ...] = ()
     fallen: list[Candidate] = field(default_factory=list)
+    target: tuple[str, str, str, str] = ("", "", "", "")
+
+    def key(self, candidate: Candidate) -> Key:
+        return Key(*self.target, candidate.purpose_id, candidate.digest)
 
     def is_promoted(self, candidate: Candidate) -> bool:
         return candidate in self.promoted and candidate not in self.fallen
@@ -106,7 +110,8 @@ class FakeLibrary:
             raise self.error
         known: Sequence[Candidate] = (*self.promoted, *self.watched)
         outfit = lay_outfit(self.folder(skill_id), [each.template for each in known])
-        return FakeShelf(outfit, self.promoted, self.watched, fallen=self.fallen)
+        target = (skill_id, skill_digest, model, harness)
+        return FakeShelf(outfit, self.promoted, self.watched, fallen=self.fallen, target=target)
 
     def note(self, events: Iterable[BoostEvent]) -> None:
         self.noted += events

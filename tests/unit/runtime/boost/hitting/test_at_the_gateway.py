@@ -140,7 +140,7 @@ async def test_a_door_that_is_everybodys_answers_any_conversation(work: Path, tm
     hook = alone(tmp_path, candidate())
     other = PROMPT.replace("totals.json", "more.json")
     async with door(hook, work, **EVERYBODYS) as gate:
-        first = await say(gate, user("Hello"), {"role": "assistant", "content": "Hi"}, user(PROMPT))
+        first = await say(gate, user("<env>x</env>"), user(PROMPT))
         second = await say(gate, user(other))
         assert "totals.json" in command_of(first)
         assert "more.json" in command_of(second)
@@ -172,13 +172,15 @@ async def test_what_fails_at_such_a_door_counts_where_the_candidate_is_to_blame(
     assert event.is_good is is_good
 
 
-async def test_a_prompt_in_the_middle_of_work_is_the_models(work: Path, tmp_path: Path) -> None:
+async def test_a_prompt_after_other_words_is_the_models(work: Path, tmp_path: Path) -> None:
     hook = alone(tmp_path, candidate())
     call = {"id": "c", "type": "function", "function": {"name": "Bash", "arguments": '{"command": "ls"}'}}
     made = {"role": "assistant", "content": None, "tool_calls": [call]}
     result = {"role": "tool", "tool_call_id": "c", "content": "sales.csv"}
     async with door(hook, work, **EVERYBODYS) as gate:
         assert (await say(gate, user(PROMPT), made, result))["content"] == "From the model."
+        earlier = (user("From now on, leave out Rome."), {"role": "assistant", "content": "I will."})
+        assert (await say(gate, *earlier, user(PROMPT)))["content"] == "From the model."
         assert (await say(gate, user("Something else")))["content"] == "From the model."
 
 
