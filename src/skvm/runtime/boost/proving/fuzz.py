@@ -27,7 +27,7 @@ from skvm.runtime.boost.proving.ground import FlawError, Ground, UntoldError
 from skvm.runtime.boost.proving.proof import Proof, one_line
 from skvm.runtime.boost.proving.replay import Start, proof_of_step, start_of
 from skvm.runtime.boost.proving.steps import Steps, open_steps
-from skvm.runtime.boost.proving.value_trials import try_names, try_values
+from skvm.runtime.boost.proving.value_trials import try_names, try_values, try_words
 from skvm.runtime.boost.watching import WatchedRun
 
 __all__ = ["fuzz", "fuzz_in"]
@@ -122,6 +122,8 @@ async def _try_all(ground: Ground, prompt: str, draw: random.Random, rounds: int
     await try_again(ground)
     await try_names(ground)
     await try_values(ground)
+    await try_words(ground, prompt)
     await try_reordered(ground, draw, rounds)
     await try_other_data(ground, draw, rounds)
     await try_damaged(ground)
+    await ground.run("once more", is_last=True)

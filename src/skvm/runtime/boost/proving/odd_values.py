@@ -31,7 +31,7 @@ _TEXTS = (
     "-rf",
 )
 _HARD = ("renamed", "two words", 'it\'s "quoted"', "$({bare})`{bare}`", "a;{bare};&{bare}&b")
-_SOFT = ("a=b", "[ab]*?", "back\\slash %s{{0}} #", "Größe 漢字" + "long" * 30, "new folder/x")
+_SOFT = ("a=b", "[ab]*?", "back\\slash %s{{0}} #", "Größe 漢字" + "long" * 30, "new folder/renamed")
 
 
 def odd_texts(work: Path) -> tuple[str, ...]:

@@ -16,7 +16,9 @@ from skvm.runtime.boost.proving.items import Items, items_of
 
 __all__ = ["canonical", "renamed_data", "same_bag", "same_but_for", "stands_in"]
 
+_SHORTEST = 4
 _CASES = (str, str.upper, str.lower, str.title, str.capitalize)
+_BARE = re.compile(r"[^\W_]|(?<=\d)[.,](?=\d)|(?<![^\W_])-(?=\d)")
 _FLOAT = re.compile(r"-?\d+\.\d+")
 
 
@@ -84,21 +86,32 @@ def same_but_for(path: str, found: bytes, expected: bytes, names: Mapping[str, s
     if same_bag(path, found, expected):
         return True
     text = found.decode("utf-8", "replace")
-    for new, old in sorted(names.items(), key=lambda pair: -len(pair[0])):
-        for new_form, old_form in _forms(new, old):
-            text = text.replace(new_form, old_form)
-    return same_bag(path, text.encode(), expected)
+    for new_form, old_form in _forms(names):
+        text = text.replace(new_form, old_form)
+    return same_bag(path, text.encode(), expected) or bool(names and _same_bare(found, expected, names))
 
 
-def _forms(new: str, old: str) -> Iterator[tuple[str, str]]:
-    """How a name may be written in an output, longest first."""
-    pairs = [(new, old)]
-    if "/" in new or "." in new:
-        pairs.append((posixpath.basename(new), posixpath.basename(old)))
-        pairs.append((posixpath.splitext(pairs[-1][0])[0], posixpath.splitext(pairs[-1][1])[0]))
-    for fresh, former in pairs:
-        for case in _CASES:
-            one, other = case(fresh), case(former)
+def _same_bare(found: bytes, expected: bytes, names: Mapping[str, str]) -> bool:
+    """Whether letters and numbers are the same: a title may have become a heading, or part of a file name."""
+    text = _bare(found.decode("utf-8", "replace"))
+    for new, old in names.items():
+        text = text.replace(_bare(new), _bare(old)) if _bare(old) else text
+    return text == _bare(expected.decode("utf-8", "replace"))
+
+
+def _bare(text: str) -> str:
+    return "".join(_BARE.findall(text.casefold()))
+
+
+def _forms(names: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    """How new names may be written in an output, each with the old one; whole names before parts of them."""
+    whole = sorted(names.items(), key=lambda pair: (-len(pair[0]), pair))
+    bases = [(posixpath.basename(new), posixpath.basename(old)) for new, old in whole]
+    stems = [(posixpath.splitext(new)[0], posixpath.splitext(old)[0]) for new, old in bases]
+    for new, old in dict.fromkeys((*whole, *bases, *stems)):
+        # One of few letters may stand anywhere.
+        for case in _CASES if len(new) >= _SHORTEST and old else ():
+            one, other = case(new), case(old)
             yield one, other
             yield json.dumps(one)[1:-1], json.dumps(other)[1:-1]
             yield one.replace('"', '""'), other.replace('"', '""')

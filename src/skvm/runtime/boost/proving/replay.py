@@ -105,7 +105,7 @@ def _why_no_evidence(run: WatchedRun) -> str:
 def proof_of_step(candidate: Candidate, start: Start, step: Step, trajectory: Trajectory | None) -> Proof:
     """What a step proves that was run where a run (or the rest of one) began."""
     if step.verdict is None:
-        return Proof(None, one_line(step.why_not), step.step_ms)
+        return Proof(None if step.is_lost else False, one_line(step.why_not), step.step_ms)
     if not step.is_done or step.files is None:
         return Proof(False, one_line(step.why_not), step.step_ms)
     if step.strays:

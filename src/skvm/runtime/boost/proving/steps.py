@@ -8,6 +8,7 @@ stays there: later steps can tell.
 from __future__ import annotations
 
 import itertools
+import os
 import secrets
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
@@ -43,7 +44,7 @@ class Step:
         strays: Where something appeared in the cell that is not in the step's folder.
         step_ms: Wall time in the cell.
         failure: Why there is no verdict.
-        is_lost: Whether that is the cell's doing.
+        is_lost: Whether that may be the doing of the cell, or of the machine.
     """
 
     verdict: Verdict | None
@@ -86,6 +87,7 @@ class Steps:
         params: Mapping[str, Any],
         *,
         is_wired: bool = False,
+        is_quick: bool = False,
     ) -> Step:
         """Run a candidate's template once, in a folder that holds just these files.
 
@@ -95,46 +97,62 @@ class Steps:
             params: The values.
             is_wired: Whether tripwires are laid: then a step that asks the clock, chance or the network
                 leaves a stray ``asked-…``.
+            is_quick: Whether strays are looked for beside the folder only, and in the cell's own places by a
+                later step that is not quick.
         """
         name = f"step-{next(self._numbers)}"
         ticket = secrets.token_hex(4)
         timeout_s = candidate.template.timeout_s + _GRACE_S
         try:
             await self._lay(name, files)
-            command = self._outfit.command_line(candidate, ticket, params)
-            env = {"PATH": self._wired_path} if is_wired else {}
-            ran = await self._cell.execute(command, timeout_s=timeout_s, cwd=name, env=env)
-            strays = await self._strays()
         except InfrastructureError as error:
             return Step(None, "", None, (), 0.0, error.message, is_lost=True)
         except OSError as error:
             why = f"the files cannot be laid out: {error.strerror or error}"
             return Step(None, "", None, (), 0.0, why, is_lost=True)
+        command = self._outfit.command_line(candidate, ticket, params)
+        env = {"PATH": self._wired_path} if is_wired else {}
+        try:
+            ran = await self._cell.execute(command, timeout_s=timeout_s, cwd=name, env=env)
+            strays = self._strays_beside() if is_quick else await self._strays()
+        except InfrastructureError as error:
+            # It was there a moment ago: the step's own doing, as far as anybody can tell.
+            return Step(None, "", None, (), 0.0, f"it ended its cell: {error.message}")
         left = await anyio.to_thread.run_sync(read_tree, self.work / name)
         verdict = verdict_of(ran.stdout, ticket)
+        # Who had no time to speak may have been kept from it by others.
+        is_lost = ran.is_timed_out
         failure = "it took too long" if ran.is_timed_out else (ran.stderr.strip().splitlines() or [""])[-1]
-        return Step(verdict, ran.stdout, left, strays, ran.duration_ms, failure)
+        return Step(verdict, ran.stdout, left, strays, ran.duration_ms, failure, is_lost)
 
     async def _lay(self, name: str, files: Mapping[str, bytes]) -> None:
         # By the cell, so that all of it is its user's.
-        await self._cell.execute(["mkdir", "--", name], timeout_s=_GRACE_S)
+        if not files:
+            await self._cell.execute(["mkdir", "--", name], timeout_s=_GRACE_S)
         for path, data in files.items():
             await self._cell.write(f"{name}/{path}", data)
         self._seen.add(f"{self.work}/{name}")
 
     async def _strays(self) -> tuple[str, ...]:
-        """What appeared in the cell's own places since the last look."""
-        found = {f"{place}/{entry.name}" for place in self._places for entry in await self._listed(place)}
+        """What appeared in the cell since the last look: beside the folders of steps, in its own places."""
+        found = {f"{place}/{each}" for place in self._places for each in await self._listed(place)}
         strays = found - self._seen
+        self._seen |= strays
+        return tuple(sorted({*strays, *self._strays_beside()}))
+
+    def _strays_beside(self) -> tuple[str, ...]:
+        """What appeared beside the folders of steps."""
+        with os.scandir(self.work) as entries:
+            strays = {entry.path for entry in entries} - self._seen
         self._seen |= strays
         return tuple(sorted(strays))
 
-    async def _listed(self, place: str) -> list[Any]:
+    async def _listed(self, place: str) -> list[str]:
         try:
-            return list(await self._cell.list(place))
-        except OSError:
-            # Whoever closed or removed one of the cell's own folders left something else than it found.
-            return []
+            return [entry.name for entry in await self._cell.list(place)]
+        except OSError as error:
+            # One of the cell's own folders that was closed or removed is a trace, too.
+            return [error.strerror or "unreadable"]
 
     async def look(self) -> None:
         """Take note of what lies in the cell before the first step."""
@@ -167,7 +185,7 @@ async def open_steps(
         async with sandbox.open(policy) as cell:
             said = await cell.execute('printf "%s\\n" "$PATH" "$TMPDIR" "$HOME"', timeout_s=_GRACE_S)
             path, *places = said.stdout.split("\n")[:3]
-            steps = Steps(cell, ground, tuple(dict.fromkeys((str(ground.work), *places))), path)
+            steps = Steps(cell, ground, tuple(dict.fromkeys(places)), path)
             await steps.look()
             yield steps
     finally:

@@ -13,10 +13,12 @@ from skvm.runtime.boost.proving.items import items_of
 from skvm.runtime.boost.proving.odd_values import hard_paths, odd_texts, soft_paths
 from skvm.runtime.boost.proving.renaming import renamed_data, stands_in
 
-__all__ = ["try_names", "try_values"]
+__all__ = ["decoy", "try_names", "try_values", "try_words"]
 
 _NUMBER_LIKE = re.compile(r"[\d\s.,:/+-]*")
 _MOST_OTHERS = 6
+_MOST_WORDS = 4
+_WORD = re.compile(r"[^\W\d_]{3,40}")
 
 
 async def try_names(ground: Ground) -> None:
@@ -150,13 +152,19 @@ def _neighbours(ground: Ground, word: str) -> list[str]:
             columns = [*zip(*(row for row in items.items if len(row) == len(items.items[0])), strict=True)]
             lists = [list(items.header), *(list(column) for column in columns)]
         elif items.kind == "lines":
-            lists = [line.split() for line in items.items[:20]]
+            lists = _by_place([line.split() for line in items.items[:50]])
         else:
             objects = [item for item in items.items[:9] if isinstance(item, dict)]
             lists = [list(item) for item in objects]
             lists += [[value for value in item.values() if isinstance(value, str)] for item in objects]
         found += [other for each in lists if word in each for other in each if other != word]
     return list(dict.fromkeys(found))[:4]
+
+
+def _by_place(lines: list[list[str]]) -> list[list[str]]:
+    """The first words of lines, the second ones, and so on, for as long as all lines have one."""
+    full = [line for line in lines if line]
+    return [[line[index] for line in full] for index in range(min(map(len, full), default=0))]
 
 
 async def _try_odd(ground: Ground, param: Param) -> None:
@@ -171,7 +179,7 @@ async def _try_odd(ground: Ground, param: Param) -> None:
         value = [text, *base[1:]] if param.type is ParamType.LIST else text
         if refusal(declared, value) is not None:
             continue
-        what = f"with {param.name} {text!r}"[:160]
+        what = f"with {param.name} {text.replace(str(ground.steps.work), '')!r}"[:160]
         outcome = await ground.run(what, _renamed_files(ground, old, text), {param.name: value})
         if outcome.bailed == "input":
             await ground.run(what, params={param.name: value})
@@ -192,6 +200,40 @@ async def _try_renamed(ground: Ground, param: Param) -> None:
             raise FlawError(f"{what}: the result does not follow")
         if must_be_done and outcome.bailed and outcome.bailed not in {"input", "values"}:
             raise FlawError(f"{what}: {outcome.why}")
+
+
+async def try_words(ground: Ground, prompt: str) -> None:
+    """Give other names to things of which the data speak, the result does, and the prompt does not.
+
+    A word the prompt names may mean something to the code; any other is only handed on.
+
+    Raises:
+        FlawError: The result does not follow: such a word is written into the code.
+    """
+    for word in _handed_on(ground, prompt)[:_MOST_WORDS]:
+        new = f"{word}zq"
+        what = f"with {new!r} for {word!r} in the data"[:160]
+        outcome = await ground.run(what, _renamed_files(ground, word, new))
+        if outcome.is_done and not outcome.is_as(ground.base, {new: word}):
+            raise FlawError(f"{what}: the result does not follow")
+
+
+def _handed_on(ground: Ground, prompt: str) -> list[str]:
+    """Words of the inputs that stand in the result and not in the prompt, those first that the code knows."""
+    asked = {word.casefold() for word in _WORD.findall(prompt)}
+    outputs = [output for output in ground.base.outputs if output is not None]
+    words = {
+        word for _, _, data in ground.inputs() for word in _WORD.findall(data.decode("utf-8", "replace"))
+    }
+    handed_on = [
+        word
+        for word in sorted(words)
+        if word.casefold() not in asked
+        and any(stands_in(path, data, word) for path, data in outputs)
+        and any(stands_in(path, data, word) for _, path, data in ground.inputs())
+    ]
+    code = ground.candidate.template.code
+    return sorted(handed_on, key=lambda word: (word not in code, word))
 
 
 def _renamed_files(ground: Ground, old: str, new: str) -> dict[str, bytes]:

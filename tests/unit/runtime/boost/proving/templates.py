@@ -241,6 +241,69 @@ BY_REGION = _HEADER + b"".join(sorted(_ROWS, key=lambda row: row.split(b",")[1])
 LOOSE = Check(place=Place(param="source"), shape={"kind": "csv"})
 _TRIED = 'totals = {}\ntry:\n    eval(P["column"])\nexcept Exception:\n    pass\n'
 
+UNDERLINED = an_example(
+    """import re
+with open(P["source"]) as file:
+    lines = file.read().splitlines()
+with open(P["target"], "w") as file:
+    file.write(f"# {P['title'].title()}\\n\\n" + "".join(f"- {line}\\n" for line in lines if line))
+""",
+    PYTHON,
+    ("Make a list of ", " with the heading '", "' in ", "."),
+    {
+        "source": (ParamType.PATH, "names.txt"),
+        "title": (ParamType.STRING, "fruit of may"),
+        "target": (ParamType.PATH, "list.md"),
+    },
+    {"names.txt": NAMES},
+    {"list.md": b"# Fruit Of May\n\n- Pear\n- apple\n- fig\n- Pear\n- kiwi\n- fig\n"},
+)
+FILTERED = an_example(
+    """lines = [line for line in open(P["source"]) if line.split()[1] == P["level"]]
+open(P["target"], "w").writelines(lines)
+""",
+    PYTHON,
+    ("Copy the ", " lines of ", " to ", "."),
+    {
+        "level": (ParamType.STRING, "WARN"),
+        "source": (ParamType.PATH, "app.log"),
+        "target": (ParamType.PATH, "warnings.log"),
+    },
+    {"app.log": LOG},
+    {"warnings.log": b"2026-03-02 WARN message 2\n2026-03-06 WARN message 6\n"},
+)
+FIRST = an_example(
+    'head -n "$P_count" < "$P_source" > "$P_target"\n',
+    SHELL,
+    ("Copy the first ", " lines of ", " to ", "."),
+    {
+        "count": (ParamType.INTEGER, 3),
+        "source": (ParamType.PATH, "app.log"),
+        "target": (ParamType.PATH, "short.log"),
+    },
+    {"app.log": LOG},
+    {"short.log": b"".join(LOG.splitlines(keepends=True)[:3])},
+)
+AVERAGE = an_example(
+    """import csv, json
+rows = list(csv.DictReader(open(P["source"], newline="")))
+mean = sum(float(row["amount"]) for row in rows) / len(rows)
+json.dump({"rows": len(rows), "mean": mean, "file": P["source"]}, open(P["target"], "w"))
+""",
+    PYTHON,
+    ("Write the mean amount of ", " to ", "."),
+    {"source": (ParamType.PATH, "sales.csv"), "target": (ParamType.PATH, "mean.json")},
+    {"sales.csv": SALES},
+    {"mean.json": b'{"rows": 6, "mean": 12.0, "file": "sales.csv"}'},
+    shape={"kind": "json"},
+)
+RIGHT |= {
+    "a heading": UNDERLINED,
+    "lines with a word": FILTERED,
+    "the first lines": FIRST,
+    "a mean, with the name of the file": AVERAGE,
+}
+
 WRONG = {
     "a path that is written into the code": totals(
         RIGHT_PYTHON.replace('open(P["source"]', 'open("sales.csv"')
@@ -305,6 +368,21 @@ WRONG = {
         'cat out.tmp > "$P_target"; rm out.tmp\n'
     ),
     "chance": totals(RIGHT_PYTHON + "\nimport random\nif random.random() > 2: totals = 0\n"),
+    "names of groups that are written into the code": totals(
+        RIGHT_PYTHON.replace(
+            "totals = {}\n", "totals = dict.fromkeys(['north', 'south', 'east'], 0)\n"
+        ).replace(
+            "csv.DictReader(file):",
+            "csv.DictReader(file):\n        if row[P['column']] not in totals: continue",
+        ),
+    ),
+    "no more rows than there were": totals(
+        RIGHT_PYTHON.replace("DictReader(file)", "DictReader(file.readlines()[:7])")
+    ),
+    "the end of its cell": totals(RIGHT_PYTHON + "\nimport os\nos.kill(-1, 9)\n"),
+    "more than can be listed": totals(
+        RIGHT_PYTHON + "\nfor index in range(5000): open(f'/tmp/{index:0200}', 'w').close()\n"
+    ),
     "columns by their place": totals(
         AWK_TOTALS.replace('c = at[column]; v = at["amount"]', "c = at[column]; v = 4"), SHELL
     ),
