@@ -8,7 +8,7 @@ run counts only once it is known how it went.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
@@ -16,11 +16,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import anyio
+import anyio.lowlevel
 import anyio.to_thread
 
 from skvm.diagnostics import Diagnostic
 from skvm.evidence.blobs import BlobStore
-from skvm.evidence.journal import Journal
+from skvm.evidence.journal import Entry, Journal
 from skvm.runtime.boost.entries import Loaded
 from skvm.runtime.boost.evidence import EVENT_KIND, read_events
 from skvm.runtime.boost.foreign.convert import Foreign
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 __all__ = ["Library", "Shelf"]
 
 _NEVER = datetime.fromtimestamp(0, UTC)
+_BATCH = 1_000
 _BAD_AT_ONCE = frozenset({Event.ANSWERED, Event.SHADOWED, Event.DRIFTED})
 
 
@@ -45,6 +47,9 @@ class _Known:
 
     Args:
         loaded: Its files, as they were read last.
+        stamp: What changes whenever the files do.
+        digests: Of the candidates, by purpose.
+        outfit: What was laid for them.
         folds: Evidence by what it is about.
         last_id: Newest record of the journal that was taken.
         newest: Time of the newest event that was taken.
@@ -53,13 +58,36 @@ class _Known:
     """
 
     loaded: Loaded = field(default_factory=Loaded)
+    stamp: object = None
+    digests: dict[str, str] = field(default_factory=dict)
+    outfit: Outfit | None = None
     folds: dict[Key, Fold] = field(default_factory=dict)
     last_id: int = 0
     newest: datetime = _NEVER
     adopted: set[str] = field(default_factory=set)
     lessons: anyio.Lock = field(default_factory=anyio.Lock)
 
+    def read(self, store: BoostFolder) -> None:
+        """Read the files, unless they are what they were."""
+        stamp = store.stamp()
+        if stamp != self.stamp:
+            self.loaded = store.load()
+            self.digests = {each.purpose_id: each.digest for each in self.loaded.candidates}
+            self.outfit = None
+            # Taken before reading: what was written meanwhile is read the next time.
+            self.stamp = stamp
+
+    def catch_up(self, entries: Sequence[Entry], bounds: Bounds) -> None:
+        """Take what is in the journal and was not taken before."""
+        for event in read_events(entries):
+            if self.adopted and (said := event.model_dump_json()) in self.adopted:
+                self.adopted.remove(said)
+            else:
+                self.take(event, bounds)
+        self.last_id = entries[-1].id
+
     def take(self, event: BoostEvent, bounds: Bounds) -> None:
+        """Take the next event."""
         key = key_of(event)
         self.folds[key] = advanced(self.folds.get(key), event, bounds)
         self.newest = max(self.newest, event.at)
@@ -133,13 +161,15 @@ class Library:
             UsageError: The id cannot name a folder.
         """
         known = await self._refresh(skill_id)
-        candidates = known.loaded.candidates
-        templates = tuple(each.template for each in candidates if each.skeletons and each.is_enabled)
+        loaded = known.loaded
         folder = self.folder(skill_id)
-        outfit = await anyio.to_thread.run_sync(lay_outfit, folder, templates)
+        if known.outfit is None or not (folder / "boost.py").exists():
+            templates = [each.template for each in loaded.candidates if each.skeletons and each.is_enabled]
+            known.outfit = await anyio.to_thread.run_sync(lay_outfit, folder, templates)
+        about = (skill_id, skill_digest, model, harness)
+        keys = {purpose: Key(*about, purpose, digest) for purpose, digest in known.digests.items()}
         return Shelf(
-            self, skill_id, skill_digest, model, harness, candidates, known.loaded.foreign, outfit,
-            known.loaded.findings,
+            self, *about, loaded.candidates, loaded.foreign, known.outfit, loaded.findings, keys=keys
         )  # fmt: skip
 
     async def standings(self, skill_id: str) -> dict[Key, Standing]:
@@ -194,6 +224,11 @@ class Library:
         if candidate is not None and not candidate.is_enabled:
             return Standing(status=Status.DISABLED, reason="turned off by a person")
         return standing
+
+    def status(self, key: Key) -> Status:
+        """The same in one word, and quicker."""
+        fold = self._fold(key)
+        return fold.effective if fold else Status.WATCHED
 
     async def write_state(self, skill_id: str) -> None:
         """Write the view for readers of the existing system, if there are candidates.
@@ -260,14 +295,10 @@ class Library:
         async with self._lock:
             known = self._skills.setdefault(skill_id, _Known())
             entries = await self.journal.query(EVENT_KIND, skill=skill_id, since=known.last_id)
-            for event in read_events(entries):
-                said = event.model_dump_json()
-                if said in known.adopted:
-                    known.adopted.remove(said)
-                else:
-                    known.take(event, self.bounds)
-            known.last_id = entries[-1].id if entries else known.last_id
-            known.loaded = await anyio.to_thread.run_sync(store.load)
+            for start in range(0, len(entries), _BATCH):
+                known.catch_up(entries[start : start + _BATCH], self.bounds)
+                await anyio.lowlevel.checkpoint()
+            await anyio.to_thread.run_sync(known.read, store)
             return known
 
 
@@ -287,6 +318,7 @@ class Shelf:
         foreign: Those of the existing system.
         outfit: What a cell needs to run them.
         findings: What could not be read.
+        keys: What evidence on the candidates is filed under, by purpose.
     """
 
     library: Library
@@ -298,6 +330,7 @@ class Shelf:
     foreign: tuple[Foreign, ...]
     outfit: Outfit
     findings: tuple[Diagnostic, ...] = ()
+    keys: Mapping[str, Key] = field(default_factory=dict)
 
     def key(self, candidate: Candidate) -> Key:
         """What evidence on a candidate is filed under."""
@@ -311,7 +344,7 @@ class Shelf:
 
     def is_promoted(self, candidate: Candidate) -> bool:
         """Whether a candidate may answer now."""
-        return bool(candidate.skeletons) and self.standing(candidate).status is Status.PROMOTED
+        return bool(candidate.skeletons) and self._status(self.key(candidate), candidate) is Status.PROMOTED
 
     @property
     def promoted(self) -> tuple[Candidate, ...]:
@@ -330,5 +363,10 @@ class Shelf:
 
     def _of(self, status: Status) -> tuple[Candidate, ...]:
         return tuple(
-            each for each in self.candidates if each.skeletons and self.standing(each).status is status
+            each
+            for each in self.candidates
+            if each.skeletons and self._status(self.keys[each.purpose_id], each) is status
         )
+
+    def _status(self, key: Key, candidate: Candidate) -> Status:
+        return self.library.status(key) if candidate.is_enabled else Status.DISABLED

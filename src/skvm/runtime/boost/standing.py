@@ -210,6 +210,11 @@ class Fold:
     verdicts: dict[str, bool] = field(default_factory=dict)
     seen: set[str] = field(default_factory=set)
 
+    @property
+    def effective(self) -> Status:
+        """Where the candidate stands now, without the figures."""
+        return Status.DISABLED if self.is_disabled or self.is_retired else self.status
+
     def take(self, event: BoostEvent) -> None:
         """Take the next event; one of a run that was taken before changes nothing."""
         if event.event is Event.DISABLED:
@@ -243,7 +248,7 @@ class Fold:
 
     def _run(self, event: BoostEvent, run: str) -> None:
         is_good = False if event.event is Event.DRIFTED else event.is_good
-        if event.event is Event.REPLAYED and self.quarantines:
+        if self.is_retired or (event.event is Event.REPLAYED and self.quarantines):
             return
         if is_good is False:
             self._bad_run(event, run)
@@ -322,7 +327,7 @@ class Fold:
         """Where the candidate stands now."""
         is_out = self.is_disabled or self.is_retired
         return Standing(
-            status=Status.DISABLED if is_out else self.status,
+            status=self.effective,
             runs=len(self.seen),
             good=self.good,
             bad=self.bad,

@@ -84,6 +84,10 @@ class BoostFolder:
         names = sorted(path.name for path in root.glob("*/")) if root.is_dir() else []
         return tuple(cls(settings, name) for name in names if not name.startswith("."))
 
+    def stamp(self) -> tuple[object, ...]:
+        """What changes whenever one of the files does, or comes or goes."""
+        return tuple(_stamp_of(self.path / name) for name in (CANDIDATES, STATE))
+
     def load(self) -> Loaded:
         """Read the candidates; what cannot be read is a finding."""
         entries, findings = self._entries(CANDIDATES, "candidates")
@@ -305,3 +309,11 @@ def _unwritable(path: Path, error: OSError) -> InfrastructureError:
 
 def _is_new(before: Candidate | None, candidate: Candidate) -> bool:
     return before is None or before.digest != candidate.digest
+
+
+def _stamp_of(path: Path) -> tuple[int, ...] | None:
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns

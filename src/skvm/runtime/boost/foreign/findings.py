@@ -16,10 +16,11 @@ SKV604 = rule(
     "SKV604",
     "pattern cannot be translated",
     "A codeSignature or extractPattern is a JavaScript pattern that looks ahead or behind, refers back to a"
-    " group, repeats more than 1000 times or is no pattern at all. Patterns run on RE2, whose time grows with"
-    " the text alone; what it cannot do is refused. Without its extractPattern a parameter cannot be found in"
-    " a prompt, and the candidate answers nothing. Without its codeSignature it is tried on every run with"
-    " its keywords. Write the pattern without these, or let the candidate be learnt from runs.",
+    " group, repeats more than 1000 times, repeats what may be nothing, uses \\B, or is no pattern at all."
+    " Patterns run on RE2, whose time grows with the text alone; what it cannot do alike is refused. Without"
+    " its extractPattern a parameter cannot be found in a prompt, and the candidate answers nothing. Without"
+    " its codeSignature it is tried on every run with its keywords. Write the pattern without these, or let"
+    " the candidate be learnt from runs.",
 )
 SKV605 = rule(
     "SKV605",

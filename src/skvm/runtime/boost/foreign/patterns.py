@@ -1,8 +1,8 @@
 """JavaScript patterns on RE2: translated so that they match the same texts, or refused.
 
 RE2 takes time linear in the text, whatever the pattern. What it cannot do (look around, refer back) is
-refused, never approximated. One difference stays: JavaScript counts a character beyond U+FFFF as two, RE2
-as one.
+refused, never approximated. Two differences stay: JavaScript counts a character beyond U+FFFF as two, RE2 as
+one; and RE2 sometimes takes the Kelvin sign for a k and the long s for an s.
 """
 
 from __future__ import annotations
@@ -73,7 +73,8 @@ class Pattern:
     def find(self, text: str) -> tuple[int, int] | None:
         """Where its first group first matches, or all of it where it has none; ``None`` where nothing does.
 
-        A first group that took no part in the match is no match. Only ``MAX_TEXT`` characters are read.
+        A first group that took no part in the match, or holds nothing, is no match. Only ``MAX_TEXT``
+        characters are read.
         """
         # Lone surrogates cannot be put into UTF-8; a stand-in of the same length keeps the places right.
         readable = text[:MAX_TEXT].encode("utf-8", "replace").decode("utf-8")
@@ -81,7 +82,7 @@ class Pattern:
         if found is None:
             return None
         start, end = found.span(1 if self.groups else 0)
-        return None if start < 0 else (start, end)
+        return None if start < 0 or (self.groups and start == end) else (start, end)
 
 
 def compile_pattern(source: str) -> Pattern:
@@ -96,7 +97,6 @@ def compile_pattern(source: str) -> Pattern:
     options = re2.Options()
     options.max_mem = _MAX_MEMORY
     options.log_errors = False
-    options.case_sensitive = False
     try:
         compiled = re2.compile(text, options)
     except re2.error as error:
@@ -125,11 +125,12 @@ class _Translation:
         self.at = 0
         self.depth = 0
         self.groups = 0
+        self.is_beyond = False
         self.total = _count_groups(source)
         self.has_names = "(?<" in source.replace("(?<=", "").replace("(?<!", "")
 
     def whole(self) -> tuple[str, int]:
-        text = self._choice()
+        text, _ = self._choice()
         if self.at < len(self.source):
             raise self._error("unmatched )")
         return text, self.groups
@@ -146,7 +147,8 @@ class _Translation:
             return True
         return False
 
-    def _choice(self) -> str:
+    def _choice(self) -> tuple[str, bool]:
+        """The text of one or several branches, and whether one of them may match nothing."""
         self.depth += 1
         if self.depth > MAX_DEPTH:
             raise self._error("groups nested too deeply")
@@ -154,25 +156,28 @@ class _Translation:
         while self._takes("|"):
             branches.append(self._sequence())
         self.depth -= 1
-        return "|".join(branches)
+        return "|".join(text for text, _ in branches), any(may_be_empty for _, may_be_empty in branches)
 
-    def _sequence(self) -> str:
+    def _sequence(self) -> tuple[str, bool]:
         parts = []
         while self.at < len(self.source) and self._next() not in "|)":
             parts.append(self._term())
-        return "".join(parts)
+        return "".join(text for text, _ in parts), all(may_be_empty for _, may_be_empty in parts)
 
-    def _term(self) -> str:
+    def _term(self) -> tuple[str, bool]:
         start = self.at
-        if self._takes("^"):
-            return self._bare(r"\A", start)
-        if self._takes("$"):
-            return self._bare(r"\z", start)
-        for mark in (r"\b", r"\B"):
+        if self._takes(r"\B"):
+            # RE2 finds it in the middle of a character.
+            raise self._error("looks for a place that is no edge of a word", start)
+        for mark, text in (("^", r"\A"), ("$", r"\z"), (r"\b", r"\b")):
             if self._takes(mark):
-                return self._bare(mark, start)
-        atom = self._atom()
-        return atom + self._quantifier()
+                return self._bare(text, start), True
+        atom, may_be_empty = self._atom()
+        quantifier = self._quantifier()
+        if may_be_empty and quantifier:
+            # The two disagree on how often that is done.
+            raise self._error("repeats what may be nothing", start)
+        return atom + quantifier, may_be_empty or quantifier[:1] in ("*", "?") or quantifier[:2] == "{0"
 
     def _bare(self, text: str, start: int) -> str:
         """Something that may not be repeated."""
@@ -180,12 +185,15 @@ class _Translation:
             raise self._error("nothing to repeat", start)
         return text
 
-    def _atom(self) -> str:
+    def _atom(self) -> tuple[str, bool]:
         start = self.at
+        if self._takes("("):
+            return self._group(start)
+        return self._single_character(start), False
+
+    def _single_character(self, start: int) -> str:
         char = self._next()
         self.at += 1
-        if char == "(":
-            return self._group(start)
         if char == "[":
             return self._class(start)
         if char == ".":
@@ -231,7 +239,7 @@ class _Translation:
         self.at = end + 1
         return int(low), (int(high) if high else None) if comma else int(low), bool(comma)
 
-    def _group(self, start: int) -> str:
+    def _group(self, start: int) -> tuple[str, bool]:
         opening = "("
         if self._takes("?:"):
             opening = "(?:"
@@ -246,10 +254,10 @@ class _Translation:
             raise self._error("no group of JavaScript", start)
         else:
             self.groups += 1
-        inner = self._choice()
+        inner, may_be_empty = self._choice()
         if not self._takes(")"):
             raise self._error("unterminated group", start)
-        return f"{opening}{inner})"
+        return f"{opening}{inner})", may_be_empty
 
     def _name(self, start: int) -> None:
         end = self.source.find(">", self.at)
@@ -345,26 +353,32 @@ class _Translation:
         if self._takes("]"):
             return _ALL if negated else _NEVER
         parts: list[str] = []
+        self.is_beyond = False
         while not self._takes("]"):
             if self.at >= len(self.source):
                 raise self._error("unterminated class", start)
             parts.append(self._member())
-        return f"[{'^' if negated else ''}{''.join(parts)}]"
+        text = f"[{'^' if negated else ''}{''.join(parts)}]"
+        # RE2 would also take two letters beyond ASCII for k and s, which JavaScript does not.
+        return f"(?i:{text})" if self.is_beyond else text
 
     def _member(self) -> str:
         start = self.at
         low, is_set = self._single()
         if not (self._next() == "-" and self.source[self.at + 1 : self.at + 2] not in ("]", "")):
-            return low if is_set else _in_class(low)
+            self.is_beyond = self.is_beyond or not (is_set or low.isascii())
+            return low if is_set else _members(low, low)
         self.at += 1
         high, is_set_too = self._single()
         if is_set or is_set_too:
             # A set is no end of a range: the dash is one more member.
-            ends = [each if of else _in_class(each) for each, of in ((low, is_set), (high, is_set_too))]
+            self.is_beyond = True
+            ends = [each if of else _members(each, each) for each, of in ((low, is_set), (high, is_set_too))]
             return f"{ends[0]}\\-{ends[1]}"
+        self.is_beyond = self.is_beyond or not high.isascii()
         if ord(low) > ord(high):
             raise self._error("a range is the wrong way round", start)
-        return f"{_in_class(low)}-{_in_class(high)}"
+        return _members(low, high)
 
     def _single(self) -> tuple[str, bool]:
         start = self.at
@@ -408,10 +422,23 @@ def _is_number(text: str) -> bool:
 
 
 def _literal(char: str) -> str:
+    """A character in either case."""
+    if not char.isascii():
+        return f"(?i:{_plain(char)})"
+    return f"[{char.lower()}{char.upper()}]" if char.isalpha() else _plain(char)
+
+
+def _members(low: str, high: str) -> str:
+    """A range of a class, and its letters in the other case."""
+    text = _plain(low) if low == high else f"{_plain(low)}-{_plain(high)}"
+    for first, last, change in (("a", "z", str.upper), ("A", "Z", str.lower)):
+        start, end = max(low, first), min(high, last)
+        if start <= end:
+            text += f"{change(start)}-{change(end)}"
+    return text
+
+
+def _plain(char: str) -> str:
     if char.isascii() and (char.isalnum() or char in " _"):
         return char
-    return f"\\x{{{ord(char):x}}}"
-
-
-def _in_class(char: str) -> str:
-    return _literal(char)
+    return f"\\x{ord(char):02x}" if char.isascii() else f"\\x{{{ord(char):x}}}"
