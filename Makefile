@@ -10,7 +10,7 @@ SKVM_TEST_HARNESSES ?= $(HOME)/.cache/skvm-harnesses
 HARNESSES ?= pi opencode claude-code codex hermes openclaw codex-acp claude-agent-acp pi-acp qwen-code jiuwenclaw
 # Seconds one install may take, and all of them: a registry that hangs must not hang us.
 INSTALL_LIMIT ?= 300
-INSTALLS_LIMIT ?= 900
+INSTALLS_LIMIT ?= 1200
 
 .PHONY: quickstart test test-harness check bench pins clean help
 
