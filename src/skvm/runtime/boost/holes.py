@@ -3,7 +3,8 @@
 A step answers a look-alike only where its values say the same kind of thing, so that what a hole takes is
 drawn from the values of the runs it was made from:
 
-- a ``path`` has one of the extensions that were seen, and no blank unless it stands in quotes;
+- a ``path`` has one of the extensions that were seen, lies in a folder only if one did, and holds a blank only
+  in quotes;
 - a ``string`` in quotes reaches to the next quote; without quotes it has no more words than were seen, begins
   with a capital where all that were seen do, and holds no word that steers a sentence ("and", "except");
 - neither holds a mark (beyond ``-`` and ``_``), a sentence's end or a line break that was never seen in it;
@@ -154,6 +155,7 @@ class Hole:
             _PATH.fullmatch(text) is not None
             and text[-1] not in _ENDS
             and path_refusal(text) is None
+            and ("/" in self.seen.marks or "/" not in text)
             and (PurePosixPath(text).suffix in self.suffixes)
         )
 

@@ -212,3 +212,22 @@ def test_a_column_the_prompt_names_and_the_file_lacks_is_no_change_of_form(work:
         False,
         "sales.csv: it has no column 'tax'",
     )
+
+
+@pytest.mark.parametrize(
+    "target", ["sales.csv", "./sales.csv", "Sales.csv", ".hidden.json", "dir", "link", "hard"]
+)
+def test_where_nothing_can_be_written_nobody_begins(target: str, work: Path) -> None:
+    (work / "dir").mkdir()
+    (work / "link").symlink_to("a.json")
+    os.link(work / "a.json", work / "hard")
+    guard = check_inputs(template(), {**VALUES, "target": target}, work)
+    assert (guard.holds, guard.is_drift) == (False, False)
+    assert target in guard.reason
+
+
+def test_one_place_may_be_read_and_written(work: Path) -> None:
+    (check,) = template().inputs
+    one = template(outputs=(Check(place=check.place),))
+    assert check_inputs(one, VALUES, work).holds
+    assert check_inputs(template(outputs=(Check(place=Place(path="a.json")),)), VALUES, work).holds
