@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 __all__ = ["MAX_CANDIDATES", "Compiled", "compile_candidates"]
 
+_NONE = (NoStepError, UnfillableError)
 MAX_CANDIDATES = 24
 """Candidates of one compile; those that more runs show come first."""
 
@@ -87,17 +88,55 @@ def _take(shelf: _Shelf, view: View) -> None:
     if all(matcher.match(member.run.prompt) for member in view.members):
         return
     # Code of one wording alone: perhaps other runs' prompts show what of it can be another value.
-    for wider in (widened(view, shelf.runs), view):
+    for wider in (_widened(view, shelf), view):
         if wider is None:
             continue
         try:
-            candidate = _candidate(wider, shelf.words)
-        except (NoStepError, UnfillableError) as reason:
+            candidate = _robust(wider, shelf.words)
+        except _NONE as reason:
             shelf.findings.append(f"{view.run_ids[0]}: no candidate: {reason}")
             continue
         if candidate.skeletons[0].texts not in {each.skeletons[0].texts for each in shelf.candidates}:
             shelf.candidates.append(candidate)
         return
+
+
+def _widened(view: View, shelf: _Shelf) -> View | None:
+    """The view with such runs of other code added as do what it does."""
+    wide = widened(view, shelf.runs)
+    if wide is None:
+        return None
+    good = [at for at in range(1, len(wide.members)) if _works(wide.part([0, at]), shelf.words)]
+    return wide.part([0, *good]) if good else None
+
+
+def _works(view: View | None, words: str) -> bool:
+    try:
+        return view is not None and bool(_candidate(view, words).template.params)
+    except _NONE:
+        return False
+
+
+def _robust(view: View, words: str) -> Candidate:
+    """The candidate of a view, or of all but one of its runs: one that went astray must not spoil the others.
+
+    Raises:
+        NoStepError: There is none.
+        UnfillableError: A parameter cannot stand where the code has a constant.
+    """
+    try:
+        return _candidate(view, words)
+    except _NONE:
+        for left_out in range(len(view.members) - 1, 0, -1) if len(view.members) > 2 else ():
+            rest = [index for index in range(len(view.members)) if index != left_out]
+            smaller = _narrowed(view.part(rest))
+            if smaller is None or len(smaller.members) < len(rest):
+                continue
+            try:
+                return _candidate(smaller, words)
+            except _NONE:
+                continue
+        raise
 
 
 def _wordings(whole: View) -> Iterator[View]:

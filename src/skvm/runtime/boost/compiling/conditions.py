@@ -6,20 +6,22 @@ they look like, and how they relate to what was read. A step whose reads or writ
 
 from __future__ import annotations
 
+import ast
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from skvm.runtime.boost.inside import relations, shapes
-from skvm.runtime.boost.model import Check, Place, Relation
+from skvm.runtime.boost.model import Check, Language, Place, Relation
 
 __all__ = ["Conditions", "NoStepError", "Step", "conditions_of", "misfit", "reads_unnamed"]
 
 _NAME_EDGE = r"[\w.~/-]"
-_UNNAMED = re.compile(
-    r"\b(?:listdir|scandir|iterdir|rglob|glob|walk|fnmatch)\b|\bfind\s+[.\w]|\bls\b|\bsys\.argv\b|(?<![\w\"'])\*\.\w"
-)
+_LOOKING = frozenset({"listdir", "scandir", "iterdir", "rglob", "glob", "iglob", "fnmatch", "walk", "fwalk"})
+_LOOKING_WORDS = re.compile(rf"\.\s*(?:{'|'.join(sorted(_LOOKING))})\s*\(")
+_LOOKING_COMMANDS = re.compile(r"(?:^|[;&|(`]|\bdo\b|\bthen\b)\s*(?:find|ls|fd|xargs)\b", re.MULTILINE)
+_PATTERN = re.compile(r"(?<![\w\"'\\^.\])*])\*\.?\w|\w\*(?=\s|$)")
 _READS = re.compile(
     r"\b(?:read_text|read_bytes|read_csv|read_json|reader|DictReader|readlines?|fileinput)\b|\bjson\.load\("
 )
@@ -45,6 +47,7 @@ class Step:
         after: After it; files that only helped are not among them.
         params: The values of the parameters in this run, by name.
         paths: The parameters that are paths.
+        language: What the code is.
         code: The code as the run had it.
         reads: Names the code opens to read, as far as it shows.
         writes: Likewise, to write.
@@ -55,6 +58,7 @@ class Step:
     after: Mapping[str, bytes]
     params: Mapping[str, Any]
     paths: frozenset[str]
+    language: Language
     code: str
     reads: frozenset[str] = frozenset()
     writes: frozenset[str] = frozenset()
@@ -103,9 +107,32 @@ def _mentions(code: str, path: str) -> bool:
     return re.search(rf"(?<!{_NAME_EDGE}){re.escape(path)}(?!{_NAME_EDGE})", code) is not None
 
 
-def reads_unnamed(code: str) -> bool:
+def reads_unnamed(language: Language, code: str) -> bool:
     """Whether code finds files otherwise than by their names."""
-    return _UNNAMED.search(code) is not None
+    if language is Language.SHELL:
+        outside = re.sub(r"'[^']*'|\"[^\"]*\"", "''", code)
+        found = (_LOOKING_COMMANDS.search(outside), _PATTERN.search(outside), _LOOKING_WORDS.search(code))
+        return any(found)
+    try:
+        tree = ast.parse(code)
+    except (SyntaxError, ValueError, RecursionError):
+        return True
+    has_arguments = re.search(r"^sys\.argv = \[", code, re.MULTILINE) is not None
+    return any(_looks(node) or (_is_argv(node) and not has_arguments) for node in ast.walk(tree))
+
+
+def _looks(node: ast.AST) -> bool:
+    if isinstance(node, ast.ImportFrom):
+        return any(alias.name in _LOOKING for alias in node.names)
+    return isinstance(node, ast.Attribute) and node.attr in _LOOKING and not _is_of(node, "ast")
+
+
+def _is_argv(node: ast.AST) -> bool:
+    return isinstance(node, ast.Attribute) and node.attr == "argv"
+
+
+def _is_of(node: ast.Attribute, module: str) -> bool:
+    return isinstance(node.value, ast.Name) and node.value.id == module
 
 
 def conditions_of(steps: Sequence[Step]) -> Conditions:
@@ -131,7 +158,7 @@ def conditions_of(steps: Sequence[Step]) -> Conditions:
 def _refuse_unnamed(step: Step) -> None:
     if step.removed:
         raise NoStepError(f"it removes {step.removed[0]}")
-    if reads_unnamed(step.code):
+    if reads_unnamed(step.language, step.code):
         raise NoStepError("it looks for files instead of naming them")
 
 

@@ -117,6 +117,7 @@ def _step(plan: Plan, view: View, index: int, params: dict[str, Any]) -> Step:
         after=member.files.after,
         params={name: list(value) if isinstance(value, tuple) else value for name, value in params.items()},
         paths=plan.paths,
+        language=view.draft.language,
         code=member.code,
         reads=frozenset(str(value) for constant, value in constants if constant.is_path_read),
         writes=frozenset(str(value) for constant, value in constants if constant.is_path_written),

@@ -220,3 +220,33 @@ def test_a_run_that_did_otherwise_does_not_spoil_the_others(tmp_path: Path) -> N
     ]
     result = compiled(chores, tmp_path)
     assert answers(result, "Add up amount in z.csv and write the total to w.json.")
+
+
+def test_a_run_that_left_more_does_not_spoil_the_others(tmp_path: Path) -> None:
+    plain = [add_up(f"{name}.csv", "amount", f"{name}.json", SALES) for name in ("a", "b", "c")]
+    messy = Chore(
+        plain[1].prompt,
+        plain[1].files,
+        [plain[1].commands[0], "cp b.json notes.txt"],
+    )
+    result = compiled([plain[0], messy, plain[2]], tmp_path)
+    assert answers(result, "Add up amount in z.csv and write the total to w.json.")
+
+
+def test_a_witness_that_left_more_does_not_spoil_the_others(tmp_path: Path) -> None:
+    def other(source: str, target: str, more: str) -> Chore:
+        code = heredoc(
+            f"import json\nlines = open('{source}').read().split()\nn = 0\nfor line in lines[1:]:\n"
+            f"    n += int(line.split(',')[2])\n"
+            f"open('{target}', 'w').write(json.dumps(dict(total=n)))\n{more}"
+        )
+        prompt = f"Add up amount in {source} and write the total to {target}."
+        return Chore(prompt, {source: SALES}, [code])
+
+    chores = [
+        add_up("a.csv", "amount", "a.json", SALES),
+        other("b.csv", "b.json", "open('log.txt', 'w').write('x')"),
+        other("c.csv", "c.json", "print(n, n)"),
+    ]
+    result = compiled(chores, tmp_path)
+    assert answers(result, "Add up amount in z.csv and write the total to w.json.")
