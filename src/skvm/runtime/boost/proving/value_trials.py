@@ -18,6 +18,7 @@ __all__ = ["decoy", "try_names", "try_values", "try_words"]
 _NUMBER_LIKE = re.compile(r"[\d\s.,:/+-]*")
 _MOST_OTHERS = 6
 _MOST_WORDS = 4
+_NOT_BEGUN = frozenset({"input", "values"})
 _WORD = re.compile(r"[^\W\d_]{3,40}")
 
 
@@ -115,7 +116,8 @@ async def _try_others(ground: Ground, param: Param) -> None:
         outcome = await ground.run(f"with {param.name} {value!r}"[:160], params={param.name: value})
         if outcome.is_done and not outcome.is_as(ground.base):
             return
-        outcomes.append(outcome)
+        # What the guard does not let in can do no harm, and shows nothing.
+        outcomes += [outcome] if outcome.bailed not in _NOT_BEGUN else []
     if any(outcome.bailed == "code" for outcome in outcomes):
         # Nothing but a failure for all we tried, but it did look.
         return
@@ -198,7 +200,7 @@ async def _try_renamed(ground: Ground, param: Param) -> None:
         outcome = await ground.run(what, files, {param.name: renamed})
         if outcome.is_done and not outcome.is_as(ground.base, {new: old}):
             raise FlawError(f"{what}: the result does not follow")
-        if must_be_done and outcome.bailed and outcome.bailed not in {"input", "values"}:
+        if must_be_done and outcome.bailed not in {"", *_NOT_BEGUN}:
             raise FlawError(f"{what}: {outcome.why}")
 
 

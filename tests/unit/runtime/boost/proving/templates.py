@@ -297,7 +297,27 @@ json.dump({"rows": len(rows), "mean": mean, "file": P["source"]}, open(P["target
     {"mean.json": b'{"rows": 6, "mean": 12.0, "file": "sales.csv"}'},
     shape={"kind": "json"},
 )
+RENAMED = an_example(
+    """import csv
+with open(P["source"], newline="") as file, open(P["target"], "w", newline="") as out:
+    header, *rows = csv.reader(file)
+    header[header.index(P["column"])] = P["name"]
+    csv.writer(out, lineterminator="\\n").writerows([header, *rows])
+""",
+    PYTHON,
+    ("Rename the column ", " of ", " to ", " in ", "."),
+    {
+        "column": (ParamType.STRING, "amount"),
+        "source": (ParamType.PATH, "sales.csv"),
+        "name": (ParamType.STRING, "price"),
+        "target": (ParamType.PATH, "renamed.csv"),
+    },
+    {"sales.csv": SALES},
+    {"renamed.csv": SALES.replace(b"amount", b"price")},
+    shape={"kind": "csv"},
+)
 RIGHT |= {
+    "a column with another name": RENAMED,
     "a heading": UNDERLINED,
     "lines with a word": FILTERED,
     "the first lines": FIRST,
