@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import posixpath
 import random
-import re
 
 from skvm.runtime.boost.proving.damage import damaged
 from skvm.runtime.boost.proving.ground import FlawError, Ground, Outcome
 from skvm.runtime.boost.proving.items import Items, items_of
-from skvm.runtime.boost.proving.proof import checked_paths
+from skvm.runtime.boost.proving.proof import checked_paths, names_file
 from skvm.runtime.boost.proving.value_trials import decoy
 
 __all__ = ["try_again", "try_beside", "try_damaged", "try_other_data", "try_reordered"]
@@ -51,7 +50,7 @@ async def try_beside(ground: Ground, prompt: str) -> None:
     template, params = ground.candidate.template, ground.start.params
     declared = checked_paths((*template.inputs, *template.outputs), params)
     others = {path: data for path, data in ground.start.before.items() if path not in declared}
-    named = [path for path in others if _is_named(path, prompt) and not _is_script(path)]
+    named = [path for path in others if names_file(prompt, path) and not _is_script(path)]
     if named:
         raise FlawError(f"the prompt names {named[0]}, which is no input of it")
     files = dict(ground.start.before)
@@ -66,11 +65,6 @@ async def try_beside(ground: Ground, prompt: str) -> None:
     if not outcome.is_as(ground.base):
         why = outcome.why if outcome.bailed else "the result is another one"
         raise FlawError(f"with other files beside it: {why}")
-
-
-def _is_named(path: str, prompt: str) -> bool:
-    name = re.escape(posixpath.basename(path))
-    return re.search(rf"(?<![\w-]){name}(?![\w-])", prompt) is not None
 
 
 def _is_script(path: str) -> bool:

@@ -12,7 +12,7 @@ from typing import Any
 from skvm.runtime.boost.model import Candidate, Check, Template
 from skvm.runtime.boost.proving.artefacts import Agreement, changed_paths, compare
 
-__all__ = ["Proof", "agreement", "checked_paths", "one_line", "output_paths", "paths_of"]
+__all__ = ["Proof", "agreement", "checked_paths", "names_file", "one_line", "output_paths", "paths_of"]
 
 _SCRIPTS = frozenset({".py", ".sh", ".bash", ".js", ".mjs", ".pl", ".rb", ".awk", ".sed", ".r"})
 _MAX_REASON = 300
@@ -40,12 +40,15 @@ def agreement(
     before: Mapping[str, bytes],
     ours: Mapping[str, bytes],
     later: Sequence[Mapping[str, bytes]],
+    *,
+    prompt: str = "",
 ) -> Agreement:
     """Whether a step left what a run did without it.
 
-    A terminal candidate stands for the rest of the run: everything but scripts the run wrote must agree with
-    what it left. Any other must agree in its outputs; where only an earlier state of the run does, the run
-    went on to change them, for better or worse, and nobody can tell (``is_same`` is ``None``).
+    Its outputs must agree with what the run left. Where only an earlier state of the run does, the run went
+    on to change them, for better or worse, and nobody can tell (``is_same`` is ``None``). A terminal one
+    stands for the rest of the run: it disagrees where the run left another file that the prompt names, and
+    where it left any other but scripts, nobody can tell whether that was wanted.
 
     Args:
         candidate: The candidate.
@@ -53,29 +56,39 @@ def agreement(
         before: Files before the step.
         ours: Files after it.
         later: Files of the run after its own turns; the last is what it left.
+        prompt: What the run was asked.
     """
     outputs = output_paths(candidate.template, params)
-    found = _agreement(candidate, outputs, before, ours, later[-1])
-    if found.is_same is False and not candidate.is_terminal:
-        for state in later[:-1]:
-            if _agreement(candidate, outputs, before, ours, state).is_same:
-                return Agreement(None, found.differences)
-    return found
+    found = _compared(outputs, before, ours, later[-1])
+    if not candidate.is_terminal:
+        if found.is_same is False and any(
+            _compared(outputs, before, ours, state).is_same for state in later[:-1]
+        ):
+            return Agreement(None, found.differences)
+        return found
+    others = changed_paths(later[-1], before) - outputs - changed_paths(ours, before)
+    others = {path for path in others if path in before or not _is_script(path)}
+    if found.is_same is False or not others:
+        return found
+    is_wanted = any(names_file(prompt, path) for path in others)
+    return Agreement(False if is_wanted else None, tuple(f"{path}: is missing" for path in sorted(others)))
 
 
-def _agreement(
-    candidate: Candidate,
+def _compared(
     outputs: frozenset[str],
     before: Mapping[str, bytes],
     ours: Mapping[str, bytes],
     theirs: Mapping[str, bytes],
 ) -> Agreement:
-    changed = changed_paths(theirs, before) - outputs
-    if candidate.is_terminal:
-        ignored = {path for path in changed if path not in before and _is_script(path)}
-    else:
-        ignored = changed - changed_paths(ours, before)
+    """Compare what a step changed or should have, and nothing else of what the run did."""
+    ignored = changed_paths(theirs, before) - outputs - changed_paths(ours, before)
     return compare(ours, theirs, before, ignored)
+
+
+def names_file(prompt: str, path: str) -> bool:
+    """Whether a prompt names a file, with or without its folder."""
+    name = re.escape(posixpath.basename(path))
+    return re.search(rf"(?<![\w-]){name}(?![\w-])", prompt) is not None
 
 
 def _is_script(path: str) -> bool:

@@ -110,7 +110,8 @@ def proof_of_step(candidate: Candidate, start: Start, step: Step, trajectory: Tr
         return Proof(False, one_line(step.why_not), step.step_ms)
     if step.strays:
         return Proof(False, one_line(f"it left {step.strays[0]}"), step.step_ms)
-    found = agreement(candidate, start.params, start.before, step.files, start.later)
+    prompt = "" if trajectory is None else trajectory.prompt
+    found = agreement(candidate, start.params, start.before, step.files, start.later, prompt=prompt)
     if found.is_same is None and not found.differences and trajectory is not None:
         return _said_the_same(candidate, step, trajectory)
     reason = "" if found.is_same else "; ".join(found.differences) or "it changed nothing, and so did the run"

@@ -105,7 +105,7 @@ async def test_what_the_run_went_on_to_do(ground: Path, blobs: BlobStore, sandbo
     done = {**BEFORE, "totals.json": TOTALS_JSON}
     for later, is_terminal, is_good in (
         ({**done, "report.md": b"All is well."}, False, True),
-        ({**done, "report.md": b"All is well."}, True, False),
+        ({**done, "report.md": b"All is well."}, True, None),
         ({**done, "make.py": b"x"}, True, True),
         ({**done, "totals.json": b"{}"}, False, None),
         ({**done, "totals.json": b"{}"}, True, False),
@@ -116,6 +116,21 @@ async def test_what_the_run_went_on_to_do(ground: Path, blobs: BlobStore, sandbo
         proof = await replay(candidate, run, sandbox=sandbox, tmp_dir=ground)
         assert proof.is_good is is_good, (later, is_terminal)
         assert bool(proof.reason) is not (is_good is True)
+
+
+async def test_a_file_that_the_prompt_names_is_wanted(
+    ground: Path, blobs: BlobStore, sandbox: Sandbox
+) -> None:
+    candidate = totals_candidate(RIGHT_PYTHON)
+    (skeleton,) = candidate.skeletons
+    texts = (*skeleton.texts[:-1], " and a summary to notes/report.md.")
+    candidate = candidate.model_copy(update={"skeletons": (skeleton.model_copy(update={"texts": texts}),)})
+    prompt = f"{PROMPT[:-1]}{texts[-1]}"
+    done = {**BEFORE, "totals.json": TOTALS_JSON}
+    for name, is_good in (("notes/report.md", False), ("notes/other.md", None)):
+        run = a_run(blobs, BEFORE, {**done, name: b"All is well."}, prompt=prompt)
+        proof = await replay(candidate, run, sandbox=sandbox, tmp_dir=ground)
+        assert (proof.is_good, proof.reason) == (is_good, f"{name}: is missing")
 
 
 @pytest.mark.parametrize(
