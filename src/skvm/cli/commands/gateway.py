@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from skvm.cli.command import SkvmCommand, settings_of
+from skvm.cli.command import SkvmCommand, boost_option, settings_of
 
 if TYPE_CHECKING:
     from socket import socket
 
     from skvm.evidence.record import Usage
-    from skvm.harness.gateway.contract import Door, Exchange
+    from skvm.harness.gateway.contract import Door, Exchange, Held
+    from skvm.runtime.boost.alone import Served
 
 __all__ = ["command"]
 
@@ -30,6 +31,11 @@ MIN_TOKEN_CHARS = 16
 @click.option("--token-file", metavar="FILE", help="Take the token from here; it is made if there is none.")
 @click.option("--max-usd", type=click.FloatRange(min=0), help="Spend ceiling in dollars.")
 @click.option("--max-tokens", type=click.IntRange(min=1), help="Spend ceiling in tokens.")
+@boost_option
+@click.option("--skill", "skills", metavar="DIR", multiple=True, help="With --boost: whose templates.")
+@click.option(
+    "--adapter", metavar="NAME", default="bare-agent", help="With --boost: the harness they were learnt in."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON object a line.")
 @click.pass_context
 def command(ctx: click.Context, /, **options: Any) -> int:
@@ -37,12 +43,75 @@ def command(ctx: click.Context, /, **options: Any) -> int:
 
     Chat completions, responses and messages, streaming or not; what is asked in one dialect may be answered
     by a model of another. Clients need the token; the provider's key stays here. Ctrl-C ends it.
+
+    With --boost=on trusted templates answer first, with a command in the client's own tool. Nothing is learnt
+    here: there are no files to look at and nobody grades.
     """
     import anyio
 
     settings = settings_of(ctx)
+    _check_boost(options)
     anyio.run(_stand, settings, options)
     return 0
+
+
+def _check_boost(options: dict[str, Any]) -> None:
+    """Refuse what makes no sense, before anything listens.
+
+    Raises:
+        UsageError: It does not.
+    """
+    from skvm.errors import UsageError
+    from skvm.harness.contract import HARNESSES
+
+    if options["boost"] == "off":
+        if options["skills"]:
+            raise UsageError("--skill needs --boost=on")
+        return
+    if options["boost"] == "shadow":
+        raise UsageError(
+            "--boost=shadow compares what runs leave, and a gateway sees no files",
+            help="skvm run --boost=shadow does",
+        )
+    if not options["model"] or not options["skills"]:
+        raise UsageError("--boost needs --model and --skill", help="templates are trusted for one model each")
+    HARNESSES.get(options["adapter"])
+
+
+@contextlib.asynccontextmanager
+async def _held(settings: Any, options: dict[str, Any]) -> AsyncIterator[Held]:
+    """What calls are held to: nothing, or templates first."""
+    from skvm.harness.gateway.contract import Held
+
+    if options["boost"] == "off":
+        yield Held()
+        return
+    from skvm.evidence.blobs import BlobStore
+    from skvm.evidence.journal import Journal
+    from skvm.harness.acp.tools import COMMON_TOOLS
+    from skvm.harness.confine import choose_sandbox
+    from skvm.harness.hooks import Hooks
+    from skvm.runtime.boost.alone import BoostAlone
+    from skvm.runtime.boost.library import Library
+
+    async with Journal(settings.journal_path) as journal:
+        library = Library.open(settings, journal, BlobStore(settings.blobs_dir), choose_sandbox("none"))
+        hook = BoostAlone(library, _served(options))
+        yield Held(hooks=Hooks((hook,)), is_local=False, tools=COMMON_TOOLS)
+
+
+def _served(options: dict[str, Any]) -> list[Served]:
+    """Whose templates may answer.
+
+    Raises:
+        SkvmError: A skill cannot be read.
+    """
+    from skvm.runtime.boost.alone import Served
+    from skvm.skill.emit import skill_digest
+    from skvm.skill.frontend import load_skill
+
+    skills = [load_skill(Path(folder).expanduser()) for folder in options["skills"]]
+    return [Served(skill.id, skill_digest(skill), options["model"], options["adapter"]) for skill in skills]
 
 
 async def _stand(settings: Any, options: dict[str, Any]) -> None:
@@ -68,9 +137,10 @@ async def _stand(settings: Any, options: dict[str, Any]) -> None:
         token, place = stack.enter_context(
             _token(settings.cache_dir, listener.getsockname()[1], options["token_file"])
         )
+        held = await stack.enter_async_context(_held(settings, options))
         gateway = await stack.enter_async_context(Gateway(on_exchange=show.call))
         await gateway.serve(listener)
-        door = gateway.open(session, options["model"], token=token, is_kept=False)
+        door = gateway.open(session, options["model"], token=token, is_kept=False, held=held)
         show.listening(door, place)
         async for _ in signals:
             break
@@ -167,12 +237,14 @@ class _Lines:
                 status=exchange.status,
                 durationMs=round(exchange.duration_ms, 1),
                 usage=usage.model_dump(mode="json"),
+                fromTemplate=exchange.from_hook,
                 error=exchange.error,
             )
             return
         from skvm.cli.console import visible
 
         error = f"  {visible(exchange.error)}" if exchange.error else ""
+        error += "  by a template" if exchange.from_hook else ""
         self._say(
             f"{exchange.status}  {exchange.dialect:<9}  {visible(exchange.model)}  "
             f"{exchange.duration_ms / 1000:.1f} s  {_spent(usage)}{error}"
