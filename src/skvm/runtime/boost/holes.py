@@ -3,8 +3,8 @@
 A step answers a look-alike only where its values say the same kind of thing, so that what a hole takes is
 drawn from the values of the runs it was made from:
 
-- a ``path`` has one of the extensions that were seen, lies in a folder only if one did, and holds a blank only
-  in quotes;
+- a ``path`` has one of the extensions that were seen, lies in a folder only if one did, and holds a blank
+  only in quotes;
 - a ``string`` in quotes reaches to the next quote; without quotes it has no more words than were seen, begins
   with a capital where all that were seen do, and holds no word that steers a sentence ("and", "except");
 - neither holds a mark (beyond ``-`` and ``_``), a sentence's end or a line break that was never seen in it;

@@ -208,12 +208,13 @@ class BoostRun(Hook):
         """Read what came of the step; close the run where that is all there is to say."""
         told = told_last(context.messages)
         verdict = verdict_of(told, step.ticket)
-        if verdict is None and step.ticket not in answers_in(context.messages):
+        if verdict is None and (not told.strip() or step.ticket not in answers_in(context.messages)):
             return None  # another conversation of the same program
         closing = (
             None if verdict is None or not verdict.is_done else closing_of(step.ready.candidate, verdict)
         )
-        self._end_step(step, verdict, told, is_closed=closing is not None)
+        # The run goes on and nothing came of the step: it was refused, or stopped. So will the next one be.
+        self._end_step(step, verdict, told, is_closed=closing is not None, is_cut=False)
         if closing is None:
             return None
         from pydantic_ai.messages import ModelResponse, TextPart
@@ -221,9 +222,12 @@ class BoostRun(Hook):
         self._boosted.append(context.turn)
         return ModelResponse([TextPart(closing)], finish_reason="stop")
 
-    def _end_step(self, step: _Open, verdict: Verdict | None, told: str, *, is_closed: bool) -> None:
+    def _end_step(
+        self, step: _Open, verdict: Verdict | None, told: str = "", *, is_closed: bool = False, is_cut: bool
+    ) -> None:
+        """Record what came of a step; ``is_cut``: the run ended in the middle of it."""
         self._open = None
-        is_good, reason = _judged(verdict, told)
+        is_good, reason = _judged(verdict, told, is_cut=is_cut)
         self._note(
             step.ready.candidate,
             Event.ANSWERED,
@@ -259,14 +263,14 @@ class BoostRun(Hook):
             self._last = await anyio.to_thread.run_sync(self._keeper.keep)
         if (step := self._open) is not None:
             told = "\n".join(seen.text for turn in trajectory.turns for seen in turn.observations)
-            self._end_step(step, verdict_of(told, step.ticket), told, is_closed=False)
+            self._end_step(step, verdict_of(told, step.ticket), told, is_cut=True)
 
     async def after_record(self, record: RunRecord) -> Sequence[tuple[str, Record]]:
         """Everything that is to be recorded: events of this run, the watch, and what was learnt from both."""
         from skvm.runtime.boost.learning import learn
 
         if (step := self._open) is not None:
-            self._end_step(step, None, "", is_closed=False)
+            self._end_step(step, None, is_cut=True)
         watch = self._watch()
         learnt: list[BoostEvent] = []
         try:
@@ -311,11 +315,11 @@ class BoostRun(Hook):
         return (self._states.get(0), *[None] * max(0, turns - 1), self._last)
 
 
-def _judged(verdict: Verdict | None, told: str) -> tuple[bool | None, str]:
+def _judged(verdict: Verdict | None, told: str, *, is_cut: bool) -> tuple[bool | None, str]:
     """Whether a step that was answered held, and why not; ``None`` where nobody is to blame for it."""
     if verdict is None:
         words = " ".join(told.split())
-        return None, f"no verdict: {words[:200]}" if words else "no verdict"
+        return None if is_cut else False, f"no verdict: {words[:200]}" if words else "no verdict"
     if verdict.is_done:
         return True, ""
     return None if _NOBODYS.match(verdict.reason) else False, verdict.reason

@@ -105,13 +105,13 @@ async def test_a_side_conversation_leaves_the_step_open(work: Path, tmp_path: Pa
     assert [event.is_good for event in hook.events] == [True]
 
 
-async def test_a_program_that_refuses_the_command_is_nobodys_fault(work: Path, tmp_path: Path) -> None:
+async def test_a_step_nothing_came_of_is_not_tried_for_ever(work: Path, tmp_path: Path) -> None:
     hook = a_run(tmp_path, work, candidate())
     async with door(hook, work) as gate:
         step = await say(gate, user(PROMPT))
         refused = {"role": "tool", "tool_call_id": step["tool_calls"][0]["id"], "content": "Not permitted."}
         assert (await say(gate, user(PROMPT), step, refused))["content"] == "From the model."
-    assert [(event.is_good, event.reason) for event in hook.events] == [(None, "no verdict: Not permitted.")]
+    assert [(event.is_good, event.reason) for event in hook.events] == [(False, "no verdict: Not permitted.")]
 
 
 class Journal:

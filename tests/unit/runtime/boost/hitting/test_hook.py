@@ -3,17 +3,28 @@
 from __future__ import annotations
 
 import json
+import shutil
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, cast
 
 import pytest
 
+from skvm.evaluate.bench import RunSpec, open_bench
+from skvm.evaluate.run import run_once
+from skvm.harness.confine import choose_sandbox
 from skvm.harness.contract import HARNESSES, RunContext
 from skvm.harness.fake import FakeCell, ScriptedSession
 from skvm.harness.hooks import Hook, HookRun, Hooks
+from skvm.harness.sandbox import Sandbox
 from skvm.harness.trajectory import Trajectory
 from skvm.runtime.boost.hook import Boost, BoostRun
 from skvm.runtime.boost.model import Event
+from skvm.settings import load_settings
+from skvm.skill.frontend import load_skill
+from skvm.task.model import Criterion, Task
+from tests.unit.evaluate.conftest import FakePort
 from tests.unit.runtime.boost.hitting.samples import PROMPT, SALES, FakeLibrary, candidate, template
 
 pytestmark = pytest.mark.anyio
@@ -191,3 +202,55 @@ async def test_a_step_the_harness_never_came_back_from_is_read_off_the_trajector
     )
     await HARNESSES.get("bare-agent")().run(context)
     assert [(event.event, event.is_good) for event in hook.events] == [(Event.ANSWERED, True)]
+
+
+@BUILT_IN
+async def test_a_step_runs_in_a_real_cell_and_the_run_is_graded_and_recorded(
+    name: str, outer: Path, confined: Sandbox
+) -> None:
+    library = FakeLibrary(outer / "library", promoted=(candidate(),))
+    settings = load_settings(cache_dir=str(outer / "cache"), tmp_dir=str(outer / "tmp"), env={})
+    hooks = Hooks((Boost(cast("Any", library), shadow_every=0),))
+    opening = open_bench(settings, sandbox=confined, port=cast("Any", FakePort()), hooks=hooks)
+    skill = load_skill(a_skill(outer))
+    right = Criterion(
+        method="file-check",
+        id="totals",
+        options={"path": "totals.json", "mode": "contains", "expected": '"Rome": 8'},
+    )
+    task = Task(id="t", prompt=PROMPT, criteria=(right,), fixtures={"sales.csv": SALES.decode()})
+    async with opening as bench:
+        record = await run_once(RunSpec(task, "fake/m", harness=name, skill=skill), bench)
+        entries = await bench.journal.query()
+    assert (record.score, record.turns, record.notes) == (1.0, 2, ())
+    assert [entry.kind for entry in entries] == ["run_started", "run_finished", "boost_watch", "boost"]
+    assert {entry.parent for entry in entries[1:]} == {entries[0].id}
+    event, watch = entries[3].body, entries[2].body
+    assert (event["event"], event["isGood"], event["runId"]) == ("answered", True, record.run_id)
+    assert (event["skillId"], event["skillDigest"]) == (record.skill_id, record.skill_digest)
+    assert watch["boostedTurns"] == [0]
+    assert [sorted(state) for state in watch["states"]] == [
+        ["sales.csv"],
+        *[["sales.csv", "totals.json"]] * 2,
+    ]
+
+
+def a_skill(folder: Path) -> Path:
+    root = folder / "totaller"
+    root.mkdir()
+    (root / "SKILL.md").write_text("---\nname: totaller\ndescription: Totals of tables.\n---\nUse Python.\n")
+    return root
+
+
+@pytest.fixture(scope="session")
+def confined() -> Sandbox:
+    return choose_sandbox("auto")
+
+
+@pytest.fixture
+def outer() -> Iterator[Path]:
+    """A folder that a cell's own user can pass, unlike pytest's."""
+    folder = Path(tempfile.mkdtemp(prefix="skvm-test-"))
+    folder.chmod(0o755)
+    yield folder
+    shutil.rmtree(folder)
