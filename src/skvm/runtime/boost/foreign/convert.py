@@ -17,9 +17,10 @@ from pydantic import ValidationError
 
 from skvm.diagnostics import Diagnostic
 from skvm.runtime.boost.foreign.findings import SKV602, SKV604, SKV605, HoleRefusedError
-from skvm.runtime.boost.foreign.patterns import Pattern, PatternRefusedError, compile_pattern
+from skvm.runtime.boost.foreign.patterns import Pattern, compile_pattern
 from skvm.runtime.boost.foreign.python_holes import HOLE, fill_python
 from skvm.runtime.boost.foreign.shell_holes import fill_shell
+from skvm.runtime.boost.foreign.translation import PatternRefusedError
 from skvm.runtime.boost.model import Candidate, Language, Origin, Param, ParamType, Template
 
 __all__ = ["Foreign", "convert"]

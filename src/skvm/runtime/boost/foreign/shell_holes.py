@@ -1,50 +1,28 @@
 """Shell templates of the existing system: every ``${hole}`` becomes a quoted variable.
 
 The code is read, never expanded. A hole is replaced where the shell hands its value on as a word or a part of
-one; where anything in the code could run, compute or expand a value, the template is refused. The programs
-that may stand in it are listed: none of them takes code from an argument or from its input.
+one; where anything in the code could run, compute or expand a value, the template is refused.
 """
 
 from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING
 
 from skvm.runtime.boost.foreign.findings import HoleRefusedError
-from skvm.runtime.boost.foreign.python_holes import HOLE, check_python, fill_python
+from skvm.runtime.boost.foreign.python_holes import HOLE, fill_python
+from skvm.runtime.boost.foreign.shell_dangers import PYTHON, Dangers, ancestors, arguments_of, walk
 
 if TYPE_CHECKING:
     from tree_sitter import Node, Parser
 
 __all__ = ["fill_shell"]
 
-_PLAIN = frozenset(
-    """: [ base64 basename cat cd cksum cmp column comm cp cut date diff dirname du echo egrep expand export
-    false fgrep file fold grep head iconv join local ls md5sum mkdir mv nl paste pr printf pwd realpath rev rm
-    rmdir seq sha1sum sha256sum sha512sum shuf sort stat tac tail tee test touch tr true tsort uniq unset wc
-    dos2unix unix2dos exit""".split()  # noqa: SIM905 - a list of words
-)
-"""Programs that take no code, but for the options below."""
-_FILTERS = frozenset({"awk", "gawk", "mawk", "sed", "jq"})
-"""Programs whose arguments are code: allowed as long as every word of theirs is fixed."""
-_PYTHON = re.compile(r"python(3(\.\d+)?)?")
-_REFUSED_NODES = {
-    "arithmetic_expansion": "the code computes",
-    "c_style_for_statement": "the code computes",
-    "function_definition": "the code defines a function",
-    "subscript": "the code uses an index",
-}
 _HEREDOC_QUOTES = re.compile(r"[\\'\"]")
-_SIMPLE_EXPANSION = re.compile(r"\$\{?[A-Za-z_0-9?#@*]+((%%?|##?|:?-)[^${}`]*)?\}?")
-_RUNS_INPUT = re.compile(r"system|getline|[|@]")
-_SED = re.compile(r"'(s([/|#,])((?!\2).)*\2((?!\2).)*\2[gpI0-9]*|[0-9,$]*[pdq])'|-[nE]+")
-_STEERS = re.compile(
-    r"PATH|IFS|ENV|HOME|CDPATH|TMPDIR|PS\d|SHELL\w*|PROMPT_COMMAND|GLOB\w*|(LD|PYTHON|BASH|SKVM|P)_?\w*"
-)
 _FROM_JSON = '__import__("json").loads(__import__("os").environ["SKVM_BOOST_PARAMS"])["{}"]'
 
 
@@ -80,20 +58,16 @@ class _Filling:
     numbers: frozenset[str]
     edits: list[tuple[int, int, str]] = field(default_factory=list)
     at_word_start: set[str] = field(default_factory=set)
-    written: set[str] = field(default_factory=set)
     run: set[str] = field(default_factory=set)
 
     def whole(self) -> str:
         root = _parser().parse(self.source).root_node
         if root.has_error:
             raise HoleRefusedError("it is no shell code")
-        nodes = list(_walk(root))
-        for node in nodes:
-            self._check(node)
-        if both := sorted(self.written & self.run):
-            raise HoleRefusedError(f"the code runs {both[0]}, which it wrote")
-        if self.run and any("$" in each for each in self.written):
-            raise HoleRefusedError("the code writes to a file that a value names, and runs another")
+        nodes = list(walk(root))
+        dangers = Dangers(self.source, self.names, self.numbers)
+        dangers.check(nodes)
+        self.run, self.at_word_start = dangers.run, dangers.careful
         for node in nodes:
             self._fill(node)
         self._check_all_filled(root)
@@ -108,104 +82,12 @@ class _Filling:
     def _holes(self, node: Node) -> list[str]:
         return [found[1] for found in HOLE.finditer(self._text(node)) if found[1] in self.names]
 
-    def _check(self, node: Node) -> None:
-        """Refuse what could run a value that reached a variable, a file or a pipe."""
-        kind = node.type
-        if kind in _REFUSED_NODES and (reason := _REFUSED_NODES[kind]):
-            raise HoleRefusedError(reason)
-        if kind == "test_command" and self._text(node).startswith("[["):
-            raise HoleRefusedError("the code compares with [[")
-        if kind in ("test_command", "compound_statement") and self._text(node).startswith("(("):
-            raise HoleRefusedError("the code computes")
-        if kind in ("expansion", "simple_expansion") and not _SIMPLE_EXPANSION.fullmatch(self._text(node)):
-            raise HoleRefusedError(f"the code expands {self._text(node)[:30]}")
-        if kind == "command":
-            self._check_command(node)
-        if kind == "file_redirect":
-            self.written.add(self._text(node.child_by_field_name("destination")).strip("'\""))
-        if kind in ("variable_assignment", "for_statement") and self._holes(node):
-            self._check_assignment(node)
-        if kind == "command_substitution" and self._holes(node) and not _is_quoted(node):
-            raise HoleRefusedError("what a command says of a value is taken for several words")
-
-    def _check_assignment(self, node: Node) -> None:
-        """A value in a variable: it must be quoted wherever it is used, and steer nothing."""
-        target = self._text(
-            node.child_by_field_name("name" if node.type == "variable_assignment" else "variable")
-        )
-        if _STEERS.fullmatch(target) or (node.parent is not None and node.parent.type == "command"):
-            raise HoleRefusedError(f"a value is put into the environment as {target}")
-        root = node
-        while root.parent is not None:
-            root = root.parent
-        for each in _walk(root):
-            is_use = (
-                each.type in ("simple_expansion", "expansion") and self._text(each).strip("${}") == target
-            )
-            if is_use and not _is_quoted(each):
-                raise HoleRefusedError(f"${target} holds a value and is not quoted")
-        self.at_word_start |= {self.names[hole] for hole in self._holes(node)}
-
-    def _check_command(self, node: Node) -> None:
-        name = self._text(node.child_by_field_name("name"))
-        words = self._words(node)
-        if _PYTHON.fullmatch(name):
-            self._check_python(node, words)
-            return
-        if name in _FILTERS:
-            is_odd = any(word.startswith(("-f", "--f", "-i")) for word in words) or (
-                not all(_SED.fullmatch(word) for word in words if word.startswith(("'", "-", '"')))
-                if name == "sed"
-                else name != "jq" and any(_RUNS_INPUT.search(word) for word in words)
-            )
-            if self._holes(node) or is_odd or any(each.type == "string" for each in _arguments(node)):
-                raise HoleRefusedError(f"a value could become code of {name}")
-            return
-        if name not in _PLAIN:
-            raise HoleRefusedError(f"what {name[:30] or 'a command'} does with a value is not known")
-        arguments = _arguments(node)
-        if name in ("[", "test") and self._holes(node):
-            raise HoleRefusedError("a value is compared")
-        if name == "printf" and arguments and self._holes(arguments[0]):
-            raise HoleRefusedError("a value is the format of printf")
-        if any(word.startswith("--comp") for word in words):
-            raise HoleRefusedError("an option names a program")
-        for each in arguments:
-            if (
-                self._text(each).startswith("-")
-                and {self.names[hole] for hole in self._holes(each)} - self.numbers
-            ):
-                raise HoleRefusedError("a value is part of an option")
-        if name in ("tee", "cp", "mv"):
-            self.written |= {word.strip("'\"") for word in words}
-
-    def _check_python(self, node: Node, words: list[str]) -> None:
-        """``python3 file.py``, ``python3 -c '…'`` and ``python3 - <<'END'``: what it runs must be fixed."""
-        arguments = _arguments(node)
-        if not words or words[0] == "-":
-            if _heredoc(node) is None:
-                raise HoleRefusedError("Python runs what comes through a pipe")
-            self._check_fed(node)
-        elif words[0] == "-c":
-            if len(arguments) < 2 or arguments[1].type not in ("raw_string", "string"):
-                raise HoleRefusedError("the code of python -c is not fixed")
-            if not self._holes(arguments[1]):
-                check_python(self._text(arguments[1])[1:-1])
-        elif words[0].startswith("-") or self._holes(arguments[0]) or "$" in words[0]:
-            raise HoleRefusedError("which code Python runs is not fixed")
-        else:
-            self.run.add(words[0].strip("'\""))
-
-    def _check_fed(self, node: Node) -> None:
-        heredoc = _heredoc(node)
-        for each in heredoc.children if heredoc else ():
-            if each.type == "heredoc_body" and not self._holes(each):
-                check_python(self._text(each))
-
     def _words(self, node: Node) -> list[str]:
-        return [self._text(each) for each in _arguments(node)]
+        return [self._text(each) for each in arguments_of(node)]
 
     def _fill(self, node: Node) -> None:
+        if any(start <= node.start_byte and node.end_byte <= end for start, end, _ in self.edits):
+            return  # part of something that was filled as a whole
         kind = node.type
         if kind == "expansion" and self._is_hole(node):
             self._fill_expansion(node)
@@ -217,31 +99,43 @@ class _Filling:
             self._fill_heredoc(node)
 
     def _is_hole(self, node: Node) -> bool:
-        found = HOLE.fullmatch(self._text(node))
+        found = HOLE.fullmatch(self._text(node).strip())
         return found is not None and found[1] in self.names
 
     def _variable(self, node: Node) -> str:
-        return self.names[self._text(node)[2:-1]]
+        return self.names[self._text(node).strip()[2:-1]]
 
     def _fill_expansion(self, node: Node) -> None:
-        parents = [parent.type for parent in _ancestors(node)]
-        if "command_name" in parents:
-            raise HoleRefusedError("a value names the program")
-        if any(self._is_python_code(parent) for parent in _ancestors(node) if parent.type == "string"):
+        parents = [parent.type for parent in ancestors(node)]
+        if any(self._is_python_code(parent) for parent in ancestors(node) if parent.type == "string"):
             return
-        if "string" in parents or "heredoc_body" in parents:
-            self._replace(node, "${P_" + self._variable(node) + "}")
-        elif parents[0] in (
+        text = "${P_" + self._variable(node) + "}"
+        # Blanks before an expansion in quotes are part of its node.
+        text = self._text(node)[: -len(self._text(node).lstrip())] + text
+        if parents[0] == "heredoc_body":
+            self._replace(node, text)
+            return
+        self._check_place(node)
+        self._replace(node, text if "string" in parents else f'"{text}"')
+        self._note_word_start(node)
+
+    def _check_place(self, node: Node) -> None:
+        """Refuse a value that is no part of a word handed on."""
+        top = node
+        while top.parent is not None and top.parent.type in ("string", "concatenation"):
+            top = top.parent
+        place = top.parent
+        kind = place.type if place is not None else "program"
+        if kind == "command_name":
+            raise HoleRefusedError("a value names the program")
+        if kind not in (
             "command",
-            "concatenation",
             "variable_assignment",
             "file_redirect",
+            "herestring_redirect",
             "for_statement",
         ):
-            self._replace(node, '"${P_' + self._variable(node) + '}"')
-        else:
-            raise HoleRefusedError(f"a value stands in a {parents[0].replace('_', ' ')}")
-        self._note_word_start(node)
+            raise HoleRefusedError(f"a value stands in a {kind.replace('_', ' ')}")
 
     def _note_word_start(self, node: Node) -> None:
         """A value that begins an argument must not look like an option."""
@@ -261,8 +155,7 @@ class _Filling:
             code = self._text(node)[1:-1]
             self._replace(node, shlex.quote(fill_python(code, self.names, _FROM_JSON.format)))
             return
-        if any(parent.type == "command_name" for parent in _ancestors(node)):
-            raise HoleRefusedError("a value names the program")
+        self._check_place(node)
         text = self._text(node)
 
         def variable(found: re.Match[str]) -> str:
@@ -280,17 +173,21 @@ class _Filling:
         command = node.parent
         if command is None or command.type != "command":
             return False
-        arguments = _arguments(command)
+        arguments = arguments_of(command)
         name = self._text(command.child_by_field_name("name"))
         is_code = len(arguments) > 1 and self._text(arguments[0]) == "-c" and arguments[1] == node
-        return bool(_PYTHON.fullmatch(name)) and is_code
+        return bool(PYTHON.fullmatch(name)) and is_code
 
     def _fill_python_text(self, node: Node) -> None:
         code = self._text(node)[1:-1]
-        rest = HOLE.sub(lambda found: "" if found[1] in self.names else found[0], code)
-        if re.search(r"[\\$`]", rest):
+        if self._is_expanded(code):
             raise HoleRefusedError("the shell expands the code of python -c")
         self._replace(node, shlex.quote(fill_python(code, self.names, _FROM_JSON.format)))
+
+    def _is_expanded(self, text: str) -> bool:
+        """Whether the shell would change more of a text than its holes."""
+        rest = HOLE.sub(lambda found: "" if found[1] in self.names else found[0], text)
+        return re.search(r"[\\$`]", rest) is not None
 
     def _fill_heredoc(self, node: Node) -> None:
         redirect = node.parent
@@ -303,7 +200,7 @@ class _Filling:
             raise HoleRefusedError("a here-document has no beginning")
         is_quoted = bool(_HEREDOC_QUOTES.search(self._text(start)))
         feeds_python = self._feeds_python(redirect)
-        if feeds_python and not is_quoted and re.search(r"[\\`]|\$(?!\{)", self._text(node)):
+        if feeds_python and not is_quoted and self._is_expanded(self._text(node)):
             raise HoleRefusedError("the shell expands the code of Python")
         if feeds_python:
             self._fill_python_heredoc(node, start, is_quoted=is_quoted)
@@ -326,7 +223,7 @@ class _Filling:
             if each.type == "file_redirect"
         ]
         words = self._words(command) if command else []
-        if _PYTHON.fullmatch(name):
+        if PYTHON.fullmatch(name):
             # With a file or -c, the here-document is data.
             return not words or words[0] == "-"
         if any(each in self.run or each.endswith(".py") for each in (*goes_to, *words)):
@@ -340,7 +237,6 @@ class _Filling:
         mark = re.sub(_HEREDOC_QUOTES, "", self._text(start))
         if mark in filled.split("\n"):
             raise HoleRefusedError("the code holds the end of its here-document")
-        self.edits = [each for each in self.edits if not node.start_byte <= each[0] < node.end_byte]
         self._replace(node, filled)
         if not is_quoted:
             self._replace(start, f"'{mark}'")
@@ -360,16 +256,12 @@ class _Filling:
         self.edits.append((node.start_byte, node.end_byte, text))
 
     def _check_all_filled(self, root: Node) -> None:
-        comments = [(each.start_byte, each.end_byte) for each in _walk(root) if each.type == "comment"]
+        comments = [(each.start_byte, each.end_byte) for each in walk(root) if each.type == "comment"]
         done = [(start, end) for start, end, _ in self.edits] + comments
         for found in re.finditer(HOLE.pattern.encode(), self.source):
             is_done = any(start <= found.start() and found.end() <= end for start, end in done)
             if found[1].decode() in self.names and not is_done:
                 raise HoleRefusedError(f"{found[0].decode()} stands where no value can be put safely")
-
-
-def _is_quoted(node: Node) -> bool:
-    return any(parent.type in ("string", "heredoc_body") for parent in _ancestors(node))
 
 
 def _no_dash(name: str) -> str:
@@ -378,35 +270,3 @@ def _no_dash(name: str) -> str:
 
 def _escaped(text: str) -> str:
     return re.sub(r"[\\$`]", lambda found: "\\" + found[0], text)
-
-
-def _walk(root: Node) -> Iterator[Node]:
-    pending = [root]
-    while pending:
-        node = pending.pop()
-        yield node
-        pending += reversed(node.children)
-
-
-def _ancestors(node: Node) -> Iterator[Node]:
-    parent = node.parent
-    while parent is not None:
-        yield parent
-        parent = parent.parent
-
-
-def _arguments(command: Node) -> list[Node]:
-    return [
-        each
-        for each in command.named_children
-        if each.type not in ("command_name", "variable_assignment") and "redirect" not in each.type
-    ]
-
-
-def _heredoc(command: Node) -> Node | None:
-    parent = command.parent
-    found = [
-        *command.children,
-        *(parent.children if parent and parent.type == "redirected_statement" else ()),
-    ]
-    return next((each for each in found if each.type == "heredoc_redirect"), None)

@@ -7,11 +7,8 @@ import subprocess
 
 import pytest
 
-from skvm.runtime.boost.foreign.patterns import (
-    MAX_TEXT,
-    PatternRefusedError,
-    compile_pattern,
-)
+from skvm.runtime.boost.foreign.patterns import MAX_TEXT, compile_pattern
+from skvm.runtime.boost.foreign.translation import PatternRefusedError
 
 NODE = shutil.which("node")
 SCRIPT = """
