@@ -6,7 +6,7 @@ import re
 import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from functools import cache, lru_cache, partial
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING
 
 from skvm.runtime.boost.compiling.align_python import read_python
@@ -14,6 +14,7 @@ from skvm.runtime.boost.compiling.shell_danger import Dangers, dangers_of, name_
 from skvm.runtime.boost.compiling.shell_invocations import invocation_of
 from skvm.runtime.boost.compiling.shell_places import HeredocWriter, Place, behind_expansion
 from skvm.runtime.boost.compiling.shell_programs import read_awk, read_jq
+from skvm.runtime.boost.compiling.shell_tree import heredoc_start, parse_shell, text_at
 from skvm.runtime.boost.compiling.shell_words import (
     Policy,
     decoded_string,
@@ -21,17 +22,15 @@ from skvm.runtime.boost.compiling.shell_words import (
     in_quotes,
     require,
     said,
-    text_at,
     word_of,
 )
 from skvm.runtime.boost.compiling.slots import Filling, Reading, Ref, Slot, Spot, UnfillableError
 
 if TYPE_CHECKING:
-    from tree_sitter import Node, Parser
+    from tree_sitter import Node
 
-__all__ = ["PRELUDE", "ShellReading", "parse_shell", "read_shell_code"]
+__all__ = ["PRELUDE", "ShellReading", "read_shell_code"]
 
-_MAX_BYTES = 100_000
 PRELUDE = 'import json as _json, os as _os\nP = _json.loads(_os.environ["SKVM_BOOST_PARAMS"])\n'
 """What makes parameters known to Python code within shell code."""
 _PYTHON = frozenset({"python", "python3"})
@@ -125,22 +124,6 @@ class ShellReading:
             source = source[:start] + text.encode() + source[end:]
         lines = sorted({line for guard in guards for line in guard.split("\n") if line})
         return "".join(line + "\n" for line in lines) + source.decode()
-
-
-@cache
-def _parser() -> Parser:
-    import tree_sitter_bash
-    from tree_sitter import Language, Parser
-
-    return Parser(Language(tree_sitter_bash.language()))
-
-
-def parse_shell(source: bytes) -> Node | None:
-    """The syntax tree of shell code; ``None`` where a part of it is no shell, or it is too long."""
-    if len(source) > _MAX_BYTES:
-        return None
-    root = _parser().parse(source).root_node
-    return None if root.has_error else root
 
 
 @lru_cache(maxsize=256)
@@ -368,7 +351,7 @@ class _Walk:
         """A here-document: Python where it is fed to Python, else a text."""
         self.key.append("heredoc")
         parts = {child.type: child for child in node.children}
-        start, body, end = parts.get("heredoc_start"), parts.get("heredoc_body"), parts.get("heredoc_end")
+        start, end = parts.get("heredoc_start"), parts.get("heredoc_end")
         for child in node.children:
             if child.type not in ("<<", "heredoc_start", "heredoc_body", "heredoc_end"):
                 self.visit(child, Policy.ARGUMENT)
@@ -376,7 +359,7 @@ class _Walk:
         if not is_plain or start is None or end is None:
             self.key.append(self._text(node))
             return
-        begin = body.start_byte if body is not None else end.start_byte
+        begin = min(heredoc_start(node, self._source), end.start_byte)
         raw = self._source[begin : end.start_byte].decode("utf-8", "replace")
         is_quoted = self._text(start)[:1] in "'\"\\"
         if not is_quoted and ("`" in raw or "$" in raw.replace("\\$", "")):

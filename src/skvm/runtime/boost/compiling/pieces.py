@@ -8,9 +8,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from skvm.runtime.boost.compiling.align_shell import parse_shell
-from skvm.runtime.boost.compiling.shell_danger import walk
-from skvm.runtime.boost.compiling.shell_words import decoded_string, said, text_at
+from skvm.runtime.boost.compiling.shell_tree import heredoc_start, parse_shell, text_at, walk
+from skvm.runtime.boost.compiling.shell_words import decoded_string, said
 
 if TYPE_CHECKING:
     from tree_sitter import Node
@@ -216,10 +215,10 @@ def _redirect(node: Node, source: bytes) -> tuple[str, str | None]:
 def _body(node: Node, source: bytes) -> str | None:
     """What a here-document says; ``None`` where the shell expands a part of it."""
     parts = {child.type: child for child in node.children}
-    start, end, body = parts.get("heredoc_start"), parts.get("heredoc_end"), parts.get("heredoc_body")
+    start, end = parts.get("heredoc_start"), parts.get("heredoc_end")
     if start is None or end is None or "<<" not in parts:
         return None
-    raw = "" if body is None else source[body.start_byte : end.start_byte].decode("utf-8", "replace")
+    raw = source[min(heredoc_start(node, source), end.start_byte) : end.start_byte].decode("utf-8", "replace")
     if text_at(start, source)[:1] in "'\"\\":
         return raw
     return None if "`" in raw or "$" in raw.replace("\\$", "") else decoded_string(raw, is_heredoc=True)

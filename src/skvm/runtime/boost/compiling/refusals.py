@@ -11,9 +11,8 @@ from skvm.compiler.effects.programs import NETWORK_PROGRAMS
 from skvm.compiler.effects.python_effects import python_effects
 from skvm.compiler.effects.python_names import NETWORK
 from skvm.compiler.effects.shell_effects import shell_effects
-from skvm.runtime.boost.compiling.align_shell import parse_shell
 from skvm.runtime.boost.compiling.pieces import Source, pieces_of
-from skvm.runtime.boost.compiling.shell_danger import walk
+from skvm.runtime.boost.compiling.shell_tree import parse_shell, walk
 from skvm.runtime.boost.model import Language
 
 if TYPE_CHECKING:

@@ -7,14 +7,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from skvm.runtime.boost.compiling.shell_invocations import LANGUAGES, invocation_of
-from skvm.runtime.boost.compiling.shell_words import Policy, said, text_at
+from skvm.runtime.boost.compiling.shell_tree import text_at, walk
+from skvm.runtime.boost.compiling.shell_words import Policy, said
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from tree_sitter import Node
 
-__all__ = ["Dangers", "dangers_of", "name_of", "walk"]
+__all__ = ["Dangers", "dangers_of", "name_of"]
 
 
 def _names(words: str) -> frozenset[str]:
@@ -111,15 +112,6 @@ def dangers_of(root: Node, source: bytes) -> Dangers:
         ):
             unquoted.update(text_at(n, source) for n in node.children if n.type == "variable_name")
     return Dangers(frozenset(assigned), frozenset(unquoted), interpreted)
-
-
-def walk(root: Node) -> Iterator[Node]:
-    """A node and all below it, in order of place."""
-    pending = [root]
-    while pending:
-        node = pending.pop()
-        yield node
-        pending.extend(reversed(node.children))
 
 
 def _is_made(command: Node, source: bytes) -> bool:

@@ -8,6 +8,7 @@ import shlex
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from skvm.runtime.boost.compiling.shell_tree import text_at
 from skvm.runtime.boost.compiling.slots import Filling, Ref, UnfillableError
 from skvm.runtime.boost.model import ParamType
 
@@ -23,7 +24,6 @@ __all__ = [
     "in_quotes",
     "require",
     "said",
-    "text_at",
     "word_of",
 ]
 
@@ -136,11 +136,6 @@ def _joined(filling: Filling) -> Sequence[str | Ref]:
         elif part != "":
             found.append(part)
     return found or [""]
-
-
-def text_at(node: Node | None, source: bytes) -> str:
-    """The bytes of a node as text; nothing for no node."""
-    return "" if node is None else source[node.start_byte : node.end_byte].decode("utf-8", "replace")
 
 
 def said(node: Node, source: bytes) -> str | None:

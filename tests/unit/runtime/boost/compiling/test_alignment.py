@@ -198,7 +198,9 @@ def test_commands_that_differ_in_names_and_blanks_are_the_same(one: str, other: 
     assert first.key == second.key
 
 
-@pytest.mark.parametrize("code", ["if true; then", "echo 'a", "((", "x" * 200_000])
+@pytest.mark.parametrize(
+    "code", ["if true; then", "echo 'a", "((", "x" * 200_000, "cat > a <<'E'\n\\\nb\nE\n"]
+)
 def test_what_is_no_shell_is_not_read(code: str) -> None:
     assert read_shell_code(code) is None
 
