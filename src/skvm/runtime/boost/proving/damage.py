@@ -7,12 +7,17 @@ from typing import Any
 
 from skvm.runtime.boost.proving.items import Items, changed_number, items_of
 
-__all__ = ["damaged", "without_meaning"]
+__all__ = ["damaged"]
 
 
 def damaged(path: str, data: bytes) -> list[tuple[str, bytes]]:
-    """What is wrong, and the file: a template may bail out, or give what it gave before, but nothing else."""
-    found = list(without_meaning(data))
+    """What is wrong, and the file: a template may bail out, or give what it gave before, but nothing else.
+
+    What is no text is any bytes as far as we know, and cannot be damaged.
+    """
+    if not _is_text(data):
+        return []
+    found = list(_odd_texts(data))
     if (items := items_of(path, data)) is not None and items.items:
         makers = {"table": _damaged_tables, "json": _damaged_values, "jsonl": _damaged_values}
         if (make := makers.get(items.kind)) is not None:
@@ -20,12 +25,19 @@ def damaged(path: str, data: bytes) -> list[tuple[str, bytes]]:
     return [(what, made) for what, made in found if made != data]
 
 
-def without_meaning(data: bytes) -> Iterator[tuple[str, bytes]]:
+def _odd_texts(data: bytes) -> Iterator[tuple[str, bytes]]:
     """The same text in another encoding, and what is no text."""
     yield "lines that end otherwise", data.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
     yield "a byte order mark", b"\xef\xbb\xbf" + data
     yield "UTF-16", data.decode("utf-8", "replace").encode("utf-16")
     yield "bytes that are no text", b"\x7fELF\x00\xff\xfe" + bytes(range(256)) * 2
+
+
+def _is_text(data: bytes) -> bool:
+    try:
+        return "\x00" not in data.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
 
 
 def _damaged_tables(items: Items) -> Iterator[tuple[str, bytes]]:

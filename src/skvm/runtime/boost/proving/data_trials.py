@@ -9,9 +9,29 @@ from skvm.runtime.boost.proving.damage import damaged
 from skvm.runtime.boost.proving.ground import FlawError, Ground, Outcome
 from skvm.runtime.boost.proving.items import Items, items_of
 from skvm.runtime.boost.proving.proof import checked_paths, names_file
+from skvm.runtime.boost.proving.replay import Start
 from skvm.runtime.boost.proving.value_trials import decoy
 
-__all__ = ["try_again", "try_beside", "try_damaged", "try_other_data", "try_reordered"]
+__all__ = ["made_small", "try_again", "try_beside", "try_damaged", "try_other_data", "try_reordered"]
+
+_MANY = 200
+"""Items of a file that are many."""
+
+
+async def made_small(ground: Ground) -> Ground:
+    """The same with less data where there are many: there is time to change them, and flaws show in few."""
+    small = dict(ground.start.before)
+    for _, path, data in ground.inputs():
+        items = items_of(path, data)
+        if items is not None and len(items.items) > _MANY:
+            small[path] = items.write(items.items[:_MANY])
+    if small == ground.start.before:
+        return ground
+    outcome = await ground.run("with less data", small)
+    if not outcome.is_done:
+        return ground
+    start = Start(ground.start.params, small, ())
+    return Ground(ground.steps, ground.candidate, start, ground.ends_at)
 
 
 async def try_again(ground: Ground) -> None:
@@ -127,17 +147,17 @@ async def try_other_data(ground: Ground, draw: random.Random, rounds: int) -> No
     """
     for _, path, data in ground.inputs():
         items = items_of(path, data)
-        if items is None or not items.items:
-            continue
-        novel = [items.novel(index) for index in range(len(items.items))]
-        changes = [items.write(novel), *items.other(draw, rounds)]
+        changes = [data[: len(data) // 2], data + data]
+        if items is not None and items.items:
+            novel = [items.novel(index) for index in range(len(items.items))]
+            changes = [items.write(novel), *items.other(draw, rounds)]
         outcomes = [
             await ground.run(f"with other data in {path}", ground.with_file(path, made))
             for made in changes
             if made != data
         ]
         done = [outcome for outcome in outcomes if outcome.is_done]
-        if outcomes and not done:
+        if outcomes and not done and items is not None:
             raise FlawError(f"with other data in {path}: {outcomes[0].why}")
         if done and all(outcome.is_as(ground.base) for outcome in done):
             raise FlawError(f"the result is the same whatever is in {path}")

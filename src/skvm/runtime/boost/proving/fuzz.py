@@ -17,6 +17,7 @@ import anyio.to_thread
 from skvm.harness.sandbox import Sandbox
 from skvm.runtime.boost.model import Candidate
 from skvm.runtime.boost.proving.data_trials import (
+    made_small,
     try_again,
     try_beside,
     try_damaged,
@@ -115,6 +116,7 @@ async def _try_all(ground: Ground, prompt: str, draw: random.Random, rounds: int
         FlawError: One of them found something.
         UntoldError: They take too long, or the cell is gone.
     """
+    ground = await made_small(ground)
     ground.base = await ground.run("where a run began", is_wired=True)
     if not ground.base.is_done:
         raise FlawError(ground.base.why)

@@ -21,8 +21,8 @@ __all__ = ["Items", "changed_number", "items_of"]
 _DELIMITERS = ",;\t|"
 _INTEGER = re.compile(r"-?(0|[1-9]\d{0,14})")
 _DECIMAL = re.compile(r"-?\d{1,12}\.\d{1,6}")
+_WORD = re.compile(r"(?<!\S)[^\W\d_]{2,}(?!\S)")
 _NUMBER_WORD = re.compile(r"(?<![\w.,:/-])(\d{1,9}(?:\.\d{1,6})?)(?![\w.,:/-])")
-_MAX_ITEMS = 20_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +68,7 @@ class Items:
         item = self.items[index]
         if self.kind == "table":
             return [cell if changed_number(cell) != cell or not cell else f"{cell}zq" for cell in item]
-        return f"{item}zq" if self.kind == "lines" else _novel_value(item)
+        return _novel_line(item) if self.kind == "lines" else _novel_value(item)
 
     def _mixed(self, draw: random.Random) -> Any:
         """An item whose parts come from several."""
@@ -108,6 +108,13 @@ def _changed_value(value: Any) -> Any:
     return value + 7 if is_number else value
 
 
+def _novel_line(line: str) -> str:
+    """A line whose last plain word is another one: numbers and dates may be what the line is known by."""
+    words = list(_WORD.finditer(line))
+    end = words[-1].end() if words else len(line)
+    return f"{line[:end]}zq{line[end:]}"
+
+
 def _novel_value(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: _novel_value(each) for key, each in value.items()}
@@ -130,8 +137,7 @@ def items_of(path: str, data: bytes) -> Items | None:
         ".jsonl": _json_lines,
         ".ndjson": _json_lines,
     }
-    found = readers.get(suffix, _lines)(text)
-    return found if found is None or len(found.items) <= _MAX_ITEMS else None
+    return readers.get(suffix, _lines)(text)
 
 
 def _table(text: str) -> Items | None:

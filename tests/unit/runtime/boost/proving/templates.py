@@ -316,7 +316,38 @@ with open(P["source"], newline="") as file, open(P["target"], "w", newline="") a
     {"renamed.csv": SALES.replace(b"amount", b"price")},
     shape={"kind": "csv"},
 )
+BYTES = bytes(range(256)) * 4
+COUNT = '{"bytes": 1024, "zeros": 4}'
+
+
+def counted(code: str) -> Example:
+    """Bytes of a file that is no text."""
+    return an_example(
+        code,
+        PYTHON,
+        ("Count the bytes of ", " in ", "."),
+        {"source": (ParamType.PATH, "image.bin"), "target": (ParamType.PATH, "count.json")},
+        {"image.bin": BYTES},
+        {"count.json": COUNT.encode()},
+    )
+
+
+COUNTED = counted(
+    """import json
+data = open(P["source"], "rb").read()
+json.dump({"bytes": len(data), "zeros": data.count(0)}, open(P["target"], "w"))
+"""
+)
+LONG_LOG = b"".join(f"2026-03-01 {'WARN' if n % 7 else 'INFO'} n {n}\n".encode() for n in range(4_000))
+LONG = Example(
+    FILTERED.candidate,
+    FILTERED.prompt,
+    {"app.log": LONG_LOG},
+    {"warnings.log": b"".join(line for line in LONG_LOG.splitlines(keepends=True) if b"WARN" in line)},
+)
 RIGHT |= {
+    "a file that is no text": COUNTED,
+    "a long file": LONG,
     "a column with another name": RENAMED,
     "a heading": UNDERLINED,
     "lines with a word": FILTERED,
@@ -403,6 +434,7 @@ WRONG = {
     "more than can be listed": totals(
         RIGHT_PYTHON + "\nfor index in range(5000): open(f'/tmp/{index:0200}', 'w').close()\n"
     ),
+    "bytes that are not looked at": counted(f"open(P['source'])\nopen(P['target'], 'w').write({COUNT!r})\n"),
     "columns by their place": totals(
         AWK_TOTALS.replace('c = at[column]; v = at["amount"]', "c = at[column]; v = 4"), SHELL
     ),

@@ -82,7 +82,8 @@ def test_a_number_is_changed_as_it_is_written(text: str, changed: str) -> None:
 )
 def test_what_has_no_items(path: str, data: bytes) -> None:
     assert items_of(path, data) is None
-    assert damaged(path, data)
+    is_text = data.isascii() and b"\x00" not in data
+    assert bool(damaged(path, data)) is is_text
     assert renamed_data(path, data, "a", "b") == data
 
 
@@ -92,6 +93,13 @@ def test_numbers_in_the_words_of_a_line() -> None:
     assert items.with_numbers_changed() == (
         b"2026-03-01 INFO took 12 s\n2026-03-02 WARN took 14 s\n2026-03-03 INFO doneq\n"
     )
+
+
+def test_a_new_line_keeps_its_date_and_its_numbers() -> None:
+    items = items_of("a.log", b"2026-03-01 INFO took 5 s\n5 6\n")
+    assert items is not None
+    assert items.novel(0) == "2026-03-01 INFO tookzq 5 s"
+    assert items.novel(1) == "5 6zq"
 
 
 def test_every_damage_is_another_file_and_says_what_it_is() -> None:
