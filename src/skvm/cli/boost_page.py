@@ -133,14 +133,28 @@ def _check(check: Check) -> str:
 
 
 def _shape(shape: dict[str, Any]) -> str:
+    """A shape in words: its kind, and the columns of a table or the keys of an object."""
     kind = str(shape.get("kind", "any file"))
-    columns = shape.get("columns")
-    if isinstance(columns, list):
-        names = [
-            f"{each.get('name')} ({each.get('class', 'any')})" for each in columns if isinstance(each, dict)
+    columns, tree = shape.get("columns"), shape.get("tree")
+    if isinstance(columns, list) and columns:
+        named = [
+            f"{each.get('name')} ({' or '.join(each.get('classes') or ['anything'])})" for each in columns
         ]
-        return f"{kind} with {', '.join(names)}"
+        return f"{kind} with {', '.join(named)}"
+    if isinstance(tree, dict):
+        return f"{kind}, {_tree(tree)}"
     return kind
+
+
+def _tree(tree: dict[str, Any]) -> str:
+    types = " or ".join(tree.get("types") or ["anything"])
+    if keys := tree.get("keys"):
+        return f"{types} with {', '.join(sorted(keys))}"
+    if isinstance(items := tree.get("items"), dict):
+        return f"{types} of {_tree(items)}"
+    if isinstance(values := tree.get("open"), dict):
+        return f"{types} of any keys with {_tree(values)}"
+    return types
 
 
 def _status(candidate: Candidate, placed: Placed | None) -> str:
