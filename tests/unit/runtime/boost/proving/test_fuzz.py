@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 from tests.unit.runtime.boost.proving.examples import a_run
-from tests.unit.runtime.boost.proving.templates import RIGHT, WRONG, Example
+from tests.unit.runtime.boost.proving.tasks import Example
+from tests.unit.runtime.boost.proving.templates import RIGHT, WRONG
 
 from skvm.evidence.blobs import BlobStore
 from skvm.harness.sandbox import Sandbox
