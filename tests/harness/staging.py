@@ -127,7 +127,7 @@ class Stage:
                     files[str(path.relative_to(evidence.snapshot))] = path.read_text(errors="replace")
             return [CriterionResult(id="x", method="oracle", score=1.0)]
 
-        task = task or Task(id="t", prompt=prompt, timeout_ms=120_000)
+        task = task or Task(id="t", prompt=prompt, timeout_ms=300_000)
         spec = RunSpec(task, model_id, harness=harness, oracle=look, **options)
         async with FakeServer(model) as server:
             is_chat = self.upstream == "chat"
