@@ -8,10 +8,11 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 
 from skvm.compiler.effects.python_names import ON_PATH, READ, WRITE
+from skvm.runtime.boost.compiling.python_danger import NEVER, restrictions
 from skvm.runtime.boost.compiling.python_forms import drop_prints, normalize
 from skvm.runtime.boost.compiling.python_render import rebuilt
 from skvm.runtime.boost.compiling.python_scopes import Scopes
-from skvm.runtime.boost.compiling.slots import Filling, Slot, Spot, UnfillableError
+from skvm.runtime.boost.compiling.slots import Filling, Ref, Slot, Spot, UnfillableError
 
 __all__ = ["PythonReading", "read_python"]
 
@@ -41,8 +42,23 @@ class PythonReading:
         """The code with some constants replaced; a parameter is looked up in ``P``."""
         if fills and any(isinstance(node, ast.Name) and node.id == "P" for node in ast.walk(self.tree)):
             raise UnfillableError("the code has a P of its own")
-        tree = rebuilt(self.tree, self.nodes, self.slots, fills)
+        limits = restrictions(self.tree)
+        for spot, filling in fills.items():
+            if limits.get(id(self._node(spot))) == NEVER:
+                refs = [part.name for part in filling if isinstance(part, Ref)]
+                if refs:
+                    raise UnfillableError(f"{refs[0]} would become code")
+        escapes = {id(node): limits[id(node)] for node in self.nodes if id(node) in limits}
+        tree = rebuilt(self.tree, self.nodes, self.slots, fills, escapes)
         return written(tree)
+
+    def _node(self, spot: Spot) -> ast.expr | None:
+        """The node of a constant; its list's where it is an item that is not there."""
+        if not 0 <= spot.slot < len(self.nodes):
+            return None
+        node = self.nodes[spot.slot]
+        items: list[ast.expr] = getattr(node, "elts", [])
+        return items[spot.item] if spot.item is not None and spot.item < len(items) else node
 
 
 def written(tree: ast.Module) -> str:

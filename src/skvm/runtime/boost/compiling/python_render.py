@@ -15,7 +15,11 @@ _TEXTS = frozenset({ParamType.STRING, ParamType.PATH, ParamType.ENUM})
 
 
 def rebuilt(
-    tree: ast.Module, nodes: Sequence[ast.expr], slots: Sequence[Slot], fills: Mapping[Spot, Filling]
+    tree: ast.Module,
+    nodes: Sequence[ast.expr],
+    slots: Sequence[Slot],
+    fills: Mapping[Spot, Filling],
+    escapes: Mapping[int, str],
 ) -> ast.Module:
     """A copy of a tree with some of its constants replaced.
 
@@ -24,6 +28,7 @@ def rebuilt(
         nodes: The constants' nodes in it.
         slots: The constants.
         fills: What to put in their places.
+        escapes: By ``id`` of the nodes that are patterns: the module whose ``escape`` makes a value plain.
 
     Raises:
         UnfillableError: A constant cannot be replaced by what is given.
@@ -34,7 +39,7 @@ def rebuilt(
             raise UnfillableError(f"there is no constant {spot.slot}")
         node, slot = nodes[spot.slot], slots[spot.slot]
         if spot.item is None:
-            replaced[id(node)] = _expression(node, slot, filling)
+            replaced[id(node)] = _expression(node, slot, filling, escapes.get(id(node)))
         else:
             item = getattr(node, "elts", [])[spot.item]
             replaced[id(item)] = _expression(item, Slot("string", slot.value[spot.item]), filling)
@@ -74,9 +79,16 @@ class _Copy:
         return ast.JoinedStr([copy]) if isinstance(copy, ast.FormattedValue) else copy
 
 
-def _expression(node: ast.expr, slot: Slot, filling: Filling) -> ast.expr:
+def _expression(node: ast.expr, slot: Slot, filling: Filling, escape: str | None = None) -> ast.expr:
     if (text := text_of(filling)) is not None:
         return _constant(slot, text)
+    if escape is not None and slot.kind == "string":
+        function = ast.Attribute(ast.Name(escape, ast.Load()), "escape", ast.Load())
+        parts = [
+            ast.Constant(part) if isinstance(part, str) else ast.Call(function, [_as_text(part)], [])
+            for part in filling
+        ]
+        return _sum(parts)
     if len(filling) == 1 and isinstance(filling[0], Ref):
         return _whole(node, slot, filling[0])
     if slot.kind != "string":

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from tests.unit.runtime.boost.compiling.scripted import execute
 
+from skvm.runtime.boost.compiling.align_python import read_python
 from skvm.runtime.boost.compiling.align_shell import read_shell_code
 from skvm.runtime.boost.compiling.slots import Ref, Spot, UnfillableError
 from skvm.runtime.boost.model import ParamType
@@ -208,4 +209,50 @@ def test_arguments_of_a_skills_script_are_values() -> None:
     assert code == (
         'case "$P_who" in -*) exit 64;; esac\n'
         'python3 scripts/fill.py report.json --employee "$P_who" --month="$P_month"'
+    )
+
+
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [
+        (
+            "import sqlite3\nc = sqlite3.connect('d')\nc.execute(\"SELECT * FROM t WHERE r = 'North'\")",
+            "North",
+        ),
+        ("import sqlite3\nc = sqlite3.connect('d')\nq = 'North'\nq = 'SELECT ' + q\nc.execute(q)", "North"),
+        ("import sqlite3\nc = sqlite3.connect('d')\nc.execute(\"SELECT '%s'\" % 'North')", "North"),
+        ("import pandas as pd\npd.read_csv('a').query(\"r == 'North'\")", "North"),
+        ("import pandas as pd\nd = pd.read_csv('a')\nd[d.r.str.contains('North')]", "North"),
+        ("print('North {}'.format(1))", "North"),
+        ("print('North %s' % 1)", "North"),
+        ("print(getattr(1, 'real'))", "real"),
+        ("from re import search\nprint(search('North', 'x'))", "North"),
+    ],
+)
+def test_a_text_that_is_code_in_python_takes_no_value(code: str, said: str) -> None:
+    reading = read_python(code)
+    assert reading is not None
+    spots = [Spot(index) for index, slot in enumerate(reading.slots) if said in str(slot.value)]
+    assert spots
+    for spot in spots:
+        with pytest.raises(UnfillableError, match="would become code"):
+            reading.render({spot: ["x ", Ref("v", ParamType.STRING)]})
+
+
+def test_values_beside_a_query_and_files_are_free() -> None:
+    code = "import sqlite3\nc = sqlite3.connect('d.db')\nc.execute('SELECT 1 WHERE 1 = ?', ('North',))"
+    reading = read_python(code)
+    assert reading is not None
+    spots = [Spot(index, 0 if slot.kind == "list" else None) for index, slot in enumerate(reading.slots)]
+    free = [spots[index] for index, slot in enumerate(reading.slots) if slot.value in ("d.db", ("North",))]
+    assert len(free) == 2
+    assert reading.render({spot: [Ref("v", ParamType.STRING)] for spot in free}).count("P['v']") == 2
+
+
+def test_a_value_in_a_pattern_is_taken_as_it_is() -> None:
+    reading = read_python("import re\nprint(re.findall('n:North', open('a').read()))")
+    assert reading is not None
+    spot = next(Spot(index) for index, slot in enumerate(reading.slots) if slot.value == "n:North")
+    assert "re.findall('n:' + re.escape(P['v'])," in reading.render(
+        {spot: ["n:", Ref("v", ParamType.STRING)]}
     )
