@@ -21,7 +21,7 @@ from skvm.runtime.boost.model import Param, ParamType, Place, Skeleton, Source
 __all__ = ["Plan", "plan_of"]
 
 _TYPES = {"integer": ParamType.INTEGER, "number": ParamType.NUMBER, "list": ParamType.LIST}
-_MAX_SEEN = 10
+_MAX_SEEN = 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,12 @@ class Plan:
     def params(self) -> tuple[Param, ...]:
         """The parameters in order of name."""
         made = [
-            Param(name=name, type=kind, seen=_each_once(variable.values))
+            Param(
+                name=name,
+                type=kind,
+                values=tuple(sorted(set(variable.values))) if kind is ParamType.ENUM else (),
+                seen=_each_once(variable.values),
+            )
             for name, kind, variable in zip(self.names, self.types, self.variables, strict=True)
         ]
         return tuple(sorted(made, key=lambda param: param.name))
@@ -225,7 +230,11 @@ def _type(variable: Variable, view: View) -> ParamType:
         value in each.before or value in each.after
         for value, each in zip(variable.values, view.files, strict=True)
     )
-    return ParamType.PATH if opened or lies else ParamType.STRING
+    if opened or lies:
+        return ParamType.PATH
+    # Code that has one of the values elsewhere, too, knows what it means; it does not know others.
+    known = {spread.values[0] for spread in view.spreads if spread.is_fixed and spread.kind == "string"}
+    return ParamType.ENUM if known & set(variable.values) else ParamType.STRING
 
 
 def _role(variable: Variable, kind: ParamType, files: Sequence[StepFiles]) -> str:
@@ -235,7 +244,7 @@ def _role(variable: Variable, kind: ParamType, files: Sequence[StepFiles]) -> st
         if all(value in each.before and each.before[value] == each.after.get(value) for value, each in pairs):
             return "source"
         return "file" if all(value in each.before for value, each in pairs) else "target"
-    if kind is ParamType.STRING and all(value in _columns(each) for value, each in pairs):
+    if kind in {ParamType.STRING, ParamType.ENUM} and all(value in _columns(each) for value, each in pairs):
         return "column"
     return ""
 

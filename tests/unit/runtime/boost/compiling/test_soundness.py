@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from tests.unit.runtime.boost.compiling.workflows import Chore, carried_out, heredoc
@@ -10,6 +11,7 @@ from tests.unit.runtime.boost.compiling.workflows import Chore, carried_out, her
 from skvm.evidence.blobs import BlobStore
 from skvm.runtime.boost.compiling.candidates import Compiled, compile_candidates
 from skvm.runtime.boost.matching import Matcher
+from skvm.runtime.boost.model import ParamType
 from skvm.runtime.boost.watching import WatchedRun
 
 SALES = "id,region,amount\n1,north,5\n2,south,7\n3,north,11\n"
@@ -250,3 +252,34 @@ def test_a_witness_that_left_more_does_not_spoil_the_others(tmp_path: Path) -> N
     ]
     result = compiled(chores, tmp_path)
     assert answers(result, "Add up amount in z.csv and write the total to w.json.")
+
+
+def test_values_the_code_knows_by_name_are_no_open_set(tmp_path: Path) -> None:
+    def chore(way: str, source: str) -> Chore:
+        code = heredoc(
+            f"rows = open('{source}').read().split()\nrows.sort(reverse='{way}' == 'downwards')\n"
+            "open('s.txt', 'w').write('\\n'.join(rows) + '\\n')"
+        )
+        return Chore(f"Sort {source} {way} into s.txt.", {source: "b\na\nc\n"}, [code])
+
+    result = compiled([chore("upwards", "a.txt"), chore("downwards", "b.txt")], tmp_path)
+    (candidate,) = result.candidates
+    (way,) = [param for param in candidate.template.params if param.type is ParamType.ENUM]
+    assert way.values == ("downwards", "upwards")
+    assert answers(result, "Sort c.txt upwards into s.txt.")
+    assert not answers(result, "Sort c.txt randomly into s.txt.")
+
+
+def test_names_with_blanks_and_quotes_are_values(tmp_path: Path) -> None:
+    def chore(source: str, column: str) -> Chore:
+        data = f'id,"{column}"\n1,5\n2,6\n'
+        return add_up(source, column, "t.json", data)
+
+    plain = [chore("a.csv", "unit price"), chore("b.csv", "net weight")]
+    chores = [
+        replace(each, prompt=each.prompt.replace(" up ", ' up column "').replace(" in ", '" in ', 1))
+        for each in plain
+    ]
+    result = compiled(chores, tmp_path)
+    assert answers(result, 'Add up column "gross weight" in c.csv and write the total to t.json.')
+    assert not answers(result, 'Add up column "gross" or "net" in c.csv and write the total to t.json.')
