@@ -64,6 +64,9 @@ def load_entries(entries: Iterable[Any], findings: list[Diagnostic], path: Path 
             found += [diagnostic] if diagnostic else []
             if candidate:
                 candidates[candidate.purpose_id] = candidate
+            if candidate and candidate.origin.kind == "foreign":
+                # It was bound by a run; another one may bind it further.
+                foreign += filter(None, [convert(entry, where=f"candidates[{index}]", path=where)[0]])
         else:
             converted, diagnostics = convert(entry, where=f"candidates[{index}]", path=where)
             found += diagnostics

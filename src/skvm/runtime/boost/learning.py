@@ -21,6 +21,7 @@ from pydantic import ValidationError
 from skvm.errors import InfrastructureError
 from skvm.harness.trajectory import Trajectory
 from skvm.runtime.boost.compiling.candidates import compile_candidates
+from skvm.runtime.boost.foreign.binding import bound
 from skvm.runtime.boost.matching import Matcher
 from skvm.runtime.boost.model import BoostEvent, Candidate, Event, Param, WatchRecord
 from skvm.runtime.boost.proving.proof import Proof
@@ -225,7 +226,9 @@ class _Lesson:
         compiled = await anyio.to_thread.run_sync(partial(compile_candidates, runs, skill=self.skill))
         self.compile_ms += (perf_counter() - began) * 1000
         self.findings += compiled.findings
-        mine = [each for each in compiled.candidates if _is_for(each, self.run)]
+        theirs = [await anyio.to_thread.run_sync(bound, each, self.run, runs) for each in shelf.foreign]
+        made = (*filter(None, theirs), *compiled.candidates)
+        mine = [each for each in made if _is_for(each, self.run)]
         for candidate in _with_widened(mine, shelf, self.run)[:_MAX_TRIED]:
             if self._was_refused(candidate, shelf):
                 continue

@@ -236,3 +236,54 @@ async def test_a_run_whose_code_is_no_template_leaves_nothing(world: World, fuzz
     for _ in range(2):
         await world.do(chore, code=risky + "print(urllib.request.__name__)\n")
     assert all(each.status is Status.WATCHED for each in (await standings(world)).values())
+
+
+FOREIGN = {
+    "purposeId": "column-totals",
+    "keywords": ["totals"],
+    "codeSignature": "csv[\\s\\S]*?totals",
+    "functionTemplate": (
+        'import csv, json\ntotals = {}\nfor row in csv.DictReader(open("${source}")):\n'
+        '    key = row["${group}"]\n    totals[key] = totals.get(key, 0) + int(row["${column}"])\n'
+        'json.dump(totals, open("${target}", "w"))\n'
+    ),
+    "params": {
+        "source": {"type": "string", "description": "", "extractPattern": "of (\\S+\\.csv)"},
+        "group": {"type": "string", "description": "", "extractPattern": "each (\\w+)"},
+        "column": {"type": "string", "description": "", "extractPattern": "column (\\w+)"},
+        "target": {"type": "string", "description": "", "extractPattern": "to (\\S+\\.json)"},
+    },
+    "materializationType": "python",
+}
+
+
+async def test_a_candidate_of_the_existing_system_is_bound_by_a_run_and_proves_itself(
+    world: World, fuzz: dict[str, Proof]
+) -> None:
+    folder = world.library.store(SKILL[0])
+    folder.path.mkdir(parents=True)
+    (folder.path / "boost-candidates.json").write_text(json.dumps({"candidates": [FOREIGN]}))
+    await world.do(CHORES[0])
+    candidate, standing = await only(world)
+    assert (candidate.purpose_id, candidate.origin.kind) == ("column-totals", "foreign")
+    assert len(candidate.skeletons) == 1
+    assert standing.status is Status.WATCHED
+    boosted = [(await world.do(chore)).is_boosted for chore in CHORES[1:]]
+    assert boosted[:2] == [False, False]
+    assert boosted[-1] is True
+    candidate, _ = await only(world)
+    assert (candidate.purpose_id, candidate.origin.kind) == ("column-totals", "foreign")
+
+
+async def test_a_wrong_candidate_of_the_existing_system_is_not_bound(
+    world: World, fuzz: dict[str, Proof]
+) -> None:
+    wrong = {**FOREIGN, "functionTemplate": FOREIGN["functionTemplate"].replace("+ int", "- int")}
+    folder = world.library.store(SKILL[0])
+    folder.path.mkdir(parents=True)
+    (folder.path / "boost-candidates.json").write_text(json.dumps({"candidates": [wrong]}))
+    for chore in CHORES[:2]:
+        await world.do(chore)
+    shelf = await world.library.shelf(*TARGET)
+    (theirs,) = [each for each in shelf.candidates if each.origin.kind == "foreign"]
+    assert theirs.skeletons == ()
