@@ -19,10 +19,11 @@ if TYPE_CHECKING:
 __all__ = ["Action", "actions_of", "argument_of"]
 
 _NAMES: Mapping[str, tuple[str, ...]] = {
-    "command": ("command", "cmd", "script", "code"),
+    "command": ("command", "cmd", "script"),
     "path": ("path", "file_path", "filePath", "filename", "absolute_path", "file"),
     "content": ("content", "contents", "file_text", "text"),
 }
+_CHANGING = frozenset({ToolKind.RUN, ToolKind.WRITE, ToolKind.EDIT})
 _EXITS = frozenset({"exit", "quit", "SystemExit", "_exit"})
 
 
@@ -139,10 +140,15 @@ def _pieces(run: WatchedRun, turn: Turn, root: str | None) -> tuple[Piece, ...] 
     """What the calls of a turn did; ``None`` if one of them did what cannot be told or repeated."""
     pieces: list[Piece] = []
     after = run.files(turn.index + 1) or {}
-    for call, observation in zip(turn.tool_calls, turn.observations, strict=False):
-        if call.kind in (ToolKind.READ, ToolKind.LIST):
-            continue
+    pairs = [
+        (call, observation)
+        for call, observation in zip(turn.tool_calls, turn.observations, strict=False)
+        if call.kind in _CHANGING
+    ]
+    for call, observation in pairs:
         found = _call_pieces(call, root, after)
+        if found is None and len(pairs) == 1 and call.kind is not ToolKind.RUN:
+            found = _what_changed(run, turn)
         if _is_good(observation):
             if found is None:
                 return None
@@ -150,7 +156,20 @@ def _pieces(run: WatchedRun, turn: Turn, root: str | None) -> tuple[Piece, ...] 
         else:
             # What failed is not done again, but a script it wrote may be run later.
             pieces.extend(piece for piece in found or () if _is_script_in(piece, after))
-    return tuple(pieces)
+    # A turn that changed something without any such call did what nobody can tell.
+    return tuple(pieces) if pairs else None
+
+
+def _what_changed(run: WatchedRun, turn: Turn) -> tuple[Piece, ...] | None:
+    """Files a turn left otherwise than it found them, as if each had been written anew."""
+    before, after = run.files(turn.index), run.files(turn.index + 1)
+    if before is None or after is None or set(before) - set(after):
+        return None
+    changed = {path: data for path, data in after.items() if before.get(path) != data}
+    try:
+        return tuple(Write(path, data.decode()) for path, data in sorted(changed.items()))
+    except UnicodeDecodeError:
+        return None
 
 
 def _is_script_in(piece: Piece, files: Mapping[str, bytes]) -> bool:
@@ -162,23 +181,27 @@ def _is_script_in(piece: Piece, files: Mapping[str, bytes]) -> bool:
 
 
 def _call_pieces(call: ToolCall, root: str | None, after: Mapping[str, bytes]) -> tuple[Piece, ...] | None:
+    """What one call did; ``None`` if it does not say."""
     if call.kind is ToolKind.RUN:
-        command = argument_of(call, "command")
-        return None if command is None else pieces_of(relative(command, root))
-    path = argument_of(call, "path")
+        command, code = argument_of(call, "command"), call.arguments.get("code")
+        if command is not None:
+            return pieces_of(relative(command, root))
+        return (Source(relative(code, root)),) if isinstance(code, str) else None
+    path, content = argument_of(call, "path"), argument_of(call, "content")
     if path is None:
         return None
     path = relative(path, root).removeprefix("./")
-    if call.kind is ToolKind.WRITE:
-        content = argument_of(call, "content")
-        return None if content is None else (Write(path, relative(content, root)),)
-    if call.kind is ToolKind.EDIT and path in after:
+    if call.kind is ToolKind.EDIT:
         # However a tool edits, what it leaves can be written at once.
-        try:
-            return (Write(path, relative(after[path].decode(), root)),)
-        except UnicodeDecodeError:
-            return None
-    return None
+        content = _text(after.get(path))
+    return None if content is None else (Write(path, relative(content, root)),)
+
+
+def _text(data: bytes | None) -> str | None:
+    try:
+        return None if data is None else data.decode()
+    except UnicodeDecodeError:
+        return None
 
 
 def _last_of_each(steps: Sequence[_Done]) -> list[_Done]:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from tests.unit.runtime.boost.compiling.scripted import Call, carry_out, execute
 
+from skvm.harness.trajectory import ToolKind
 from skvm.runtime.boost.compiling.actions import actions_of
 from skvm.runtime.boost.compiling.refusals import refusals, refusals_of_code
 from skvm.runtime.boost.model import Language
+from skvm.runtime.boost.watching import WatchedRun
 
 SALES = "region,amount\nNorth,1\nSouth,2\n"
 COUNT = "open('n.txt', 'w').write(str(len(open('sales.csv').readlines())))\n"
@@ -181,3 +184,41 @@ def test_ordinary_code_may_be_a_template(language: Language, code: str) -> None:
 def test_an_input_that_is_gone_is_a_reason(tmp_path: Path) -> None:
     run = carry_out(tmp_path, "Move it.", {"sales.csv": SALES}, ["mv sales.csv old.csv"])
     assert refusals(actions_of(run)[0]) == ("deletes sales.csv",)
+
+
+def with_call(run: WatchedRun, **changes: object) -> WatchedRun:
+    """A run whose first call another harness would have made."""
+    first, *rest = run.trajectory.turns
+    call = first.tool_calls[0].model_copy(update=changes)
+    turns = (first.model_copy(update={"tool_calls": (call,)}), *rest)
+    return replace(run, trajectory=run.trajectory.model_copy(update={"turns": turns}), _read={})
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"name": "exec_command", "arguments": {"cmd": f"python3 - <<'EOF'\n{COUNT}EOF"}},
+        {"name": "shell", "arguments": {"command": ["bash", "-lc", f"python3 - <<'EOF'\n{COUNT}EOF"]}},
+        {"name": "execute_code", "arguments": {"code": COUNT}},
+    ],
+)
+def test_the_tools_of_all_harnesses_are_read(tmp_path: Path, changes: dict[str, object]) -> None:
+    run = carry_out(tmp_path, "Count.", {"sales.csv": SALES}, [f"python3 - <<'EOF'\n{COUNT}EOF"])
+    assert [action.code for action in actions_of(with_call(run, **changes))] == [COUNT]
+
+
+def test_a_patch_is_what_it_left(tmp_path: Path) -> None:
+    run = carry_out(tmp_path, "Write.", {"sales.csv": SALES}, [("write", "a.txt", "x\n")])
+    patched = with_call(run, name="apply_patch", kind=ToolKind.EDIT, arguments={"input": "*** Begin Patch"})
+    assert "f.write" in actions_of(patched)[0].code.replace("text_file", "f")
+    assert "'a.txt'" in actions_of(patched)[0].code
+
+
+def test_an_unknown_tool_that_changed_files_cannot_be_repeated(tmp_path: Path) -> None:
+    run = carry_out(tmp_path, "Write.", {"sales.csv": SALES}, [("write", "a.txt", "x\n")])
+    assert actions_of(with_call(run, name="magic", kind=ToolKind.OTHER)) == ()
+
+
+def test_a_run_a_template_answered_in_is_nothing_to_learn_from(tmp_path: Path) -> None:
+    run = carry_out(tmp_path, "Count.", {"sales.csv": SALES}, [f"python3 - <<'EOF'\n{COUNT}EOF"])
+    assert actions_of(replace(run, boosted_turns=(0,))) == ()
