@@ -15,13 +15,10 @@ from skvm.runtime.boost.foreign.shell_holes import fill_shell
 
 NAMES = {"file": "file", "word": "word", "count": "count"}
 HOSTILE = [
-    "plain",
-    "two words",
     "it's",
     'say "hi"',
-    "$(touch pwned)",
     "`touch pwned`",
-    "; touch pwned; #",
+    "~ !! ''' ; touch pwned; #",
     "a\n$(touch pwned)\nEOF\ntouch pwned\n",
     "'; touch pwned; '",
     '"; touch pwned; "',
@@ -29,12 +26,8 @@ HOSTILE = [
     "${word}",
     "$&\\1\\n%s%d",
     "*",
-    "~",
-    "!!",
     "\\",
     "ünï😀",
-    "'''",
-    '"""',
     "')\nopen('pwned', 'w')\n('",
     "{__import__('os').system('touch pwned')}",
     "x" * 5000,
