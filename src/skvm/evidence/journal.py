@@ -18,7 +18,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from time import monotonic, sleep
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar
 
 import anyio.to_thread
 
@@ -261,30 +261,57 @@ class Journal:
 
     def _open(self) -> None:
         with _translated(self.path):
-            if self._read_only:
-                uri = f"{self.path.absolute().as_uri()}?mode=ro"
-            else:
-                self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-                os.close(os.open(self.path, os.O_CREAT | os.O_RDWR, 0o600))
-                uri = f"{self.path.absolute().as_uri()}?mode=rw"
-            connection = sqlite3.connect(
-                uri, uri=True, timeout=_BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False
-            )
-            try:
-                if self._read_only and _MIGRATIONS.check(connection, self.path) == 0:
-                    # Whoever made the file was killed before anything stood in it.
-                    connection.close()
-                    connection = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
-                    _MIGRATIONS.apply(connection, self.path)
-                elif not self._read_only:
-                    _use_write_ahead_log(connection)
-                    connection.execute("PRAGMA synchronous = FULL")
-                    connection.execute("PRAGMA foreign_keys = ON")
-                    _MIGRATIONS.apply(connection, self.path)
-            except BaseException:
-                connection.close()
+            self._connection = self._opened_to_read() if self._read_only else self._opened_to_write()
+
+    def _opened_to_write(self) -> sqlite3.Connection:
+        self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        os.close(os.open(self.path, os.O_CREAT | os.O_RDWR, 0o600))
+        with self._connected("rw") as connection:
+            # Before anything is changed: it may be another program's.
+            _MIGRATIONS.check(connection, self.path)
+            _use_write_ahead_log(connection)
+            connection.execute("PRAGMA synchronous = FULL")
+            connection.execute("PRAGMA foreign_keys = ON")
+            _MIGRATIONS.apply(connection, self.path)
+            return connection
+
+    def _opened_to_read(self) -> sqlite3.Connection:
+        try:
+            return self._opened_as_it_is()
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_READONLY_ROLLBACK:
                 raise
-            self._connection = connection
+        # Whoever made the file was killed in the first write to it; only one who may write can undo that.
+        with self._connected("rw") as connection:
+            _MIGRATIONS.check(connection, self.path)
+        connection.close()
+        return self._opened_as_it_is()
+
+    def _opened_as_it_is(self) -> sqlite3.Connection:
+        with self._connected("ro") as connection:
+            if _MIGRATIONS.check(connection, self.path) > 0:
+                return connection
+        # Whoever made the file was killed before anything stood in it.
+        connection.close()
+        connection = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
+        _MIGRATIONS.apply(connection, self.path)
+        return connection
+
+    @contextmanager
+    def _connected(self, mode: Literal["ro", "rw"]) -> Iterator[sqlite3.Connection]:
+        """A connection to the file, in autocommit mode; left open, unless something is raised."""
+        connection = sqlite3.connect(
+            f"{self.path.absolute().as_uri()}?mode={mode}",
+            uri=True,
+            timeout=_BUSY_TIMEOUT_S,
+            isolation_level=None,
+            check_same_thread=False,
+        )
+        try:
+            yield connection
+        except BaseException:
+            connection.close()
+            raise
 
 
 def _use_write_ahead_log(connection: sqlite3.Connection) -> None:

@@ -45,15 +45,49 @@ class Migrations:
         return declare
 
     def check(self, connection: sqlite3.Connection, path: Path) -> int:
-        """The file's version.
+        """The file's version; the connection is in autocommit mode.
 
         Raises:
             InfrastructureError: It is not ours, or a newer program wrote it.
         """
+        # One snapshot: of a file that another process makes between two reads, each would tell of another.
+        connection.execute("BEGIN")
+        try:
+            return self._version_in(connection, path)
+        finally:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+
+    def apply(self, connection: sqlite3.Connection, path: Path) -> None:
+        """Bring a file up to date in one transaction; the connection is in autocommit mode.
+
+        Raises:
+            InfrastructureError: As for ``check``.
+        """
+        # Most files are up to date; their readers need not wait for a writer to learn that.
+        if self.check(connection, path) == self.version:
+            return
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            # Another process may have migrated while we waited for the lock.
+            reached = self._version_in(connection, path)
+            for number, step in enumerate(self._steps[reached:], reached + 1):
+                step(connection)
+                connection.execute(f"PRAGMA user_version = {number}")
+                connection.execute(f"PRAGMA application_id = {self.application_id}")
+            connection.execute("COMMIT")
+        except BaseException:
+            # A full disk makes SQLite roll back by itself; then there is nothing left to undo.
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+            raise
+
+    def _version_in(self, connection: sqlite3.Connection, path: Path) -> int:
+        """The version, read in the transaction that is open."""
         owner = connection.execute("PRAGMA application_id").fetchone()[0]
         version: int = connection.execute("PRAGMA user_version").fetchone()[0]
         tables = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
-        if owner != self.application_id and (tables or version):
+        if owner != self.application_id and (owner or tables or version):
             raise InfrastructureError(
                 f"{path}: is a database of another program", help="move it away or choose another folder"
             )
@@ -63,24 +97,3 @@ class Migrations:
                 help="upgrade skvm, or point SKVM_LOGS_DIR at another folder",
             )
         return version
-
-    def apply(self, connection: sqlite3.Connection, path: Path) -> None:
-        """Bring a file up to date in one transaction; the connection is in autocommit mode.
-
-        Raises:
-            InfrastructureError: As for ``check``.
-        """
-        if self.check(connection, path) == self.version:
-            return
-        connection.execute("BEGIN IMMEDIATE")
-        try:
-            # Another process may have migrated while we waited for the lock.
-            for number, step in enumerate(self._steps, 1):
-                if number > self.check(connection, path):
-                    step(connection)
-                    connection.execute(f"PRAGMA user_version = {number}")
-                    connection.execute(f"PRAGMA application_id = {self.application_id}")
-            connection.execute("COMMIT")
-        except BaseException:
-            connection.execute("ROLLBACK")
-            raise
