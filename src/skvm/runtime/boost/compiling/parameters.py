@@ -12,15 +12,13 @@ from skvm.runtime.boost.compiling.conditions import NoStepError, Step
 from skvm.runtime.boost.compiling.naming import param_names
 from skvm.runtime.boost.compiling.slots import Filling, Ref
 from skvm.runtime.boost.compiling.sources import derived_from, gives, source_of
-from skvm.runtime.boost.compiling.variables import Piece, Variable
+from skvm.runtime.boost.compiling.variables import TYPES, Piece, Variable, typed
 from skvm.runtime.boost.compiling.views import StepFiles, View
 from skvm.runtime.boost.compiling.wordings import Wording, wording_of
-from skvm.runtime.boost.holes import list_items
 from skvm.runtime.boost.model import Param, ParamType, Place, Skeleton, Source
 
 __all__ = ["Plan", "plan_of"]
 
-_TYPES = {"integer": ParamType.INTEGER, "number": ParamType.NUMBER, "list": ParamType.LIST}
 _MAX_SEEN = 40
 
 
@@ -98,7 +96,7 @@ class Plan:
         given: list[Any] = []
         for at, variable in enumerate(self.variables):
             if variable.is_told:
-                given.append(_typed(variable.kind, texts[str(at)]))
+                given.append(typed(variable.kind, texts[str(at)]))
             else:
                 given.append(view.spreads[variable.constants[0]].values[index])
         for spread in view.spreads:
@@ -127,14 +125,6 @@ def _step(plan: Plan, view: View, index: int, params: dict[str, Any]) -> Step:
         reads=frozenset(str(value) for constant, value in constants if constant.is_path_read),
         writes=frozenset(str(value) for constant, value in constants if constant.is_path_written),
     )
-
-
-def _typed(kind: str, text: str) -> Any:
-    if kind == "integer":
-        return int(text)
-    if kind == "number":
-        return float(text)
-    return list_items(text) if kind == "list" else text
 
 
 def _filled(pieces: tuple[Piece, ...], given: Sequence[Any]) -> Any:
@@ -224,7 +214,7 @@ def _source(view: View, index: int) -> Source | None:
 
 def _type(variable: Variable, view: View) -> ParamType:
     if variable.kind != "string":
-        return _TYPES[variable.kind]
+        return TYPES[variable.kind]
     opened = any(view.spreads[index].is_path for index in variable.constants)
     lies = all(
         value in each.before or value in each.after

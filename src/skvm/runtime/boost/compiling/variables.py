@@ -14,13 +14,16 @@ from typing import Any
 from skvm.runtime.boost.compiling.skeletons import fold, stands_at
 from skvm.runtime.boost.compiling.slots import Kind
 from skvm.runtime.boost.holes import list_items
+from skvm.runtime.boost.model import ParamType
 
-__all__ = ["Explained", "Piece", "Spread", "Variable", "explain", "text_in_prompt"]
+__all__ = ["TYPES", "Explained", "Piece", "Spread", "Variable", "explain", "text_in_prompt", "typed"]
 
 _TOKEN = re.compile(r"[A-Za-z0-9]+|[^A-Za-z0-9]")
 _MIN_PART = 2
 """Letters a part of a constant has at least, to be told from chance."""
 
+TYPES = {"integer": ParamType.INTEGER, "number": ParamType.NUMBER, "list": ParamType.LIST}
+"""What a parameter is that stands for a constant of some kind, where that alone says it."""
 Piece = str | int
 """A fixed text, or the index of a variable."""
 
@@ -84,6 +87,15 @@ class Explained:
     variables: tuple[Variable, ...] = ()
     fills: Mapping[int, tuple[Piece, ...]] | None = None
     unexplained: tuple[int, ...] = ()
+
+
+def typed(kind: str, text: str) -> Any:
+    """The value a text of a prompt stands for."""
+    if kind == "integer":
+        return int(text)
+    if kind == "number":
+        return float(text)
+    return list_items(text) if kind == "list" else text
 
 
 def text_in_prompt(kind: Kind, value: Any, prompt: str) -> str | None:

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any
 
 from skvm.runtime.boost.compiling.actions import actions_of
 from skvm.runtime.boost.compiling.skeletons import fold, marks_of, readings, skeleton_of
-from skvm.runtime.boost.compiling.variables import text_in_prompt
+from skvm.runtime.boost.compiling.variables import TYPES, text_in_prompt, typed
 from skvm.runtime.boost.compiling.views import Member, StepFiles, View, without
 from skvm.runtime.boost.compiling.wordings import wording_of
-from skvm.runtime.boost.holes import Hole, hole_for, list_items
+from skvm.runtime.boost.holes import Hole, hole_for
 from skvm.runtime.boost.model import Param, ParamType, Skeleton
 
 if TYPE_CHECKING:
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 
 __all__ = ["widened"]
 
-_TYPES = {"integer": ParamType.INTEGER, "number": ParamType.NUMBER, "list": ParamType.LIST}
 _MIN_CHARS = 2
 
 
@@ -100,7 +99,7 @@ def _holes(skeleton: Skeleton, told: Mapping[str, _Told]) -> dict[str, Hole]:
     holes: dict[str, Hole] = {}
     for place, name in enumerate(skeleton.params):
         each = told[name]
-        kind = _TYPES.get(each.kind, ParamType.PATH if each.is_path else ParamType.STRING)
+        kind = TYPES.get(each.kind, ParamType.PATH if each.is_path else ParamType.STRING)
         seen = (list(each.value) if each.kind == "list" else each.value,)
         param = Param(name=f"v{name}", type=kind, seen=seen)
         holes.setdefault(name, hole_for(param, skeleton.texts[place], skeleton.texts[place + 1]))
@@ -117,7 +116,7 @@ def _witness(
     if len(found) != 1 or before is None or after is None or whole is None:
         return None
     helpers = {path for path in whole.helpers if path not in before}
-    new = {name: _typed(told[name].kind, text) for name, text in found[0].items()}
+    new = {name: typed(told[name].kind, text) for name, text in found[0].items()}
     first = view.members[0]
     values = tuple(_moved(value, told, new) for value in first.values)
     return Member(
@@ -128,14 +127,6 @@ def _witness(
         values=values,
         turns=whole.turns,
     )
-
-
-def _typed(kind: str, text: str) -> Any:
-    if kind == "integer":
-        return int(text)
-    if kind == "number":
-        return float(text)
-    return list_items(text) if kind == "list" else text
 
 
 def _moved(value: Any, told: Mapping[str, _Told], new: Mapping[str, Any]) -> Any:

@@ -44,7 +44,7 @@ class Wording:
         return found[0] if len(found) == 1 else None
 
 
-def fits_type(kind: str, text: str, *, is_path: bool = False) -> bool:
+def fits_type(kind: str, text: str) -> bool:
     """Whether a text of a prompt may be a value of some kind."""
     if kind == "integer":
         return _INTEGER.fullmatch(text) is not None
@@ -52,7 +52,7 @@ def fits_type(kind: str, text: str, *, is_path: bool = False) -> bool:
         return _NUMBER.fullmatch(text) is not None
     if kind == "list":
         return bool(list_items(text))
-    return not (is_path and " " in text)
+    return True
 
 
 def wording_of(spreads: Sequence[Spread], prompts: Sequence[str]) -> Wording:
