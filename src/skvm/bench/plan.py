@@ -195,7 +195,7 @@ class BenchPlan(_Part):
         margin: What difference ``sure`` may overlook, in score.
         keep_work_dirs: Whether work directories stay.
         boost: Whether templates act in every condition: not at all, beside the model, or in its place.
-        jit_runs: Warm-up runs of the condition ``jit-boost``, ≥ 1.
+        jit_runs: Warm-up runs of the condition ``jit-boost`` at most, ≥ 1.
         max_usd: Spend ceiling in dollars.
         max_tokens: Spend ceiling in tokens.
         triggers: Prompts by which loading of skills is tested, beside the matrix.
@@ -229,7 +229,7 @@ class BenchPlan(_Part):
     margin: float = 0.05
     keep_work_dirs: bool = False
     boost: Literal["off", "shadow", "on"] = "off"
-    jit_runs: int = Field(default=3, ge=1)
+    jit_runs: int = Field(default=6, ge=1)
     max_usd: float | None = None
     max_tokens: int | None = None
     triggers: tuple[PlannedTrigger, ...] = ()

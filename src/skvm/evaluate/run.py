@@ -185,6 +185,7 @@ class _Run:
             work_dir=work,
             skill_id=started.skill_id,
             skill_digest=started.skill_digest,
+            skill=self.account.spec.skill,
         )
         hooks = self.bench.hooks
         return await anyio.to_thread.run_sync(hooks.of_run, run) if hooks.hooks else hooks

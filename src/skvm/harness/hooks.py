@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from skvm.evidence.record import Record, RunRecord
     from skvm.harness.trajectory import Observation, ToolCall, Trajectory
+    from skvm.skill.ir import Skill
 
 __all__ = ["Hook", "HookContext", "HookRun", "Hooks"]
 
@@ -34,6 +35,7 @@ class HookRun:
         work_dir: The agent's work directory, on the host; laid out already.
         skill_id: The skill's id, ``None`` without one.
         skill_digest: Digest of the skill as it is delivered.
+        skill: The skill itself.
     """
 
     run_id: str
@@ -43,6 +45,7 @@ class HookRun:
     work_dir: Path
     skill_id: str | None = None
     skill_digest: str | None = None
+    skill: Skill | None = None
 
 
 @dataclass(frozen=True, slots=True)

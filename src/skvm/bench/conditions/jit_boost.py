@@ -1,16 +1,16 @@
 """``jit-boost``: the skill as it was written, with templates that answer in the model's place.
 
-Before the first run the tasks of the skill are run as often as ``--jit-runs`` says, with the model doing all
-the work and boost looking on; what they cost is told apart from the runs that count. Templates that are
-trusted from earlier runs of this skill on this target are taken as they stand. The runs that count teach
-nothing: a template can only be lost in them.
+Before the first run tasks of the skill are run, at most as often as ``--jit-runs`` says and until a trusted
+template answers the prompt of every task; what that cost is told apart from the runs that count. Templates
+that are trusted from earlier runs of this skill on this target are taken as they stand. The runs that count
+teach nothing: a template can only be lost in them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from itertools import count
+from itertools import count, islice
 from time import perf_counter
 
 import anyio.to_thread
@@ -24,7 +24,9 @@ from skvm.evidence.record import RunRecord, Usage
 from skvm.harness.hooks import Hooks
 from skvm.runtime.boost.hook import Boost
 from skvm.runtime.boost.library import Library, Shelf
+from skvm.runtime.boost.matching import Matcher
 from skvm.skill.emit import skill_digest
+from skvm.task.model import Task
 
 __all__ = ["WARM_UP", "JitBoost"]
 
@@ -64,13 +66,14 @@ class JitBoost:
         warm = _WarmUp(situation, made, library)
         runs = [] if (await warm.shelf()).promoted else await warm.run()
         shelf = await warm.shelf()
+        duration_ms = (perf_counter() - started) * 1000
         return replace(
             made,
             hooks=_hooks(situation, library),
-            what=_what(shelf, runs),
+            what=_what(shelf, runs, duration_ms),
             is_reused=not runs,
             usage=sum((run.usage for run in runs), Usage()),
-            duration_ms=(perf_counter() - started) * 1000,
+            duration_ms=duration_ms,
             provenance={
                 **made.provenance,
                 **{f"template {each.purpose_id}": each.digest for each in shelf.promoted},
@@ -100,17 +103,31 @@ class _WarmUp:
 
     async def run(self) -> list[RunRecord]:
         """Run the tasks in turn, all of them once before one comes again, one after the other."""
-        bench = replace(
-            self.situation.bench, hooks=self.situation.bench.hooks.joined(Hooks((Boost(self.library, "on"),)))
-        )
-        wanted = self.situation.plan.jit_runs
-        return [await run_persistently(spec, bench) for spec, _ in zip(self._specs(), range(wanted))]
+        boost = Hooks((Boost(self.library, "on", shadow_every=0),))
+        bench = replace(self.situation.bench, hooks=self.situation.bench.hooks.joined(boost))
+        runs: list[RunRecord] = []
+        for spec in islice(self._specs(), self.situation.plan.jit_runs):
+            # A prompt that is answered already teaches nothing.
+            if self._is_answered(spec.task, await self.shelf()):
+                continue
+            runs.append(await run_persistently(spec, bench))
+            shelf = await self.shelf()
+            if all(self._is_answered(task, shelf) for task in self._tasks()):
+                break
+        return runs
+
+    def _is_answered(self, task: Task, shelf: Shelf) -> bool:
+        return bool(Matcher(shelf.promoted).match(task.prompt))
+
+    def _tasks(self) -> list[Task]:
+        plan = self.situation.plan
+        paths = tuple(str(skill.root) for skill in self.situation.skills)
+        tasks = planned_tasks(plan)
+        return [tasks[each.id] for each in plan.tasks if tuple(skill.path for skill in each.skills) == paths]
 
     def _specs(self) -> Iterator[RunSpec]:
         plan, target, made = self.situation.plan, self.situation.target, self.made
-        paths = tuple(str(skill.root) for skill in self.situation.skills)
-        tasks = planned_tasks(plan)
-        own = [tasks[each.id] for each in plan.tasks if tuple(skill.path for skill in each.skills) == paths]
+        own = self._tasks()
         for repetition in count() if own else ():
             for task in own:
                 yield RunSpec(
@@ -128,13 +145,14 @@ class _WarmUp:
                 )
 
 
-def _what(shelf: Shelf, runs: list[RunRecord]) -> str:
-    """How many templates answer, and what they stand on."""
+def _what(shelf: Shelf, runs: list[RunRecord], duration_ms: float) -> str:
+    """How many templates answer, what they stand on, and what of the time went where."""
     ready = len(shelf.promoted)
     templates = f"{ready} template{'' if ready == 1 else 's'}"
     if not runs:
         return f"{templates} trusted already" if ready else "no task to warm up on"
     scored = sum(run.score is not None and run.score >= shelf.library.bounds.good_score for run in runs)
-    more = len(shelf.watched)
-    waiting = f", {more} more watched" if more else ""
-    return f"{templates} after {len(runs)} warm-up runs, {scored} of them good{waiting}"
+    running_s = sum(run.duration_ms for run in runs) / 1000
+    learning_s = max(0.0, duration_ms / 1000 - running_s)
+    spent = f"{running_s:.1f} s of runs, {learning_s:.1f} s of learning"
+    return f"{templates} after {len(runs)} warm-up runs, {scored} of them good ({spent})"

@@ -110,9 +110,9 @@ _SPENDING = ("judge", "merge_judge", "compare")
 @click.option(
     "--jit-runs",
     type=click.IntRange(min=1),
-    default=3,
+    default=6,
     show_default=True,
-    help="Warm-up runs of the condition jit-boost.",
+    help="Warm-up runs of jit-boost at most; it stops once every prompt is answered.",
 )
 @boost_option
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")

@@ -47,9 +47,11 @@ Mode = Literal["off", "shadow", "on"]
 SHADOW_EVERY = 10
 """Of so many runs that a promoted candidate could answer, it is run beside the model in one."""
 TICKET_BYTES = 8
-_NOBODYS = re.compile(r"(?:call|folder)\b|input: .* (?:is absent$|it has no column\b)")
-"""Reasons no candidate is to blame for: it was stopped, the folder is too large or changed meanwhile, or the
-prompt asks for a file or a column that is not there."""
+_NOBODYS = re.compile(
+    r"(?:call|folder)\b|input: .* (?:is absent$|it has no column\b)|code: exit code 64(?:$|:)"
+)
+"""Reasons no candidate is to blame for: it was stopped, the folder is too large or changed meanwhile, the
+prompt names a file or a column that is not there, or (64) a value that would be read as an option."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -276,7 +278,7 @@ class BoostRun(Hook):
         try:
             await self._run_beside(record, watch)
             if self.learns and record.outcome.is_graded:
-                learnt = await learn(self.library, record, watch)
+                learnt = await learn(self.library, record, watch, skill=self.run.skill)
         except SkvmError as error:
             # What is known of this run is recorded all the same.
             self._give_up(error)
