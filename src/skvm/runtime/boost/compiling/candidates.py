@@ -99,6 +99,12 @@ def _take(shelf: _Shelf, view: View) -> None:
         if candidate.skeletons[0].texts not in {each.skeletons[0].texts for each in shelf.candidates}:
             shelf.candidates.append(candidate)
         return
+    # What cannot be said of all may still be said of each.
+    prompts = dict.fromkeys(view.prompts)
+    for prompt in prompts if len(prompts) > 1 else ():
+        alone = view.part([at for at, each in enumerate(view.prompts) if each == prompt])
+        if alone is not None:
+            _take(shelf, alone)
 
 
 def _widened(view: View, shelf: _Shelf) -> View | None:

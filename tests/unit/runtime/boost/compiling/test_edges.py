@@ -109,3 +109,17 @@ def test_a_list_of_columns_is_a_parameter(tmp_path: Path) -> None:
     (candidate,) = compile_candidates(runs[:2]).candidates
     assert ParamType.LIST in {param.type for param in candidate.template.params}
     assert answered(candidate, runs[2], tmp_path) == left_by(runs[2])
+
+
+def test_where_a_value_would_become_code_each_prompt_has_its_own(tmp_path: Path) -> None:
+    def chore(name: str, key: str) -> Chore:
+        prompt = f"Write the lines of {name} that hold {key} to out.txt."
+        return Chore(prompt, {name: "apple pie\nplum jam\n"}, [f"sed -n '/{key}/p' {name} > out.txt"])
+
+    runs = done([chore("a.txt", "apple"), chore("b.txt", "plum")], tmp_path)
+    compiled = compile_candidates(runs)
+    assert compiled.findings
+    assert len(compiled.candidates) == 2
+    assert all(not candidate.template.params for candidate in compiled.candidates)
+    for candidate, run in zip(compiled.candidates, runs, strict=True):
+        assert answered(candidate, run, tmp_path) == left_by(run)
