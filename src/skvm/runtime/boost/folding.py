@@ -13,7 +13,8 @@ from dataclasses import dataclass
 __all__ = ["Folded", "fold"]
 
 _WORD = re.compile(r"\S+")
-_BREAK = re.compile(r"[\n\r\v\f\x1c-\x1e\x85\u2028\u2029]")
+_WRAPPED = re.compile(r"[ \t\r\n]*\n[ \t\r\n]*")
+_IN_LINE = re.compile(r"[ \t]+")
 _BEFORE_WIDE = frozenset(".:;!?,)]-*+•|>#")
 """After these, people and editors leave any number of blanks: ends of sentences, marks of lists, tables."""
 _AFTER_WIDE = frozenset("|#")
@@ -65,12 +66,15 @@ def fold(prompt: str) -> Folded:
     for found in _WORD.finditer(prompt):
         if words:
             gap = prompt[ended : found.start()]
-            if gap != " " and _BREAK.search(gap):
+            if _WRAPPED.fullmatch(gap):
                 breaks.append(at)
                 if _is_quoted(prompt, line, ended):
                     telling.append(at)
                 line = found.start()
-            elif gap != " " and not _is_wide(prompt, line, ended, found.start()):
+            elif gap != " " and not (
+                _IN_LINE.fullmatch(gap) and _is_wide(prompt, line, ended, found.start())
+            ):
+                # Blanks of any other kind are typed by nobody.
                 telling.append(at)
             at += 1
         words.append(found.group())

@@ -7,7 +7,8 @@ drawn from the values of the runs it was made from:
   only in quotes;
 - a ``string`` in quotes reaches to the next quote; without quotes it has no more words than were seen, begins
   with a capital where all that were seen do, and holds no word that steers a sentence ("and", "except");
-- neither holds a mark (beyond ``-`` and ``_``), a sentence's end or a line break that was never seen in it;
+- neither holds a mark (beyond ``-``, ``_`` and the full stop of a name), a sentence's end or a line break
+  that was never seen in it;
 - an ``integer`` or ``number`` is written plainly, without separators, and below one only if that was seen.
 
 What does not fit is left to the model; the run it then makes widens the hole, if the value was a good one.
@@ -155,7 +156,7 @@ class Hole:
             _PATH.fullmatch(text) is not None
             and text[-1] not in _ENDS
             and path_refusal(text) is None
-            and ("/" in self.seen.marks or "/" not in text)
+            and self.seen.takes_marks(text.replace(".", ""))
             and (PurePosixPath(text).suffix in self.suffixes)
         )
 

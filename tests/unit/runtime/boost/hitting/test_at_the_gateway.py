@@ -159,6 +159,8 @@ async def test_a_door_that_is_everybodys_answers_any_conversation(work: Path, tm
     [
         (PROMPT.replace("sales.csv", "costs.csv"), None, None),
         (PROMPT, "1/0", False),
+        (PROMPT, "raise SystemExit(64)", None),
+        (PROMPT, "raise SystemExit(640)", False),
     ],
 )
 async def test_what_fails_at_such_a_door_counts_where_the_candidate_is_to_blame(
