@@ -9,20 +9,23 @@ from skvm.runtime.boost.proving.items import Items, changed_number, items_of
 
 __all__ = ["damaged"]
 
+_MOST = 12
 
-def damaged(path: str, data: bytes) -> list[tuple[str, bytes]]:
+
+def damaged(path: str, data: bytes) -> Iterator[tuple[str, bytes]]:
     """What is wrong, and the file: a template may bail out, or give what it gave before, but nothing else.
 
-    What is no text is any bytes as far as we know, and cannot be damaged.
+    What is no text is any bytes as far as we know, and cannot be damaged. Of many columns or keys, the first
+    dozen are looked at.
     """
     if not _is_text(data):
-        return []
-    found = list(_odd_texts(data))
+        return
+    found = [_odd_texts(data)]
     if (items := items_of(path, data)) is not None and items.items:
         makers = {"table": _damaged_tables, "json": _damaged_values, "jsonl": _damaged_values}
         if (make := makers.get(items.kind)) is not None:
-            found += make(items)
-    return [(what, made) for what, made in found if made != data]
+            found.append(make(items))
+    yield from ((what, made) for each in found for what, made in each if made != data)
 
 
 def _odd_texts(data: bytes) -> Iterator[tuple[str, bytes]]:
@@ -48,7 +51,7 @@ def _damaged_tables(items: Items) -> Iterator[tuple[str, bytes]]:
     yield f"columns parted by {other!r}", whole.replace(items.delimiter, other).encode()
     yield "a row cut short", items.write([*rows[:middle], rows[middle][:1], *rows[middle + 1 :]])
     yield "a row with a cell too many", items.write(_with(rows, middle, ["q", *rows[middle]]))
-    for column in range(len(rows[middle])):
+    for column in range(min(len(rows[middle]), _MOST)):
         name = items.header[column] if column < len(items.header) else str(column)
         if items.header:
             yield f"no column {name!r}", _without_column(items, rows, column)
@@ -73,7 +76,7 @@ def _damaged_values(items: Items) -> Iterator[tuple[str, bytes]]:
     yield "a text cut short", whole[: len(whole) * 2 // 3]
     yield "an element that is none", items.write(_with(values, middle, None))
     if isinstance(one := values[middle], dict):
-        for key, value in one.items():
+        for key, value in list(one.items())[:_MOST]:
             left = {name: each for name, each in one.items() if name != key}
             yield f"an element without {key!r}", items.write(_with(values, middle, left))
             wrong = "n/a" if not isinstance(value, str) else 5

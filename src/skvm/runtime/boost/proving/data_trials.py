@@ -88,7 +88,7 @@ async def try_beside(ground: Ground, prompt: str) -> None:
 
 
 def _is_script(path: str) -> bool:
-    return posixpath.splitext(path)[1].lower() in {".py", ".sh", ".js", ".pl", ".rb", ".awk", ".md"}
+    return posixpath.splitext(path)[1].lower() in {".py", ".sh", ".js", ".pl", ".rb", ".awk"}
 
 
 async def try_reordered(ground: Ground, draw: random.Random, rounds: int) -> None:

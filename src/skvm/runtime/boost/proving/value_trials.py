@@ -18,6 +18,7 @@ __all__ = ["decoy", "try_names", "try_values", "try_words"]
 _NUMBER_LIKE = re.compile(r"[\d\s.,:/+-]*")
 _MOST_OTHERS = 6
 _MOST_WORDS = 4
+_MOST_LOOKED_AT = 40
 _NOT_BEGUN = frozenset({"input", "values"})
 _WORD = re.compile(r"[^\W\d_]{3,40}")
 
@@ -223,19 +224,20 @@ async def try_words(ground: Ground, prompt: str) -> None:
 def _handed_on(ground: Ground, prompt: str) -> list[str]:
     """Words of the inputs that stand in the result and not in the prompt, those first that the code knows."""
     asked = {word.casefold() for word in _WORD.findall(prompt)}
+    inputs = [(path, data) for _, path, data in ground.inputs()]
     outputs = [output for output in ground.base.outputs if output is not None]
-    words = {
-        word for _, _, data in ground.inputs() for word in _WORD.findall(data.decode("utf-8", "replace"))
-    }
-    handed_on = [
-        word
-        for word in sorted(words)
-        if word.casefold() not in asked
-        and any(stands_in(path, data, word) for path, data in outputs)
-        and any(stands_in(path, data, word) for _, path, data in ground.inputs())
-    ]
+    told = [word for word in _words(inputs) & _words(outputs) if word.casefold() not in asked]
     code = ground.candidate.template.code
-    return sorted(handed_on, key=lambda word: (word not in code, word))
+    told.sort(key=lambda word: (word not in code, word))
+    return [
+        word
+        for word in told[:_MOST_LOOKED_AT]
+        if all(any(stands_in(path, data, word) for path, data in files) for files in (inputs, outputs))
+    ]
+
+
+def _words(files: Iterable[tuple[str, bytes]]) -> set[str]:
+    return {word for _, data in files for word in _WORD.findall(data.decode("utf-8", "replace"))}
 
 
 def _renamed_files(ground: Ground, old: str, new: str) -> dict[str, bytes]:
