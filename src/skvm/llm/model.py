@@ -18,6 +18,7 @@ from skvm.errors import SkvmError
 from skvm.llm.capabilities import LimitField, assumed
 from skvm.llm.contract import DeadlineExceededError, ProviderError
 from skvm.llm.faults import scrub
+from skvm.llm.sampling import takes_sampling, without_sampling
 from skvm.llm.transport import CallContext, PortTransport, calling
 from skvm.llm.unicode import mended_response
 
@@ -84,7 +85,7 @@ class PortModel(WrapperModel):
             BudgetExceededError: The spend ceiling; nothing was sent.
             DeadlineExceededError: The session's deadline passed.
         """
-        settings = self._bounded(model_settings)
+        settings = self._settled(model_settings, model_request_parameters)
         try:
             return await self._ask(messages, settings, model_request_parameters)
         except ProviderError as error:
@@ -118,8 +119,9 @@ class PortModel(WrapperModel):
         """Ask the model and read its answer as it comes; raises as ``request`` does."""
         with self._own_errors():
             async with AsyncExitStack() as stack:
+                settings = self._settled(model_settings, model_request_parameters)
                 opening = self.wrapped.request_stream(
-                    messages, self._bounded(model_settings), model_request_parameters, run_context
+                    messages, settings, model_request_parameters, run_context
                 )
                 # Only while the request is sent: what is yielded may be left in another task.
                 with calling(self._context):
@@ -140,15 +142,24 @@ class PortModel(WrapperModel):
         context = cast("CallContext", _Noting(self._context, on_call))
         return PortModel(self.endpoint, context, self._models, limit_field=self.limit_field)
 
-    def _bounded(self, settings: ModelSettings | None) -> ModelSettings:
-        """The settings over our defaults: a bound on the output, and what a kind of endpoint needs."""
+    def _settled(self, settings: ModelSettings | None, parameters: ModelRequestParameters) -> ModelSettings:
+        """The settings over our defaults: a bound on the output, and what a kind of endpoint needs.
+
+        None for sampling where the model takes none; the library would drop them, too, but warn each time.
+        """
         bound = EMBEDDED_MAX_TOKENS if self.endpoint.kind == "local" else MAX_TOKENS
         merged: dict[str, Any] = {"max_tokens": bound}
         if self.endpoint.kind == "openrouter":
             merged["openrouter_usage"] = {"include": True}
             if not self.endpoint.backend_id.startswith("minimax/"):
                 merged["openrouter_reasoning"] = {"enabled": False}
-        return cast("ModelSettings", merged | dict(settings or {}))
+        merged |= dict(settings or {})
+        settled = cast("ModelSettings", merged)
+        effort, thinking = merged.get("openai_reasoning_effort"), parameters.thinking
+        thinking = merged.get("thinking") if thinking is None else thinking
+        if takes_sampling(self.profile, effort=effort, thinking=thinking):
+            return settled
+        return without_sampling(settled)
 
     @contextmanager
     def _own_errors(self) -> Iterator[None]:

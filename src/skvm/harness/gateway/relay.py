@@ -22,6 +22,7 @@ from skvm.harness.serving import EVENT_STREAM, Incoming, Reply
 from skvm.llm.capabilities import assumed
 from skvm.llm.codecs.events import decode_events
 from skvm.llm.model import CONNECT_TIMEOUT_S, EMBEDDED_MAX_TOKENS, READ_TIMEOUT_S, PortModel
+from skvm.llm.sampling import takes_sampling
 
 if TYPE_CHECKING:
     from skvm.llm.route import Endpoint
@@ -100,7 +101,10 @@ def _for_chat(payload: Mapping[str, Any], model: PortModel, held: Held) -> dict[
 def _takes_temperature(payload: Mapping[str, Any], model: PortModel) -> bool:
     """Models that think take none, some always, some while they do."""
     profile: Mapping[str, Any] = model.profile
-    if profile.get("anthropic_disallows_sampling_settings") or profile.get("thinking_always_enabled"):
+    reasoning = payload.get("reasoning")
+    told = reasoning.get("effort") if isinstance(reasoning, Mapping) else None
+    effort = payload.get("reasoning_effort") or told
+    if profile.get("thinking_always_enabled") or not takes_sampling(profile, effort=effort):
         return False
     thinking = payload.get("thinking")
     return not (isinstance(thinking, Mapping) and thinking.get("type") != "disabled")

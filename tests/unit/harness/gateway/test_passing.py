@@ -184,6 +184,48 @@ async def test_the_budget_of_thinking_stays_below_the_bound(
     assert request.body == body | put
 
 
+REASONING = ["or/openai/gpt-5", "or/openai/o3-mini", "or/openai/gpt-5.5", "chat/gpt-5-mini", "chat/gpt-5.6"]
+
+
+@pytest.mark.parametrize("is_stream", [False, True])
+@pytest.mark.parametrize("model_id", [*REASONING, "or/anthropic/claude-opus-4.8", "ant/claude-opus-4-8"])
+@pytest.mark.parametrize("dialect", ["chat", "responses", "messages"])
+async def test_a_model_that_takes_no_temperature_is_sent_none_in_any_dialect(
+    gate: Open, dialect: str, model_id: str, *, is_stream: bool
+) -> None:
+    """A warning of the library that drops it would be an error here, as it may be anywhere."""
+    async with gate([FakeAnswer("ok")], model_id, held=HELD) as at:
+        answer = await at.ask(dialect, body_of(dialect, stream=is_stream))
+        body = (await sent_on(at)).body
+    assert answer.status_code == 200
+    assert "temperature" not in body
+
+
+@pytest.mark.parametrize(
+    "model_id", ["or/openai/gpt-5.1", "or/openai/gpt-4o", "chat/m", "ant/claude-sonnet-4-6"]
+)
+@pytest.mark.parametrize("dialect", ["chat", "responses", "messages"])
+async def test_a_model_that_takes_a_temperature_is_sent_it_in_any_dialect(
+    gate: Open, dialect: str, model_id: str
+) -> None:
+    async with gate([FakeAnswer("ok")], model_id, held=HELD) as at:
+        assert (await at.ask(dialect, body_of(dialect))).status_code == 200
+        assert (await sent_on(at)).body["temperature"] == 0.0
+
+
+@pytest.mark.parametrize("said", [{"reasoning_effort": "low"}, {"reasoning": {"effort": "low"}}])
+async def test_a_model_that_may_reason_is_sent_no_temperature_where_it_is_asked_to(
+    gate: Open, said: dict[str, Any]
+) -> None:
+    async with gate([FakeAnswer("ok")] * 2, "chat/gpt-5.1", held=HELD) as at:
+        await at.ask("chat", body_of("chat", **said))
+        await at.ask("chat", body_of("chat"))
+        assert at.upstream is not None
+        asked, unasked = at.upstream.requests
+    assert "temperature" not in asked.body
+    assert unasked.body["temperature"] == 0.0
+
+
 BOUNDS = {"chat": "max_tokens", "responses": "max_output_tokens", "messages": "max_tokens"}
 
 
