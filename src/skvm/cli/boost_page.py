@@ -197,6 +197,6 @@ def _table(*titles: str) -> Table:
     for title in titles:
         is_number = title in {"bound", "match", "step"}
         # Names are cut into pieces rather than cut off: they are what the next command is given.
-        is_whole = title not in {"skill", "purpose", "target", "why"}
+        is_whole = title not in {"purpose", "target", "why"}
         table.add_column(title, justify="right" if is_number else "left", no_wrap=is_whole, overflow="fold")
     return table

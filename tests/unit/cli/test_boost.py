@@ -14,6 +14,7 @@ from skvm.cli.commands import boost, clean_jit
 from skvm.cli.main import COMMANDS
 from skvm.cli.main import run as skvm
 from skvm.evidence.journal import Journal
+from skvm.llm.fake import FakeAnswer, FakeServer
 from skvm.runtime.boost.evidence import EVENT_KIND
 from skvm.runtime.boost.model import BoostEvent, Event
 from skvm.runtime.boost.storage import BoostFolder
@@ -225,3 +226,30 @@ def test_run_with_boost_needs_a_skill(place, capsys):
 def test_gateway_with_boost_says_what_it_needs(place, capsys, more, said):
     assert skvm(["gateway", *more]) == 2
     assert said in capsys.readouterr().err
+
+
+def test_improve_takes_names_of_a_model_and_nothing_on_trust(place, capsys):
+    advice = {
+        "params": [
+            {"name": "column", "better_name": "amount_column", "description": "Column to add up."},
+            {"name": "source", "better_name": "source", "description": "Table to read."},
+            {"name": "target", "better_name": "2 bad", "description": "File to write."},
+        ],
+        "wordings": [{"number": 9, "values": [{"name": "column", "text": "x"}]}],
+    }
+    with FakeServer.running([FakeAnswer(json.dumps(advice))]) as server:
+        route = {"match": "fake/*", "kind": "openai-compatible", "baseUrl": server.base_url, "apiKey": "k"}
+        config = {"providers": {"routes": [route]}, "autoProbe": False}
+        (place.root / "cache" / "skvm.config.json").write_text(json.dumps(config))
+        asked = ["boost", "improve", "totals", "city-totals", "--compiler-model=fake/m"]
+        assert skvm(asked) == 0
+    shown = capsys.readouterr().out
+    assert "is   Sum the column `{amount_column}` of {source} by city" in shown
+    assert "also" not in shown
+    (found,) = listed(capsys)
+    assert found["targets"] == []
+
+
+def test_improve_asks_nobody(place, capsys):
+    assert skvm(["boost", "improve", "totals", "city-totals", "--compiler-model=none"]) == 2
+    assert "name a model" in capsys.readouterr().err

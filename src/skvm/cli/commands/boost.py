@@ -1,4 +1,4 @@
-"""``skvm boost``: list, show, explain, enable, disable, rm, test."""
+"""``skvm boost``: list, show, explain, enable, disable, improve, rm, test."""
 
 from __future__ import annotations
 
@@ -123,6 +123,38 @@ def enable(ctx: click.Context, skill: str, purpose: str, as_json: bool) -> None:
 def disable(ctx: click.Context, skill: str, purpose: str, as_json: bool) -> None:
     """Turn a template off, until it is enabled; it is not learnt again meanwhile."""
     _turn(settings_of(ctx), skill, purpose, is_enabled=False, as_json=as_json)
+
+
+@command.command(cls=SkvmCommand)
+@click.argument("skill")
+@click.argument("purpose")
+@click.option("--compiler-model", metavar="ID", required=True, help="Who is asked.")
+@_json
+@click.pass_context
+def improve(ctx: click.Context, skill: str, purpose: str, compiler_model: str, as_json: bool) -> None:
+    """Ask a model for better names of values, and for other wordings recorded runs have.
+
+    Nothing is taken on trust: names change nothing a template does, and a wording counts only if recorded
+    prompts read by it in one way. What changes has to prove itself anew.
+    """
+    from skvm.cli.boost_improving import improve as ask
+    from skvm.cli.boost_improving import print_improved
+    from skvm.cli.console import print_json
+
+    settings = settings_of(ctx)
+    found = _one(settings, skill, purpose, {"model": None, "adapter": None})
+    improved = ask(settings, found, compiler_model)
+    if as_json:
+        stored = [improved.after, *improved.further] if improved.is_changed else []
+        print_json(
+            {
+                "schema": 1,
+                "candidates": [each.model_dump(mode="json", by_alias=True) for each in stored],
+                "usage": improved.usage.model_dump(mode="json"),
+            }
+        )
+    else:
+        print_improved(improved)
 
 
 @command.command(cls=SkvmCommand)

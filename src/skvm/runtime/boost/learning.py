@@ -226,6 +226,7 @@ class _Lesson:
         compiled = await anyio.to_thread.run_sync(partial(compile_candidates, runs, skill=self.skill))
         self.compile_ms += (perf_counter() - began) * 1000
         self.findings += compiled.findings
+        await anyio.to_thread.run_sync(self._keep_unbound, shelf, compiled.candidates)
         theirs = [await anyio.to_thread.run_sync(bound, each, self.run, runs) for each in shelf.foreign]
         made = (*filter(None, theirs), *compiled.candidates)
         mine = [each for each in made if _is_for(each, self.run)]
@@ -240,6 +241,17 @@ class _Lesson:
             await self._store(candidate, trial, shelf, covering)
             return True
         return False
+
+    def _keep_unbound(self, shelf: Shelf, compiled: Sequence[Candidate]) -> None:
+        """Keep what the skill's own scripts and fences offer, and drop what runs stand for by now; blocks."""
+        store = self.library.store(self.skill_id)
+        offered = {each.purpose_id: each for each in compiled if not each.skeletons}
+        for old in shelf.candidates:
+            is_offer = old.origin.kind == "skill" and not old.skeletons and old.is_enabled
+            if is_offer and old.purpose_id not in offered:
+                store.remove(old.purpose_id)
+        if offered:
+            self.stored += store.save(list(offered.values()))
 
     def _was_refused(self, candidate: Candidate, shelf: Shelf) -> bool:
         standing = shelf.standing(candidate)
