@@ -60,7 +60,7 @@ def lessons(monkeypatch: pytest.MonkeyPatch) -> list[WatchRecord]:
     """What there was to learn from; nothing is learnt."""
     seen: list[WatchRecord] = []
 
-    async def learn(library: Any, record: RunRecord, watch: WatchRecord) -> list[BoostEvent]:
+    async def learn(library: Any, record: RunRecord, watch: WatchRecord, **_: Any) -> list[BoostEvent]:
         seen.append(watch)
         return []
 
@@ -216,7 +216,7 @@ async def test_a_run_that_ends_in_the_middle_of_a_step_has_no_verdict(work: Path
 async def test_a_lesson_that_fails_loses_nothing_else(
     work: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def learn(*_: Any) -> Any:
+    async def learn(*_: Any, **__: Any) -> Any:
         raise InfrastructureError("no cell")
 
     monkeypatch.setattr(learning, "learn", learn)
@@ -235,6 +235,10 @@ async def test_runs_that_are_not_graded_teach_nothing(
     await hook.after_record(a_record(None, Outcome.HARNESS_FAILED))
     assert lessons == []
     await hook.after_record(a_record())
+    assert len(lessons) == 1
+    still = a_run(tmp_path, work, learns=False)
+    await go(work, still, "Done.")
+    await still.after_record(a_record())
     assert len(lessons) == 1
 
 
