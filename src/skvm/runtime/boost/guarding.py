@@ -95,9 +95,10 @@ def _broken(check: Check, params: Mapping[str, Any], folder: Path) -> tuple[str,
         return None if check.is_optional else (f"{path} is not there", False)
     if wrong := shapes.violations(check.shape, data):
         return f"{path}: {wrong[0]}", True
-    # What the prompt's own words want of a file (a column of that name) says nothing of its form.
+    # What the prompt's own words want of a file (a column of that name) says nothing of its form; that such
+    # a column is written in another way does.
     for relation in check.relations:
         plain = relation.model_dump(mode="json", by_alias=True)
         if (why := relations.violation(plain, data, (), params, path)) is not None:
-            return f"{path}: {why}", False
+            return f"{path}: {why}", not why.startswith("it has no column")
     return None

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from skvm.runtime.boost.inside import relations, shapes
+from skvm.runtime.boost.inside import cells, relations, shapes, views
 from skvm.runtime.boost.model import Check, Language, Place, Relation
 
 __all__ = ["Conditions", "NoStepError", "Step", "conditions_of", "misfit", "reads_unnamed"]
@@ -192,7 +192,7 @@ def _input(steps: Sequence[Step], place: Place) -> Check:
         )
     )
     columns = [
-        Relation(name="has-column", arguments={"column": f"${name}"})
+        Relation(name="has-column", arguments={"column": f"${name}", "classes": _classes(steps, place, name)})
         for name in sorted(named)
         if all(_names_column(step, place, name) for step in steps)
     ]
@@ -203,6 +203,16 @@ def _names_column(step: Step, place: Place, name: str) -> bool:
     path = step.path_of(place)
     relation = {"name": "has-column", "input": None, "arguments": {"column": f"${name}"}}
     return relations.violation(relation, step.before[path], (), step.params, path) is None
+
+
+def _classes(steps: Sequence[Step], place: Place, name: str) -> list[str]:
+    """What stood in the columns that a parameter named."""
+    found: set[str] = set()
+    for step in steps:
+        path = step.path_of(place)
+        found.update(cells.classes_of(views.view_of(step.before[path], path).column(step.params[name])))
+    # Whole or broken, a plain number reads in one way only.
+    return sorted(found | {"decimal"} if "integer" in found else found)
 
 
 def _output(steps: Sequence[Step], place: Place, inputs: Sequence[Place]) -> Check:

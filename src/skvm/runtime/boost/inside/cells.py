@@ -1,7 +1,8 @@
 """What one text of a column, or one string of a JSON file, looks like: its class.
 
 ``integer``, ``decimal`` (1234.5), ``text``, ``empty``, ``boolean:true`` (the words and their case), ``time``,
-``date:Y-m-d`` (the order of its parts), ``marked:%:decimal``; and what can be read in two ways, or is written
+``date:Y-m-d`` (the order of its parts; ``~`` behind it where one
+has a single digit), ``marked:%:decimal``; and what can be read in two ways, or is written
 in another country: ``decimal-comma`` (1.234,5), ``grouped`` (1,234.5), ``grouped-or-comma`` (1,234),
 ``decimal-or-grouped`` (1.234, where a column has nothing else). ``padded`` comes beside the class of a value
 with spaces around it.
@@ -81,6 +82,8 @@ def is_covered(name: str, known: Sequence[str]) -> bool:
         return True
     if name == "integer" and "decimal" in known:
         return True
+    if name.startswith("date:") and not name.endswith("~") and is_covered(f"{name}~", known):
+        return True
     if name.startswith("date:?"):
         return "date:dm" + name[7:] in known or "date:md" + name[7:] in known
     is_free = "text" in known and not any(each.startswith(_NUMERIC) for each in known)
@@ -148,11 +151,22 @@ def _date_of(text: str) -> str | None:
         )
     if len(a) == 4 and len(c) <= 2:
         order = "m" + mark + "d" if int(b) <= 12 else "d" + mark + "m"
-        return f"date:Y{mark}{order}{tail}"
-    if len(a) > 2 or len(c) not in (2, 4):
+        return f"date:Y{mark}{order}{tail}{_short(b, c)}" if _is_day(b, c) else None
+    if len(a) > 2 or len(c) not in (2, 4) or not _is_day(a, b):
         return None
     order = "dm" if int(a) > 12 else "md" if int(b) > 12 else "??"
-    return f"date:{order}{mark}{'Y' if len(c) == 4 else 'y'}{tail}"
+    return f"date:{order}{mark}{'Y' if len(c) == 4 else 'y'}{tail}{_short(a, b)}"
+
+
+def _is_day(one: str, other: str) -> bool:
+    """Whether two numbers may be a day and a month, in any order."""
+    low, high = sorted((int(one), int(other)))
+    return 1 <= low <= 12 and high <= 31
+
+
+def _short(one: str, other: str) -> str:
+    """A mark for days and months of one digit: who cuts dates at fixed places gets something else of them."""
+    return "~" if len(one) == 1 or len(other) == 1 else ""
 
 
 def _marked_of(text: str) -> str | None:
@@ -168,7 +182,9 @@ def _with_dates_settled(found: set[str]) -> set[str]:
     settled = set(found)
     for name in found:
         if name.startswith("date:??"):
-            rest = name[7:]
-            if "date:dm" + rest in found or "date:md" + rest in found:
+            rests = (name[7:].removesuffix("~"), name[7:].removesuffix("~") + "~")
+            settling = [f"date:{order}{rest}" for order in ("dm", "md") for rest in rests]
+            if orders := [each for each in settling if each in found]:
                 settled.discard(name)
+                settled |= {f"{each[:7]}{name[7:]}" for each in orders}
     return settled

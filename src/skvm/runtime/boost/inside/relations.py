@@ -14,8 +14,8 @@ stands for the value of a parameter, ``$$`` for a dollar. The names:
 - ``filtered``: its rows are those of the input with ``value`` in ``column``.
 - ``lines``: the same of its lines. ``bytes``: it is a copy.
 - ``sorted``: its rows are in order of column ``by``. ``equals``: the value ``at`` is ``value``. ``mentions``:
-  it contains ``text``. ``has-column``: its table, or its list of objects, has a ``column`` of this name; this
-  one may be asked of an input.
+  it contains ``text``. ``has-column``: its table, or its list of objects, has a ``column`` of this name,
+  which holds nothing but ``classes`` (see ``cells.py``) where they are given; one to ask of an input.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 
-from skvm.runtime.boost.inside import finding, views
+from skvm.runtime.boost.inside import cells, finding, views
 
 TYPE_CHECKING = False  # importing typing would take as long as all of this
 if TYPE_CHECKING:
@@ -287,8 +287,13 @@ def _mentions(made: View, _given: View, arguments: Mapping[str, Any]) -> str | N
 
 
 def _has_column(made: View, _given: View, arguments: Mapping[str, Any]) -> str | None:
-    column = arguments["column"]
-    return None if column in made.columns else f"it has no column {column!r}"
+    column, known = arguments["column"], arguments.get("classes")
+    if column not in made.columns:
+        return f"it has no column {column!r}"
+    if not known:
+        return None
+    wrong = [each for each in cells.classes_of(made.column(column)) if not cells.is_covered(each, known)]
+    return f"column {column!r} holds {', '.join(wrong)}, not {', '.join(known)}" if wrong else None
 
 
 _CHECKS: dict[str, Callable[[View, View, Mapping[str, Any]], str | None]] = {

@@ -206,17 +206,33 @@ def _json_shape(text: str, extension: str, encoding: str) -> dict[str, Any] | No
     start = text.lstrip()[:1]
     if extension == "json" or (start in ("{", "[") and extension in _MAYBE_TABLES):
         try:
-            return {"kind": "json", **base, "tree": trees.describe([json.loads(text)])}
+            return {"kind": "json", **base, "tree": trees.describe([_value_of(text)])}
         except (ValueError, RecursionError):
             if extension == "json":
                 return None
     if extension in ("jsonl", "ndjson") or (start == "{" and extension in _MAYBE_TABLES):
         try:
-            values = [json.loads(line) for line in text.split("\n") if line.strip()]
+            values = [_value_of(line) for line in text.split("\n") if line.strip()]
             return {"kind": "jsonl", **base, "tree": trees.describe(values)}
         except (ValueError, RecursionError):
             return None
     return None
+
+
+def _value_of(text: str) -> Any:
+    """A JSON value.
+
+    Raises:
+        ValueError: It is none, or an object of it has a key twice: who reads it would drop one unseen.
+    """
+    return json.loads(text, object_pairs_hook=_without_doubles)
+
+
+def _without_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise ValueError("a key twice")
+    return found
 
 
 def _table_shape(text: str, delimiter: str) -> dict[str, Any]:

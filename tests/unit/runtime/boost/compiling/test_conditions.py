@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -133,3 +134,15 @@ def test_relations_that_hold_by_chance_are_dropped() -> None:
     listing = "ann 10\nbob 37\ncy 22\n"
     found = conditions_of([step({"a.csv": table}, {"out.txt": listing}, {}, code)])
     assert all(relation.name != "aggregate" for relation in found.outputs[0].relations)
+
+
+def test_what_stands_in_a_column_that_a_value_names_is_looked_at() -> None:
+    (check,) = conditions_of([total("a.csv", [1, 2]), total("b.csv", [3, 4])]).inputs
+    (relation,) = check.relations
+    assert relation.arguments == {"column": "$column", "classes": ["decimal", "integer"]}
+    assert misfit(conditions_of([total("a.csv", [1, 2])]), total("c.csv", [7])) is None
+    odd = total("c.csv", [7])
+    before = {"c.csv": odd.before["c.csv"].replace(b"0,7", b"0,1_000")}
+    found = misfit(conditions_of([total("a.csv", [1, 2])]), replace(odd, before=before))
+    assert found is not None
+    assert "column 'amount' holds text" in found

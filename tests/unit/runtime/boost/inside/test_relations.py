@@ -168,6 +168,25 @@ def test_a_column_that_a_value_names_can_be_asked_for() -> None:
 
 
 @pytest.mark.parametrize(
+    ("day", "why"),
+    [
+        ("2026-03-01", None),
+        ("2026-3-1", "column 'due' holds date:Y-m-d~, not date:Y-m-d"),
+        ("03/13/2026", "column 'due' holds date:md/Y, not date:Y-m-d"),
+        ("2026.03.01", "column 'due' holds date:Y.m.d, not date:Y-m-d"),
+        ("20260301", "column 'due' holds integer, not date:Y-m-d"),
+        ("2026-00-10", "column 'due' holds text, not date:Y-m-d"),
+        ("", "column 'due' holds empty, not date:Y-m-d"),
+    ],
+)
+def test_a_column_that_a_value_names_is_written_as_it_was(day: str, why: str | None) -> None:
+    arguments = {"column": "$by", "classes": ["date:Y-m-d"]}
+    relation = {"name": "has-column", "input": None, "arguments": arguments}
+    data = f"id,due\n1,2025-12-31\n2,{day}\n".encode()
+    assert relations.violation(relation, data, (), {"by": "due"}, "a.csv") == why
+
+
+@pytest.mark.parametrize(
     ("log", "made", "name", "wanted"),
     [
         (

@@ -286,3 +286,20 @@ def test_a_file_that_is_too_large_holds_no_shape() -> None:
     assert shapes.violations(shapes.describe(b"a,b\n1,2\n", "a.csv"), large) == ["is large, not csv"]
     assert shapes.violations(shapes.describe(large, "a.csv"), large) == ["is larger than 16 MB"]
     assert shapes.violations({}, large) == []
+
+
+def test_dates_of_one_digit_are_another_way_to_write_them() -> None:
+    padded, short = (
+        shapes.describe(f"id,day\n1,{day}\n2,2026-12-31\n".encode(), "a.csv")
+        for day in ("2026-03-01", "2026-3-1")
+    )
+    assert shapes.violations(padded, b"id,day\n1,2026-3-1\n")
+    assert not shapes.violations(short, b"id,day\n1,2026-03-01\n")
+
+
+@pytest.mark.parametrize("text", ['{"a": 1, "b": 2, "a": 3}', '{"b": {"a": 1, "a": 1}}'])
+def test_an_object_with_a_key_twice_is_no_json(text: str) -> None:
+    shape = shapes.merge(
+        [shapes.describe(b'{"a": 1, "b": 2}', "a.json"), shapes.describe(b'{"b": {"a": 1}}', "a.json")]
+    )
+    assert shapes.violations(shape, text.encode()) != []
