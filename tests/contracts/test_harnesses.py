@@ -282,6 +282,12 @@ async def test_settings_are_passed_on(name: str, tmp_path: Path) -> None:
     assert (settings["temperature"], settings["max_tokens"], settings["seed"]) == (0.25, 77, 5)
 
 
+async def test_a_turn_is_bounded_where_nobody_asks_for_a_bound(name: str, tmp_path: Path) -> None:
+    run = context(tmp_path, ["Done."])
+    await make(name).run(run)
+    assert run.session.settings[0]["max_tokens"] == 2048
+
+
 async def test_a_full_context_is_shortened_once(name: str, tmp_path: Path) -> None:
     full = ProviderError("the request exceeds the available context size", status=400)
     talk = [act(name, "seq 1 3000"), full, "Done."]

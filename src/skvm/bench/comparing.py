@@ -21,6 +21,7 @@ from skvm.bench.report.record import Part
 from skvm.errors import UsageError
 from skvm.evaluate.stats import View, decide
 from skvm.evidence.record import RunRecord
+from skvm.harness.contract import output_bound
 
 if TYPE_CHECKING:
     from skvm.evidence.journal import Entry, Journal
@@ -250,7 +251,7 @@ def compare_sides(lhs: Found, rhs: Found) -> PastComparison:
         as_completed=view("as-completed"),
         intention_to_treat=view("intention-to-treat"),
         ratios=ratios_of(ours, theirs),
-        differently_held=tuple(_differently_held(lhs.plan, rhs.plan)),
+        differently_held=tuple(_differently_held(lhs, rhs)),
         tokens=taken["tokens"],
         duration_ms=taken["duration_ms"],
         steps=taken["steps"],
@@ -309,8 +310,13 @@ def _side(found: Found) -> SideReport:
     )
 
 
-def _differently_held(lhs: BenchPlan, rhs: BenchPlan) -> Iterator[tuple[str, str, str]]:
+def _held(found: Found, name: str) -> object:
+    value = getattr(found.plan, name)
+    return output_bound(found.target.harness, value) if name == "max_output_tokens" else value
+
+
+def _differently_held(lhs: Found, rhs: Found) -> Iterator[tuple[str, str, str]]:
     for name in _HELD:
-        left, right = getattr(lhs, name), getattr(rhs, name)
+        left, right = _held(lhs, name), _held(rhs, name)
         if left != right:
             yield name, str(left), str(right)

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from skvm.bench.contract import Loadout
 from skvm.bench.plan import BenchPlan, PlannedCondition, PlannedTask, Target
 from skvm.evaluate.bench import RunSpec
-from skvm.harness.contract import HARNESSES
+from skvm.harness.contract import HARNESSES, output_bound
 from skvm.harness.hooks import Hooks
 from skvm.harness.permissions import Grant, task_files
 from skvm.skill.emit import skill_digest
@@ -153,7 +153,7 @@ def _key(spec: RunSpec, plan: BenchPlan, task: str, skill: str | None) -> str:
         "maxSteps": spec.max_steps or spec.task.max_steps,
         "timeoutS": spec.timeout_s,
         "temperature": plan.temperature,
-        "maxOutputTokens": plan.max_output_tokens,
+        "maxOutputTokens": output_bound(spec.harness_name, plan.max_output_tokens),
         "sandbox": plan.sandbox,
         "environment": spec.environment.folder.name if spec.environment else None,
         "judge": plan.judge_model,

@@ -179,7 +179,7 @@ class BenchPlan(_Part):
         timeout_s: Instead of every task's own.
         max_steps: Instead of every task's own.
         temperature: The same in every condition.
-        max_output_tokens: Output tokens a turn.
+        max_output_tokens: Output tokens a turn at most; ``None`` leaves that to the harness.
         seed: The repetition is added to it, so that the conditions of a repetition share a seed.
         sandbox: Name of a back end, or ``auto``.
         adapter_config: Whose configuration harnesses that are programs run with.
@@ -213,7 +213,7 @@ class BenchPlan(_Part):
     timeout_s: float | None = None
     max_steps: int | None = None
     temperature: float = 0.0
-    max_output_tokens: int = 2048
+    max_output_tokens: int | None = None
     seed: int = 0
     sandbox: str = "auto"
     adapter_config: Literal["managed", "native"] = "managed"

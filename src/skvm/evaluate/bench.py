@@ -121,7 +121,7 @@ class Bench:
         blobs: Where trajectories are kept.
         hooks: What watches every run.
         temperature: The same in every condition.
-        max_output_tokens: Output tokens a turn.
+        max_output_tokens: Output tokens a turn at most; ``None`` leaves that to the harness.
         judge: Scores what a rubric asks for (see ``judging.judge_of``); ``None`` leaves that unscored.
         config_mode: Whose configuration harnesses that are programs run with.
     """
@@ -133,7 +133,7 @@ class Bench:
     blobs: BlobStore
     hooks: Hooks = field(default_factory=Hooks)
     temperature: float = 0.0
-    max_output_tokens: int = 2048
+    max_output_tokens: int | None = None
     judge: Judge | None = None
     config_mode: ConfigMode = "managed"
 

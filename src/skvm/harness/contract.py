@@ -16,6 +16,7 @@ from pathlib import Path, PurePosixPath
 from socket import socket
 from typing import Any, Literal, Protocol, TypeVar, runtime_checkable
 
+from skvm.errors import ConfigError, UsageError
 from skvm.harness.hooks import Hooks
 from skvm.harness.sandbox import Cell, Limits
 from skvm.harness.trajectory import Trajectory
@@ -25,6 +26,7 @@ from skvm.settings import AdapterSettings, Settings
 
 __all__ = [
     "HARNESSES",
+    "MAX_OUTPUT_TOKENS",
     "ConfigMode",
     "Facility",
     "Harness",
@@ -37,11 +39,15 @@ __all__ = [
     "TaskTool",
     "harness",
     "harness_family",
+    "output_bound",
     "path_name",
 ]
 
 ConfigMode = Literal["managed", "native"]
 """Whose configuration a program runs with: one of ours, or a copy of the user's."""
+
+MAX_OUTPUT_TOKENS = 2048
+"""What a built-in harness lets a model write a turn where nobody asks for another bound."""
 
 
 class SkillMode(enum.StrEnum):
@@ -161,7 +167,8 @@ class RunContext:
         skill: The skill, if the condition has one. Its bundle lies in the work directory already.
         hooks: What watches.
         temperature: Sampling temperature, the same in every condition.
-        max_output_tokens: Output tokens a turn.
+        max_output_tokens: Output tokens a turn at most; ``None`` for ``MAX_OUTPUT_TOKENS`` in a built-in
+            harness, and for what a program itself asks for.
         seed: Sampling seed; ``None`` leaves it to the provider.
         network: Whether the task allows the network.
         tools: Tools of the task's own; only a harness with ``native-tools`` is given any.
@@ -179,7 +186,7 @@ class RunContext:
     skill: SkillDelivery | None = None
     hooks: Hooks = field(default_factory=Hooks)
     temperature: float = 0.0
-    max_output_tokens: int = 2048
+    max_output_tokens: int | None = None
     seed: int | None = None
     network: bool = False
     tools: Sequence[TaskTool] = ()
@@ -247,6 +254,25 @@ def harness_family(prefix: str) -> Callable[[Callable[[str], Callable[[], Harnes
     It raises ``UsageError`` for what it cannot make a harness of.
     """
     return lambda make: HARNESSES.register_family(prefix, make)
+
+
+def output_bound(harness: str, asked: int | None) -> int | None:
+    """Output tokens a turn in the harness of this name: what is asked for, else its own bound.
+
+    Args:
+        harness: Its name.
+        asked: What somebody asked for.
+
+    Returns:
+        ``None`` where nothing is asked for and the harness is a program, or is not there any more.
+    """
+    if asked is not None:
+        return asked
+    try:
+        made = HARNESSES.get(harness)()
+    except (UsageError, ConfigError):
+        return None
+    return None if isinstance(made, ProgramInCell) else MAX_OUTPUT_TOKENS
 
 
 def path_name(name: str) -> str:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import anyio
 
 from skvm.evidence.record import Outcome, Usage
-from skvm.harness.contract import RunContext
+from skvm.harness.contract import MAX_OUTPUT_TOKENS, RunContext
 from skvm.harness.delivery import content_was_returned, is_injected
 from skvm.harness.history import response_text, response_usage, shrink
 from skvm.harness.hooks import HookContext
@@ -247,7 +247,8 @@ class _Run:
         from pydantic_ai.settings import ModelSettings
 
         context = self.context
-        settings = ModelSettings(temperature=context.temperature, max_tokens=context.max_output_tokens)
+        bound = context.max_output_tokens or MAX_OUTPUT_TOKENS
+        settings = ModelSettings(temperature=context.temperature, max_tokens=bound)
         if context.seed is not None:
             settings["seed"] = context.seed
         parameters = ModelRequestParameters(function_tools=list(self.manner.definitions))

@@ -126,6 +126,24 @@ async def test_only_tasks_that_are_the_same_on_both_sides_count(tmp_path: Path) 
     assert (found.rhs.runs, found.rhs.scored) == (20, 18)
 
 
+@pytest.mark.parametrize(
+    ("harness", "told"), [("bare-agent", ()), ("pi", (("max_output_tokens", "2048", "None"),))]
+)
+async def test_a_bound_that_a_harness_has_by_itself_is_held_the_same(
+    tmp_path: Path, harness: str, told: tuple[Any, ...]
+) -> None:
+    target = Target(model=TARGET.model, harness=harness)
+    async with journal_in(tmp_path) as journal:
+        for session, bound in (("a", 2048), ("b", None)):
+            plan = make_plan(2, session_id=session, targets=(target,), max_output_tokens=bound)
+            await hold(journal, plan)
+        sides = [
+            await find_side(journal, Side("original", session), model=target.model, harness=harness)
+            for session in ("a", "b")
+        ]
+    assert compare_sides(*sides).differently_held == told
+
+
 async def test_files_are_named_by_target_and_conditions(tmp_path: Path) -> None:
     _, _, found = await compared(tmp_path)
     diff = diff_of("a\nb\n", "a\nc\n")

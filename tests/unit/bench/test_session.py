@@ -163,6 +163,17 @@ def test_what_is_varied_makes_another_cell(tmp_path):
     assert len(set(keys)) == len(changes) + 1
 
 
+def test_the_bound_a_built_in_harness_has_by_itself_makes_no_other_cell(tmp_path):
+    plan = plan_of(write_tasks(tmp_path / "tasks", 1), conditions=("no-skill",))
+    with registered_fake(FakeHarness({"a": "x"})):
+        bounds = (None, 2048, 2049)
+        unsaid, said, more = (
+            next(iter(run(run_plan, plan.model_copy(update={"max_output_tokens": each}), tmp_path)[0]))
+            for each in bounds
+        )
+    assert unsaid == said != more
+
+
 def test_runs_at_once_stay_within_every_level(tmp_path):
     plan = plan_of(write_tasks(tmp_path / "tasks", 12), conditions=("no-skill",), concurrency=6)
     now, most, full = 0, 0, anyio.Event()

@@ -25,6 +25,7 @@ from skvm.bench.report.model import (
 )
 from skvm.bench.report.summary import summary_of
 from skvm.evidence.record import RunRecord, Usage
+from skvm.harness.contract import output_bound
 
 __all__ = ["build_report"]
 
@@ -94,7 +95,7 @@ def build_report(
         spend=_spend((run.usage for run in attempts), math.fsum(run.duration_ms for run in attempts)),
         stopped=stopped,
         triggers=tuple(each for each in triggers if _is_of_trigger(each, target)),
-        settings=_settings(plan),
+        settings=_settings(plan, target),
         simulated=True if any(run.simulated for run in attempts) else None,
     )
 
@@ -154,11 +155,11 @@ def _spend(usages: Iterable[Usage], duration_ms: float = 0.0) -> Spend:
     )
 
 
-def _settings(plan: BenchPlan) -> SessionSettings:
+def _settings(plan: BenchPlan, target: Target) -> SessionSettings:
     return SessionSettings(
         skill_mode=plan.skill_mode,
         temperature=plan.temperature,
-        max_output_tokens=plan.max_output_tokens,
+        max_output_tokens=output_bound(target.harness, plan.max_output_tokens),
         seed=plan.seed,
         sandbox=plan.sandbox,
         timeout_s=plan.timeout_s,

@@ -68,7 +68,7 @@ def _header(report: Report, back: str) -> str:
         "Judge": report.judge.model,
         "Held the same": f"temperature {held.temperature:g}, seed {held.seed} plus the repetition, "
         f"skill mode {held.skill_mode}, sandbox {held.sandbox}, "
-        f"{held.max_output_tokens:,} output tokens a turn",
+        f"{words.turn_bound(held.max_output_tokens)}",
         "Stopped early": _stopped(report),
     }
     link = f'<p><a href="{back}">All targets of the session</a></p>' if back else ""

@@ -63,7 +63,7 @@ def _header(report: Report) -> Iterator[str]:
         "Judge": report.judge.model,
         "Held the same": f"temperature {held.temperature:g}, seed {held.seed} plus the repetition, "
         f"skill mode {held.skill_mode}, sandbox {held.sandbox}, "
-        f"{held.max_output_tokens:,} output tokens a turn",
+        f"{words.turn_bound(held.max_output_tokens)}",
         "Simulated": "yes: no model was asked" if report.simulated else None,
     }
     for name, value in facts.items():

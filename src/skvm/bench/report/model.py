@@ -172,11 +172,15 @@ class Trigger(Part):
 
 
 class SessionSettings(Part):
-    """What was held the same in every condition."""
+    """What was held the same in every condition.
+
+    Args:
+        max_output_tokens: Output tokens a turn at most; ``None`` where the harness decides.
+    """
 
     skill_mode: str
     temperature: float
-    max_output_tokens: int
+    max_output_tokens: int | None = None
     seed: int
     sandbox: str
     timeout_s: float | None = None

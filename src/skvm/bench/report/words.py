@@ -24,6 +24,7 @@ __all__ = [
     "signed_dollars",
     "signed_seconds",
     "times",
+    "turn_bound",
 ]
 
 NO_DATA = "–"
@@ -54,6 +55,15 @@ def moment(stamp: str) -> str:
 def plural(amount: int, noun: str) -> str:
     """``1 run``, ``2 runs``."""
     return f"{amount:,} {noun}{'' if amount == 1 else 's'}"
+
+
+def turn_bound(tokens: int | None) -> str:
+    """What may be written a turn."""
+    return (
+        "as much output a turn as the harness asks for"
+        if tokens is None
+        else f"{tokens:,} output tokens a turn"
+    )
 
 
 def score(value: float | None) -> str:

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from skvm.bench.plan import BenchPlan, PlannedTrigger
 from skvm.evaluate.bench import RunSpec
-from skvm.harness.contract import HARNESSES, SkillMode
+from skvm.harness.contract import HARNESSES, SkillMode, output_bound
 from skvm.skill.emit import skill_digest
 from skvm.skill.ir import Skill
 from skvm.task.digest import task_digest
@@ -94,7 +94,7 @@ def _key(spec: RunSpec, plan: BenchPlan) -> str:
         "maxSteps": spec.max_steps,
         "timeoutS": spec.timeout_s,
         "temperature": plan.temperature,
-        "maxOutputTokens": plan.max_output_tokens,
+        "maxOutputTokens": output_bound(spec.harness_name, plan.max_output_tokens),
         "sandbox": plan.sandbox,
     }
     return "sha256:" + hashlib.sha256(json.dumps(fields, sort_keys=True).encode()).hexdigest()

@@ -58,7 +58,11 @@ _SPENDING = ("judge", "merge_judge", "compare")
     show_default=True,
     help="Sampling temperature of every run; at 0 repetitions of a local model are all alike.",
 )
-@click.option("--max-output-tokens", type=click.IntRange(min=1), default=2048, help="Tokens written a turn.")
+@click.option(
+    "--max-output-tokens",
+    type=click.IntRange(min=1),
+    help="Tokens written a turn; default: 2048 in built-in harnesses, the program's own elsewhere.",
+)
 @click.option("--seed", type=int, default=0, show_default=True, help="Sampling seed of repetition 0.")
 @click.option("--judge-model", metavar="ID", help="Who judges llm-judge criteria.")
 @click.option("--judge-itself", is_flag=True, help="Let a model judge its own runs.")

@@ -19,7 +19,14 @@ from skvm.harness.gateway.call_ids import CallIds
 from skvm.harness.gateway.contract import Exchange, Held, Wire
 from skvm.harness.gateway.recording import Recorder
 from skvm.harness.gateway.refusal import NO_RETRY, RunOverError, note_failure, refusal_of, words_of
-from skvm.harness.gateway.relay import Kept, native_dialect, pass_through, put_in, upstream_request
+from skvm.harness.gateway.relay import (
+    Kept,
+    native_dialect,
+    pass_through,
+    put_in,
+    settings_for,
+    upstream_request,
+)
 from skvm.harness.gateway.splice import JsonObject, read_object
 from skvm.harness.gateway.translate import translation_for
 from skvm.harness.gateway.translate.contract import Heading, RefusedRequestError
@@ -257,12 +264,8 @@ class _Call:
 
         The embedded server works on for a client that left, unless it streams, which ``request`` makes it.
         """
-        from skvm.llm.model import EMBEDDED_MAX_TOKENS
-
         asked = self.asked()
-        messages, settings = list(asked.messages), self.door.held.applied_to(asked.settings)
-        # Programs ask for as much as a large model may write; a small one that repeats itself would.
-        settings["max_tokens"] = min(settings.get("max_tokens", EMBEDDED_MAX_TOKENS), EMBEDDED_MAX_TOKENS)
+        messages, settings = list(asked.messages), settings_for(model, self.door.held, asked.settings)
         response = await model.request(messages, settings, asked.parameters)
         tools = [tool.name for tool in asked.parameters.function_tools]
         await self._say(with_written_calls(response, tools, at=len(messages)))
@@ -275,7 +278,7 @@ class _Call:
         from skvm.llm.model import PortModel
 
         asked = self.asked()
-        messages, settings = list(asked.messages), self.door.held.applied_to(asked.settings)
+        messages, settings = list(asked.messages), settings_for(model, self.door.held, asked.settings)
         ids = CallIds(messages)
         if not (self.is_stream and isinstance(model, PortModel)):
             await self._say(ids.response(await model.request(messages, settings, asked.parameters)))

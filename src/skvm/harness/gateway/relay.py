@@ -25,9 +25,20 @@ from skvm.llm.model import CONNECT_TIMEOUT_S, EMBEDDED_MAX_TOKENS, READ_TIMEOUT_
 from skvm.llm.sampling import takes_sampling
 
 if TYPE_CHECKING:
+    from pydantic_ai.models import Model
+    from pydantic_ai.settings import ModelSettings
+
     from skvm.llm.route import Endpoint
 
-__all__ = ["MAX_ANSWER_BYTES", "Kept", "native_dialect", "pass_through", "put_in", "upstream_request"]
+__all__ = [
+    "MAX_ANSWER_BYTES",
+    "Kept",
+    "native_dialect",
+    "pass_through",
+    "put_in",
+    "settings_for",
+    "upstream_request",
+]
 
 MAX_ANSWER_BYTES = 8 << 20
 """What is kept of one answer to record it; a longer one passes whole and is not kept."""
@@ -61,6 +72,14 @@ def put_in(payload: Mapping[str, Any], model: PortModel, held: Held) -> dict[str
     return {name: value for name, value in wanted.items() if name not in payload or payload[name] != value}
 
 
+def settings_for(model: Model, held: Held, asked: ModelSettings) -> ModelSettings:
+    """What a translated request asks for, as far as its run and its model allow it."""
+    settings = held.applied_to(asked)
+    if isinstance(model, PortModel) and model.endpoint.kind == "local":
+        settings["max_tokens"] = _embedded_bound(held, settings.get("max_tokens"))
+    return settings
+
+
 def _bound_for_messages(payload: Mapping[str, Any], held: Held) -> dict[str, Any]:
     """The bound of the output, and of the thinking in it, which must be less."""
     bound = held.output_bound(payload.get("max_tokens"))
@@ -76,12 +95,21 @@ def _bound_for_messages(payload: Mapping[str, Any], held: Held) -> dict[str, Any
 
 def _bound_for_chat(payload: Mapping[str, Any], model: PortModel, held: Held) -> dict[str, Any]:
     """The bound of the output, by the name the request gives it, else by the endpoint's."""
+    endpoint = model.endpoint
+    bound = _embedded_bound if endpoint.kind == "local" else Held.output_bound
     named = [name for name in ("max_tokens", "max_completion_tokens") if payload.get(name)]
     if named:
-        return {name: held.output_bound(payload[name]) for name in named}
-    endpoint = model.endpoint
-    bound = held.max_output_tokens or (EMBEDDED_MAX_TOKENS if endpoint.kind == "local" else None)
-    return {model.limit_field or assumed(endpoint).limit_field: bound} if bound else {}
+        return {name: bound(held, payload[name]) for name in named}
+    unasked = bound(held, None)
+    return {model.limit_field or assumed(endpoint).limit_field: unasked} if unasked else {}
+
+
+def _embedded_bound(held: Held, asked: object) -> int:
+    """The output tokens of a request to the embedded model, see ``Held.output_bound``.
+
+    Programs ask for as much as a large model may write; a small one that repeats itself would write it.
+    """
+    return min(held.output_bound(asked) or EMBEDDED_MAX_TOKENS, EMBEDDED_MAX_TOKENS)
 
 
 def _for_chat(payload: Mapping[str, Any], model: PortModel, held: Held) -> dict[str, Any]:

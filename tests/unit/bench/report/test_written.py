@@ -145,6 +145,22 @@ def test_a_page_asks_for_nothing_and_allows_only_itself() -> None:
         )
 
 
+@pytest.mark.parametrize(
+    ("harness", "asked", "told"),
+    [
+        ("bare-agent", None, "2,048 output tokens a turn"),
+        ("pi", None, "as much output a turn as the harness asks for"),
+        ("pi", 512, "512 output tokens a turn"),
+    ],
+)
+def test_a_report_says_how_much_could_be_written_a_turn(harness: str, asked: int | None, told: str) -> None:
+    target = Target(model="fake/m", harness=harness)
+    plan = make_plan(1, targets=(target,), max_output_tokens=asked)
+    report = build_report(plan, make_runs(plan))
+    assert told in report_markdown(report)
+    assert told in report_html(report)
+
+
 def test_nothing_hostile_becomes_markdown() -> None:
     report, _ = evil_session()
     text = report_markdown(report)

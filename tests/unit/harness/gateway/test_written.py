@@ -10,6 +10,7 @@ from pydantic_ai.models.test import TestModel
 from pydantic_ai.models.wrapper import WrapperModel
 
 from skvm.harness.gateway.contract import Held
+from skvm.harness.gateway.relay import put_in
 from skvm.harness.gateway.written import with_written_calls
 from skvm.llm.model import PortModel
 from skvm.llm.route import Endpoint
@@ -82,6 +83,7 @@ class Embedded(PortModel):
     def __init__(self, *answers: str) -> None:
         WrapperModel.__init__(self, TestModel())
         self.endpoint = Endpoint("local/small", "small", "local", "http://embedded")
+        self.limit_field = None
         self.answers, self.asked = list(answers), list[Any]()
 
     def noting(self, on_call: Any) -> Embedded:
@@ -114,3 +116,19 @@ async def test_calls_of_the_embedded_model_are_read(stream: bool) -> None:
     assert [call.tool_name for call in exchange.response.tool_calls] == ["read"]
     # A small model that repeats itself does so to the bound.
     assert model.asked[0]["max_tokens"] == 2048
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(
+    ("allowed", "asked", "sent"), [(None, 16_384, 2048), (None, None, 2048), (9, 900, 9)]
+)
+async def test_the_embedded_model_is_bounded_whatever_a_run_allows(
+    allowed: int | None, asked: int | None, sent: int
+) -> None:
+    model, held = Embedded("Done."), Held(max_output_tokens=allowed)
+    async with at_the_gate(cast("Any", Session(model)), "local/small", held) as gate:
+        assert (await gate.ask("chat", body_of("chat", max_tokens=asked))).status_code == 200
+    assert model.asked[0]["max_tokens"] == sent
+    # The bytes of a stream that offers no tools pass as they are.
+    payload = {} if asked is None else {"max_tokens": asked}
+    assert put_in({"model": "small", **payload}, model, held) == {"max_tokens": sent}

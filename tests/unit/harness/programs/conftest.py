@@ -79,6 +79,7 @@ class Stage:
         model: Callable[[dict[str, Any]], FakeAnswer] | Sequence[FakeAnswer] | None = None,
         task: Task = TASK,
         config_mode: Any = "managed",
+        max_output_tokens: int | None = None,
         **options: Any,
     ) -> Done:
         files: dict[str, str] = {}
@@ -95,7 +96,7 @@ class Stage:
             settings = replace(self.settings, routes=routes, auto_probe=False)
             sandbox = working(self.sandbox)
             async with open_bench(settings, sandbox=sandbox, config_mode=config_mode) as bench:
-                record = await run_once(spec, bench)
+                record = await run_once(spec, replace(bench, max_output_tokens=max_output_tokens))
                 return Done(record, load_trajectory(bench.blobs, record), files, server.requests)
 
 

@@ -174,6 +174,13 @@ async def test_a_program_that_fails_is_told_in_one_line(stage: Stage, behaviour:
     assert done.record.score is None
 
 
+@pytest.mark.parametrize("bound", [None, 50])
+async def test_a_program_is_bounded_where_somebody_asks_for_it(stage: Stage, bound: int | None) -> None:
+    done = await stage.run(max_output_tokens=bound)
+    assert done.files == {"hello.txt": "hello"}
+    assert {request.body.get("max_tokens") for request in done.requests} == {bound}
+
+
 async def test_a_program_that_cannot_be_started_is_told(stage: Stage) -> None:
     stage.executable.write_text("#!/no/such/interpreter\n")
     done = await stage.run()
