@@ -237,11 +237,10 @@ def _without_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _table_shape(text: str, delimiter: str) -> dict[str, Any]:
     table = tables.parse(text, delimiter)
-    columns: list[dict[str, Any]] = []
-    for index in range(table.width):
-        classes = cells.classes_of(table.column(index))
-        name = table.header[index] if table.header is not None else None
-        columns.append({"name": name, "classes": classes})
+    names = table.header or [None] * table.width
+    columns = [
+        {"name": name, "classes": cells.classes_of(values)} for name, values in zip(names, table.columns())
+    ]
     return {
         "delimiter": delimiter,
         "quoting": table.quoting,

@@ -157,19 +157,22 @@ def new_stage(outside: str) -> str:
 
 
 def remove(folder: str) -> None:
-    """Remove a folder and all in it; what cannot be removed stays."""
-    try:
-        os.chmod(folder, 0o700)
-        with os.scandir(folder) as listed:
-            found = [(entry.path, entry.is_dir(follow_symlinks=False)) for entry in listed]
-    except OSError:
-        return
-    for path, is_folder in found:
-        if is_folder:
-            remove(path)
-        else:
+    """Remove a folder and all in it, however deep it is; what cannot be removed stays."""
+    left, seen = [folder], []
+    while left:
+        current = left.pop()
+        seen.append(current)
+        try:
+            os.chmod(current, 0o700)
+            with os.scandir(current) as listed:
+                found = [(entry.path, entry.is_dir(follow_symlinks=False)) for entry in listed]
+        except OSError:
+            continue
+        left += [path for path, is_folder in found if is_folder]
+        for path in [path for path, is_folder in found if not is_folder]:
             _quietly(os.unlink, path)
-    _quietly(os.rmdir, folder)
+    for current in reversed(seen):
+        _quietly(os.rmdir, current)
 
 
 def sweep(root: int, paths: Iterable[str], now_s: float) -> None:

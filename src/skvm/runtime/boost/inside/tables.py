@@ -37,9 +37,16 @@ class Table:
         """How many columns there are."""
         return len(self.header) if self.header is not None else max(map(len, self.rows), default=0)
 
-    def column(self, index: int) -> list[str]:
-        """The values of a column; rows that are too short have none."""
-        return [row[index] for row in self.rows if index < len(row)]
+    def columns(self) -> list[list[str]]:
+        """The values of every column; rows that are too short have none in the last ones.
+
+        Takes as long as there are cells, however uneven the rows are.
+        """
+        found: list[list[str]] = [[] for _ in range(self.width)]
+        for row in self.rows:
+            for values, cell in zip(found, row):
+                values.append(cell)
+        return found
 
 
 def decode(data: bytes) -> tuple[str, str] | None:

@@ -247,8 +247,10 @@ def _run(template: Mapping[str, Any], params: Mapping[str, Any], stage: str, wor
 def _environment(params: Mapping[str, Any], stage: str) -> dict[str, str]:
     """All the code sees. Its home is private, so that nothing it leaves there outlives the step."""
     home = os.environ.get("HOME", "")
+    # A relative folder would let a file of the work directory stand for a program.
+    folders = [each for each in os.environ.get("PATH", "").split(":") if each.startswith("/")]
     found = {
-        "PATH": os.environ.get("PATH") or "/usr/local/bin:/usr/bin:/bin",
+        "PATH": ":".join(folders) or "/usr/local/bin:/usr/bin:/bin",
         "HOME": os.path.join(stage, "home"),
         "LANG": os.environ.get("LANG") or "C.UTF-8",
         "TMPDIR": os.path.join(stage, "tmp"),

@@ -20,6 +20,8 @@ __all__ = ["describe", "join", "loosened", "misfits", "opened"]
 
 DEPTH_LIMIT = 40
 OPEN_KEYS = 60
+KEY_LIMIT = 500
+"""So many keys are a map, whatever stands below them: joining objects must not take ever longer."""
 MISFIT_LIMIT = 10
 
 
@@ -137,14 +139,14 @@ def _joined_members(one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any
         return {name: source[name] for name in ("keys", "optional", "open") if name in source}
     mine, theirs = one.get("keys") or {}, other.get("keys") or {}
     inner = [node for node in (one.get("open"), other.get("open"), *mine.values(), *theirs.values()) if node]
-    common = set(mine) & set(theirs)
+    common, either = set(mine) & set(theirs), {*mine, *theirs}
     if "open" in one or "open" in other:
         return {"open": _joined(inner)}
-    if len(common) * 2 < len({*mine, *theirs}) and _is_alike(inner):
+    if len(common) * 2 < len(either) and (len(either) > KEY_LIMIT or _is_alike(inner)):
         return {"open": _joined(inner)}
     keys = {
         key: join(mine[key], theirs[key]) if key in common else mine.get(key) or theirs[key]
-        for key in sorted({*mine, *theirs})
+        for key in sorted(either)
     }
     optional = sorted({*one.get("optional", ()), *other.get("optional", ()), *(set(keys) - common)})
     return {"keys": keys, "optional": optional} if optional else {"keys": keys}

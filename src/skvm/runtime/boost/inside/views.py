@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 __all__ = ["View", "aggregate", "key_of", "remembered", "view_of"]
 
 ROW_LIMIT = 200_000
+CACHED_VIEWS = 12
+CACHED_BYTES = 64 << 20
 _NUMBER = re.compile(r"(?<![\w.,])-?\d{1,15}(?:\.\d{1,15})?(?![\w,]|\.\d)", re.ASCII)
 _CACHE: list[tuple[bytes, str, View]] = []
 
@@ -52,12 +54,15 @@ def remembered(view: View, what: tuple[object, ...], find: Callable[[], Any]) ->
 
 def view_of(data: bytes, name: str = "") -> View:
     """Read a file; what cannot be read has nothing in it."""
-    for known, known_name, view in _CACHE:
+    for known, known_name, view in list(_CACHE):
         if known is data and known_name == name:
             return view
     view = _read(data, name)
     _CACHE.append((data, name, view))
-    del _CACHE[:-12]
+    kept = list(_CACHE)[-CACHED_VIEWS:]  # several threads of one host look at files
+    while len(kept) > 1 and sum(len(known) for known, _, _ in kept) > CACHED_BYTES:
+        kept = kept[1:]
+    _CACHE[:] = kept
     return view
 
 

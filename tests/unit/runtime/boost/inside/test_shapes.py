@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from skvm.runtime.boost.inside import shapes
+from skvm.runtime.boost.inside import tables as read_tables
 
 CELLS = st.one_of(
     st.integers(-9999, 99999).map(str),
@@ -279,6 +280,18 @@ def test_depth_and_length_end_nothing(data: bytes) -> None:
     for name in ("a.json", "a.csv", "a.txt"):
         shape = shapes.describe(data, name)
         assert shapes.violations(shape, data) == []
+
+
+def test_objects_of_ever_other_keys_are_a_map_before_they_are_many() -> None:
+    grows = {f"k{index}": {"a": {f"u{index}": "s" if index % 2 else 1}} for index in range(2_000)}
+    whole = shapes.describe(json.dumps(grows).encode(), "x.json")["tree"]
+    assert "keys" not in whole["open"]["keys"]["a"], "each further object would be joined with all before it"
+    assert shapes.violations(shapes.describe(json.dumps(grows).encode(), "x.json"), b'{"k": {"a": 1}}')
+
+
+def test_columns_are_read_once_however_uneven_the_rows_are() -> None:
+    table = read_tables.parse("a,b,c\n1\n2,3\n4,5,6,7\n", ",")
+    assert table.columns() == [["1", "2", "4"], ["3", "5"], ["6"]]
 
 
 def test_a_file_that_is_too_large_holds_no_shape() -> None:

@@ -313,6 +313,26 @@ def test_the_code_sees_little_of_its_surroundings(work_dir: Path) -> None:
     assert not Path(where).exists()
 
 
+def test_a_file_of_the_work_directory_never_stands_for_a_program(work_dir: Path) -> None:
+    mine = work_dir / "sort"
+    mine.write_text("#!/bin/sh\necho taken\n")
+    mine.chmod(0o755)
+    path = f".::{work_dir.name}:{os.environ['PATH']}"
+    taken = take(shell_step("printf 'b\\na\\n' | sort > out.txt", "out.txt"), work_dir, env={"PATH": path})
+    assert taken.verdict is not None
+    assert taken.verdict.is_done, taken.text
+    assert (work_dir / "out.txt").read_text() == "a\nb\n"
+
+
+def test_what_code_left_is_removed_however_deep_it_is(work_dir: Path, tmp_path: Path) -> None:
+    deep = tmp_path / "tmp"
+    deep.mkdir()
+    code = "import os\nfor _ in range(1500):\n    os.mkdir('d')\n    os.chdir('d')\n"
+    taken = take(python_step(code, "out.txt"), work_dir, env={"TMPDIR": str(deep)})
+    assert taken.reason.startswith("code: ")
+    assert tree_of(deep) == {}
+
+
 def test_code_may_begin_as_any_program_may(work_dir: Path) -> None:
     code = 'from __future__ import annotations\nif __name__ == "__main__":\n    print(P["n"], __file__ != "")'
     taken = take(python_step(code, params={"n": ParamType.NUMBER}), work_dir, {"n": 1.5})
