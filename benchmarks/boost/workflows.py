@@ -74,7 +74,7 @@ def _totals(index: int) -> Task:
     for name, amount in rows:
         expected[name] += amount
     prompt = (
-        f"Sum the column {column} of {source} for each {group} and write the totals as a JSON object"
+        f"Sum the column `{column}` of {source} for each `{group}` and write the totals as a JSON object"
         f" to {target}."
     )
     return _task(f"totals-{index + 1}", prompt, {source: text.getvalue()}, target, dict(expected))
@@ -86,8 +86,8 @@ def _levels(index: int) -> Task:
     levels = [draw.choice(("INFO", "WARN", "ERROR")) for _ in range(20)]
     lines = (f"2026-03-{draw.randint(1, 28):02} {level} message {draw.randint(1, 99)}\n" for level in levels)
     prompt = (
-        f"Count the lines of {source} for each level (the second word of a line) and write the counts as a"
-        f" JSON object to {target}."
+        f"Each line of {source} is a date, a level and a message, split by spaces. Count the lines of each"
+        f" level and write the counts as a JSON object to {target}."
     )
     return _task(f"levels-{index + 1}", prompt, {source: "".join(lines)}, target, dict(Counter(levels)))
 
