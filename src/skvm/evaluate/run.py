@@ -274,6 +274,7 @@ class _Run:
         """What the journal is told at the end; blocks. The trajectory goes into a blob first."""
         digest = self.account.put_trajectory(self.bench.blobs)
         self._remove()
+        self.account.notes += self._hook_notes()
         return self.account.finish(digest, self.work, self.judge)
 
     async def tell_hooks(self, start: int) -> None:
@@ -288,6 +289,13 @@ class _Run:
             await self.bench.journal.append_made(lambda: said, start)
         except Exception as error:  # noqa: BLE001 - the hooks' fault, not the run's
             self.account.note_afterwards(f"a hook failed after the run: {type(error).__name__}: {error}")
+        for note in self._hook_notes():
+            self.account.note_afterwards(note)
+
+    def _hook_notes(self) -> list[str]:
+        """What the hooks have to tell that is not noted yet."""
+        told = self.hooks.notes() if self.hooks is not None else []
+        return [note for note in told if note not in self.account.notes]
 
     @property
     def _is_kept(self) -> bool:

@@ -109,6 +109,10 @@ class Hook:
         """
         return ()
 
+    def notes(self) -> Sequence[str]:
+        """What whoever reads of the run should be told, each in a line; asked before and after it is recorded."""
+        return ()
+
 
 @dataclass(frozen=True, slots=True)
 class Hooks:
@@ -160,3 +164,7 @@ class Hooks:
     async def after_record(self, record: RunRecord) -> list[tuple[str, Record]]:
         """What any hook has to record of a run."""
         return [each for hook in self.hooks for each in await hook.after_record(record)]
+
+    def notes(self) -> list[str]:
+        """What any hook has to tell of a run."""
+        return [note for hook in self.hooks for note in hook.notes()]

@@ -36,6 +36,10 @@ class Remembers(Hook):
     runs: list[HookRun] = field(default_factory=list)
     files: list[list[str]] = field(default_factory=list)
     records: list[RunRecord] = field(default_factory=list)
+    said: list[str] = field(default_factory=list)
+
+    def notes(self) -> list[str]:
+        return [*self.said, *("after it" for _ in self.records)]
 
     def of_run(self, run: HookRun) -> Hook:
         self.runs.append(run)
@@ -69,7 +73,7 @@ def test_a_hook_is_told_the_run_and_its_words_belong_to_it(bench: Any) -> None:
     assert (run.run_id, run.task_digest, run.model) == (record.run_id, record.task_digest, "fake/m")
     assert (run.skill_id, run.skill_digest) == (None, None)
     assert hook.files == [["given.txt"]], "the work directory is laid out"
-    assert hook.records == [record]
+    assert hook.records == [record.model_copy(update={"notes": ()})]
     assert [entry.kind for entry in entries] == ["run_started", "run_finished", "word"]
     assert (entries[2].body["said"], entries[2].parent) == ("scored", entries[0].id)
 
@@ -95,6 +99,13 @@ def test_a_hook_that_fails_is_noted_and_loses_nothing(bench: Any) -> None:
     assert record.outcome is Outcome.SCORED
     assert "a hook failed after the run: RuntimeError: no room" in record.notes
     assert [entry.kind for entry in entries] == ["run_started", "run_finished"]
+
+
+def test_what_a_hook_has_to_tell_is_noted_once_and_recorded_where_it_was_known_in_time(bench: Any) -> None:
+    hook = Remembers(said=["in the run"])
+    record, entries = once(bench, RunSpec(TASK, "fake/m", harness=FakeHarness()), hook)
+    assert record.notes == ("in the run", "after it")
+    assert entries[1].body["notes"] == ["in the run"]
 
 
 def test_a_cancelled_run_is_told_of_too(bench: Any) -> None:

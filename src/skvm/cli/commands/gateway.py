@@ -96,8 +96,14 @@ async def _held(settings: Any, options: dict[str, Any]) -> AsyncIterator[Held]:
 
     async with Journal(settings.journal_path) as journal:
         library = Library.open(settings, journal, BlobStore(settings.blobs_dir), choose_sandbox("none"))
-        hook = BoostAlone(library, _served(options))
+        hook = BoostAlone(library, _served(options), tell=_say_of_boost)
         yield Held(hooks=Hooks((hook,)), is_local=False, tools=COMMON_TOOLS)
+
+
+def _say_of_boost(said: str) -> None:
+    from skvm.cli.console import err
+
+    err.print(f"boost gave up; the model answers: {' '.join(said.split())}", markup=False)
 
 
 def _served(options: dict[str, Any]) -> list[Served]:

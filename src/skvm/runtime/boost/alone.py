@@ -7,7 +7,7 @@ candidate, as nobody says whether the task was done; that it failed is evidence 
 from __future__ import annotations
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -55,12 +55,14 @@ class BoostAlone(Hook):
         library: Candidates and where they stand.
         served: Whose candidates may answer; the first that can does.
         mode: Only ``on`` does anything: without files there is nothing to run beside the model.
+        tell: Told of everything that goes wrong, once each time it is something else.
         failure: What went wrong last, if something did.
     """
 
     library: Library
     served: Sequence[Served]
     mode: Mode = "on"
+    tell: Callable[[str], None] | None = None
     failure: str = ""
     _open: list[BoostRun] = field(default_factory=list)
 
@@ -103,9 +105,15 @@ class BoostAlone(Hook):
                 await self.library.journal.append_all([(EVENT_KIND, event) for event in events])
         except SkvmError as error:
             # Who asked is answered all the same.
-            self.failure = str(error)
-        self.failure = run.failure or self.failure
+            self._fail(str(error))
+        if run.failure:
+            self._fail(run.failure)
         return answer
+
+    def _fail(self, said: str) -> None:
+        if said != self.failure and self.tell is not None:
+            self.tell(said)
+        self.failure = said
 
 
 def _ungraded(event: BoostEvent) -> BoostEvent:

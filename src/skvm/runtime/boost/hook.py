@@ -156,7 +156,11 @@ class BoostRun(Hook):
             return None
 
     def _give_up(self, error: Exception) -> None:
-        self.failure = self.failure or f"{type(error).__name__}: {error}"
+        self.failure = self.failure or " ".join(f"{type(error).__name__}: {error}".split())
+
+    def notes(self) -> Sequence[str]:
+        """That it gave up, if it did: the run went on as if nobody had been here."""
+        return (f"boost gave up in this run: {self.failure}",) if self.failure else ()
 
     async def _before(self, context: HookContext) -> ModelResponse | None:
         if context.is_local:
@@ -261,8 +265,11 @@ class BoostRun(Hook):
     async def after_run(self, trajectory: Trajectory) -> None:
         """Keep what the run left; a step the harness never came back from is read off the trajectory."""
         self._trajectory, self._turns = trajectory, len(trajectory.turns)
-        if not self.failure:
-            self._last = await anyio.to_thread.run_sync(self._keeper.keep)
+        try:
+            if not self.failure:
+                self._last = await anyio.to_thread.run_sync(self._keeper.keep)
+        except SkvmError as error:
+            self._give_up(error)
         if (step := self._open) is not None:
             told = "\n".join(seen.text for turn in trajectory.turns for seen in turn.observations)
             self._end_step(step, verdict_of(told, step.ticket), told, is_cut=True)
@@ -279,8 +286,7 @@ class BoostRun(Hook):
             await self._run_beside(record, watch)
             if self.learns and record.outcome.is_graded:
                 learnt = await learn(self.library, record, watch, skill=self.run.skill)
-        except SkvmError as error:
-            # What is known of this run is recorded all the same.
+        except Exception as error:  # noqa: BLE001 - told as a note; what is known of this run is recorded
             self._give_up(error)
         events = [gated(event, record, self.library.bounds) for event in self.events]
         self.library.note(events)

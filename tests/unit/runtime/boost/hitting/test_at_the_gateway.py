@@ -192,8 +192,9 @@ async def test_such_a_door_does_nothing_else(work: Path, tmp_path: Path) -> None
 
 
 async def test_a_journal_that_cannot_be_written_stops_no_answer(work: Path, tmp_path: Path) -> None:
-    hook = alone(tmp_path, candidate(), error=InfrastructureError("full"))
+    told: list[str] = []
+    hook = alone(tmp_path, candidate(), error=InfrastructureError("full"), tell=told.append)
     async with door(hook, work, **EVERYBODYS) as gate:
         step = await say(gate, user(PROMPT))
         assert (await say(gate, user(PROMPT), step, done(step, work)))["content"] == "From the model."
-    assert hook.failure == "full"
+    assert (hook.failure, told) == ("full", ["full"])

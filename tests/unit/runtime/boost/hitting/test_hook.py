@@ -185,6 +185,7 @@ async def test_a_hook_that_fails_fails_no_run(work: Path, tmp_path: Path) -> Non
     trajectory, session = await go("bare-agent", work, hook, "Mine.")
     assert (trajectory.final_text, len(session.requests)) == ("Mine.", 1)
     assert hook.failure == "KeyError: 'shelf'"
+    assert hook.notes() == ("boost gave up in this run: KeyError: 'shelf'",)
 
 
 async def test_a_step_the_harness_never_came_back_from_is_read_off_the_trajectory(

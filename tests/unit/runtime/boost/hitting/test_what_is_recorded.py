@@ -21,6 +21,7 @@ from skvm.runtime.boost.choosing import is_sampled
 from skvm.runtime.boost.hook import Boost, BoostRun
 from skvm.runtime.boost.model import BoostEvent, Event, WatchRecord
 from skvm.runtime.boost.proving.proof import Proof
+from skvm.runtime.boost.watching import StateKeeper
 from tests.unit.runtime.boost.hitting.samples import PROMPT, SALES, FakeLibrary, candidate
 
 pytestmark = pytest.mark.anyio
@@ -213,18 +214,33 @@ async def test_a_run_that_ends_in_the_middle_of_a_step_has_no_verdict(work: Path
     assert watch.states[-1] is None
 
 
+@pytest.mark.parametrize("error", [InfrastructureError("no cell"), KeyError("of ours")])
 async def test_a_lesson_that_fails_loses_nothing_else(
-    work: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    work: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
     async def learn(*_: Any, **__: Any) -> Any:
-        raise InfrastructureError("no cell")
+        raise error
 
     monkeypatch.setattr(learning, "learn", learn)
     hook = a_run(tmp_path, work, promoted=(candidate(),))
     await go(work, hook, "Done.")
     watch, events = parted(await hook.after_record(a_record()))
     assert [event.event for event in events] == [Event.ANSWERED]
-    assert watch.failure == "InfrastructureError: no cell"
+    assert watch.failure == f"{type(error).__name__}: {error}"
+    assert watch.failure in hook.notes()[0]
+
+
+async def test_files_that_cannot_be_kept_fail_no_run(
+    work: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hook = a_run(tmp_path, work)
+
+    def keep(_: Any) -> Any:
+        raise InfrastructureError("the disk is full")
+
+    monkeypatch.setattr(StateKeeper, "keep", keep)
+    await hook.after_run(Trajectory(harness="h", model="m", prompt=PROMPT, outcome=Outcome.SCORED))
+    assert list(hook.notes()) == ["boost gave up in this run: InfrastructureError: the disk is full"]
 
 
 async def test_runs_that_are_not_graded_teach_nothing(
