@@ -65,7 +65,7 @@ def command(ctx: click.Context, /, **options: Any) -> int:
     """
     import anyio
 
-    from skvm.cli.console import err, print_json
+    from skvm.cli.console import err, print_json, visible
     from skvm.cli.run_report import print_run, run_json
     from skvm.evidence.sessions import recorded_session
 
@@ -79,7 +79,7 @@ def command(ctx: click.Context, /, **options: Any) -> int:
         skill=[spec.skill.id] if spec.skill else [],
         conditions=[spec.label],
     ):
-        record, trajectory = anyio.run(_run, settings, spec, options)
+        record, trajectory, told = anyio.run(_run, settings, spec, options)
     if options["atif"] and trajectory is not None:
         from skvm.cli.atif_file import write_atif
 
@@ -87,9 +87,12 @@ def command(ctx: click.Context, /, **options: Any) -> int:
         err.print(f"trajectory written to {options['atif']}", markup=False)
     final_text = trajectory.final_text if trajectory else None
     if options["as_json"]:
-        print_json(run_json(record, final_text))
+        boost = {"boost": list(told)} if told is not None else {}
+        print_json({**run_json(record, final_text), **boost})
     else:
         print_run(record, final_text)
+        for line in told or ():
+            err.print(f"boost: {visible(line)}", style="cyan", markup=False)
     return _exit_code(record)
 
 
@@ -141,7 +144,11 @@ def _spec(settings: Any, options: dict[str, Any]) -> RunSpec:
     )
 
 
-async def _run(settings: Any, spec: RunSpec, options: dict[str, Any]) -> tuple[RunRecord, Trajectory | None]:
+async def _run(
+    settings: Any, spec: RunSpec, options: dict[str, Any]
+) -> tuple[RunRecord, Trajectory | None, tuple[str, ...] | None]:
+    """The run, what the agent did, and what boost did, if it was on."""
+    from skvm.cli.boost_told import told_of
     from skvm.cli.console import err
     from skvm.cli.watch import WatchTurns
     from skvm.evaluate.bench import load_trajectory
@@ -160,7 +167,8 @@ async def _run(settings: Any, spec: RunSpec, options: dict[str, Any]) -> tuple[R
             config_mode=options["adapter_config"] or "managed",
         ) as bench:
             record = await run_once(spec, _boosted(bench, options["boost"]))
-            return record, load_trajectory(bench.blobs, record)
+            told = None if options["boost"] == "off" else await told_of(bench.journal, record)
+            return record, load_trajectory(bench.blobs, record), told
 
 
 def _boosted(bench: Bench, mode: Any) -> Bench:
