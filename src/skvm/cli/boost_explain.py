@@ -44,7 +44,7 @@ def explain_prompt(kept: Kept, prompt: str, workdir: str | None) -> dict[str, An
     matches = Matcher([kept.candidate]).match(prompt)
     if len(matches) != 1:
         return {"answers": False, "reason": _no_match(kept, prompt), "values": {}}
-    resolved = resolve(matches[0], folder, None)
+    resolved = resolve(matches[0], folder)
     if isinstance(resolved, Unresolved):
         return {"answers": False, "reason": resolved.reason, "values": dict(matches[0].params)}
     values = dict(resolved.params)

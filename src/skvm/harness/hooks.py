@@ -110,7 +110,7 @@ class Hook:
         return ()
 
     def notes(self) -> Sequence[str]:
-        """What whoever reads of the run should be told, each in a line; asked before and after it is recorded."""
+        """What a reader of the run should be told, in lines; asked before and after it is recorded."""
         return ()
 
 

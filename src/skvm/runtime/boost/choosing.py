@@ -57,9 +57,7 @@ class Choice:
     drifted: tuple[Drifted, ...] = ()
 
 
-def choose(
-    matcher: Matcher, promoted: Sequence[Candidate], prompt: str, folder: Path | None, observation: str | None
-) -> Choice:
+def choose(matcher: Matcher, promoted: Sequence[Candidate], prompt: str, folder: Path | None) -> Choice:
     """Find who may answer a prompt; blocks for the files it looks at.
 
     Of candidates that read the prompt by the same words the first one answers. Where they read it by
@@ -70,12 +68,11 @@ def choose(
         promoted: Those, the same objects.
         prompt: The task.
         folder: The work directory; ``None`` where it is not here: then the step itself looks at the files.
-        observation: What a tool gave last.
     """
     ready: list[Ready] = []
     drifted: list[Drifted] = []
     for match in matcher.match(prompt)[:LOOKED_AT]:
-        found = _made_ready(match, folder, observation)
+        found = _made_ready(match, folder)
         if isinstance(found, Ready):
             ready.append(found)
         elif found is not None:
@@ -88,8 +85,8 @@ def choose(
     return Choice(may[0] if is_clear else None, tuple(ready), tuple(drifted))
 
 
-def _made_ready(match: Match, folder: Path | None, observation: str | None) -> Ready | Drifted | None:
-    values = resolve(match, folder, observation)
+def _made_ready(match: Match, folder: Path | None) -> Ready | Drifted | None:
+    values = resolve(match, folder)
     if isinstance(values, Unresolved):
         return Drifted(match.candidate, values.reason) if values.is_drift else None
     template = match.candidate.template

@@ -1,22 +1,20 @@
-"""Events and watch records, to and from the journal."""
+"""What happened to candidates, read from the journal, and the kinds of its records."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TypeVar
 
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
 from skvm.evidence.journal import Entry, Journal
-from skvm.runtime.boost.model import BoostEvent, WatchRecord
+from skvm.runtime.boost.model import BoostEvent
 
-__all__ = ["EVENT_KIND", "WATCH_KIND", "load_events", "load_watches", "read_events"]
+__all__ = ["EVENT_KIND", "WATCH_KIND", "load_events", "read_events"]
 
 EVENT_KIND = "boost"
 """Journal kind of a ``BoostEvent``."""
 WATCH_KIND = "boost_watch"
 """Journal kind of a ``WatchRecord``."""
-Read = TypeVar("Read", bound=BaseModel)
 
 
 async def load_events(
@@ -59,33 +57,12 @@ def read_events(
         event
         for entry in entries
         # Most records are of other targets; they are not worth a validation.
-        if all(entry.body.get(key) == value for key, value in wanted)
-        and (event := _read(BoostEvent, entry)) is not None
+        if all(entry.body.get(key) == value for key, value in wanted) and (event := _read(entry)) is not None
     )
 
 
-async def load_watches(
-    journal: Journal, *, skill_id: str, skill_digest: str | None = None, limit: int = 20
-) -> tuple[WatchRecord, ...]:
-    """The newest watch records of a skill, the oldest of them first.
-
-    Raises:
-        InfrastructureError: The journal cannot be read.
-    """
-    entries = await journal.query(WATCH_KIND, skill=skill_id, newest_first=True)
-    found: list[WatchRecord] = []
-    for entry in entries:
-        if skill_digest is None or entry.body.get("skillDigest") == skill_digest:
-            record = _read(WatchRecord, entry)
-            if record is not None:
-                found.append(record)
-        if len(found) == limit:
-            break
-    return tuple(reversed(found))
-
-
-def _read(kind: type[Read], entry: Entry) -> Read | None:
+def _read(entry: Entry) -> BoostEvent | None:
     try:
-        return kind.model_validate(entry.body)
+        return BoostEvent.model_validate(entry.body)
     except ValidationError:
         return None

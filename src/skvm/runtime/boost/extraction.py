@@ -1,4 +1,4 @@
-"""The values of a template's parameters: out of the prompt, a file, the listing or what a tool said last."""
+"""The values of a template's parameters: out of the prompt, a file, the listing or another value."""
 
 from __future__ import annotations
 
@@ -59,21 +59,20 @@ class _MissingError(Exception):
         self.is_drift = is_drift
 
 
-def resolve(match: Match, folder: Path | None, observation: str | None) -> Resolved | Unresolved:
+def resolve(match: Match, folder: Path | None) -> Resolved | Unresolved:
     """The typed values of all parameters; blocks where a file is looked at.
 
     Args:
         match: Whose prompt it is, and what stood in its holes.
         folder: The work directory; ``None`` where it is not here, and then no file can give a value.
-        observation: What a tool gave last, if one did.
     """
     try:
-        return Resolved(_all_values(match, folder, observation))
+        return Resolved(_all_values(match, folder))
     except _MissingError as error:
         return Unresolved(str(error), error.is_drift)
 
 
-def _all_values(match: Match, folder: Path | None, observation: str | None) -> dict[str, Any]:
+def _all_values(match: Match, folder: Path | None) -> dict[str, Any]:
     candidate = match.candidate
     declared = {param.name: param for param in candidate.template.params}
     params = {name: _typed(declared[name], text) for name, text in match.params.items()}
@@ -83,7 +82,7 @@ def _all_values(match: Match, folder: Path | None, observation: str | None) -> d
         source = candidate.sources.get(param.name)
         if source is None:
             raise _MissingError(f"nothing says what {param.name} is")
-        params[param.name] = _typed(param, _found(source, folder, observation, params))
+        params[param.name] = _typed(param, _found(source, folder, params))
     return {name: params[name] for name in declared}
 
 
@@ -116,9 +115,7 @@ def _converted(param: Param, value: Any) -> Any:
     return list(list_items(text)) if param.type is ParamType.LIST else value
 
 
-def _found(source: Source, folder: Path | None, observation: str | None, params: Mapping[str, Any]) -> Any:
-    if source.kind == "observation":
-        return _observed(source, observation)
+def _found(source: Source, folder: Path | None, params: Mapping[str, Any]) -> Any:
     if source.kind == "derived" and source.file is not None:
         return _derived(source, source.file, params)
     if folder is None:
@@ -128,14 +125,6 @@ def _found(source: Source, folder: Path | None, observation: str | None, params:
     if source.kind == "file" and source.file is not None:
         return _in_file(source, source.file, folder, params)
     raise _MissingError("the prompt does not say it")
-
-
-def _observed(source: Source, observation: str | None) -> str:
-    if observation is None:
-        raise _MissingError("no tool has said anything yet")
-    if source.locator == "all":
-        return observation.strip()
-    return _at(observation.splitlines(), source.locator, "line")
 
 
 def _derived(source: Source, place: Place, params: Mapping[str, Any]) -> str:
@@ -202,10 +191,3 @@ def _value_at(texts: list[str], locator: str, kind: str) -> str:
     if place is None or place[1] != kind or int(place[2]) >= len(texts):
         raise ValueError(locator)
     return texts[int(place[2])]
-
-
-def _at(texts: list[str], locator: str, kind: str) -> str:
-    try:
-        return _value_at(texts, locator, kind)
-    except ValueError as error:
-        raise _MissingError(f"no {locator} in what the tool said") from error

@@ -181,7 +181,7 @@ class BoostRun(Hook):
         matcher = Matcher((*promoted, *shelf.watched, *shelf.resting))
         started = perf_counter()
         folder = context.work_dir if context.is_local else None
-        look = partial(choose, matcher, promoted, context.prompt, folder, None)
+        look = partial(choose, matcher, promoted, context.prompt, folder)
         choice = await anyio.to_thread.run_sync(look)
         for drifted in choice.drifted:
             self._note(

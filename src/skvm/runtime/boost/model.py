@@ -169,15 +169,15 @@ class Source(_Stored):
 
     Args:
         kind: ``prompt``: a hole of the skeleton; ``file``: a value in an input file; ``listing``: the only
-            file of the work directory whose name matches; ``observation``: the last tool result;
-            ``derived``: made of the name of a file that another parameter names.
+            file of the work directory whose name matches; ``derived``: made of the name of a file that
+            another parameter names. What a run learnt from a tool's answer comes from where the tool had it.
         file: For ``file`` and ``derived``: which one.
         locator: For ``file``: ``/json/pointer``, ``header:INDEX`` of a CSV or ``line:INDEX``; for
-            ``listing`` a glob such as ``*.csv``; for ``observation`` ``line:INDEX`` or ``all``; for
-            ``derived`` a text in which ``{stem}`` stands for the name without its extension.
+            ``listing`` a glob such as ``*.csv``; for ``derived`` a text in which ``{stem}`` stands for the
+            name without its extension.
     """
 
-    kind: Literal["prompt", "file", "listing", "observation", "derived"] = "prompt"
+    kind: Literal["prompt", "file", "listing", "derived"] = "prompt"
     file: Place | None = None
     locator: str = ""
 

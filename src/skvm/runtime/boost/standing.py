@@ -39,7 +39,6 @@ __all__ = [
     "gated",
     "key_of",
     "standing_of",
-    "standings_of",
 ]
 
 _OF_RUNS = frozenset({Event.REPLAYED, Event.SHADOWED, Event.ANSWERED, Event.DRIFTED})
@@ -129,16 +128,6 @@ def key_of(event: BoostEvent) -> Key:
         event.purpose_id,
         event.template_digest,
     )
-
-
-def standings_of(events: Iterable[BoostEvent], bounds: Bounds | None = None) -> dict[Key, Standing]:
-    """Where every candidate of some events stands; events are in the order in which they happened."""
-    bounds = bounds or Bounds()
-    folds: dict[Key, Fold] = {}
-    for event in events:
-        key = key_of(event)
-        folds[key] = advanced(folds.get(key), event, bounds)
-    return {key: fold.standing() for key, fold in folds.items()}
 
 
 def standing_of(

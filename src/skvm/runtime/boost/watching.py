@@ -23,6 +23,7 @@ from skvm.evidence.blobs import BlobStore
 from skvm.evidence.journal import Entry, Journal
 from skvm.evidence.record import Outcome, RunRecord
 from skvm.harness.trajectory import Trajectory
+from skvm.runtime.boost.evidence import WATCH_KIND
 from skvm.runtime.boost.model import WatchRecord
 
 __all__ = ["MAX_BYTES", "MAX_FILES", "StateKeeper", "WatchedRun", "load_watched", "read_tree"]
@@ -286,7 +287,7 @@ async def load_watched(
     """
     found: list[WatchedRun] = []
     looked_at = limit * _LOOKED_AT
-    for entry in await journal.query("boost_watch", skill=skill_id, newest_first=True, limit=looked_at):
+    for entry in await journal.query(WATCH_KIND, skill=skill_id, newest_first=True, limit=looked_at):
         if len(found) >= limit:
             break
         if entry.body.get("skillDigest") != skill_digest:

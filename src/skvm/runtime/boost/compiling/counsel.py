@@ -285,6 +285,6 @@ def _of_wording(
         matches = matcher.match(run.prompt)
         if len(matches) != 1 or matches[0].params != values:
             return None
-        if not made.sources and not isinstance(resolve(matches[0], None, None), Resolved):
+        if not made.sources and not isinstance(resolve(matches[0], None), Resolved):
             return None
     return made

@@ -45,13 +45,6 @@ class Constant:
     is_path_read: bool = False
     is_path_written: bool = False
 
-    @property
-    def varies(self) -> bool:
-        """Whether two runs differ in it."""
-        return any(
-            type(value) is not type(self.values[0]) or value != self.values[0] for value in self.values
-        )
-
 
 @dataclass(frozen=True, slots=True)
 class Draft:

@@ -54,7 +54,7 @@ def remembered(view: View, what: tuple[object, ...], find: Callable[[], Any]) ->
 
 def view_of(data: bytes, name: str = "") -> View:
     """Read a file; what cannot be read has nothing in it."""
-    for known, known_name, view in list(_CACHE):
+    for known, known_name, view in _CACHE[:]:
         if known is data and known_name == name:
             return view
     view = _read(data, name)

@@ -85,7 +85,7 @@ def start_of(candidate: Candidate, run: WatchedRun, tmp_dir: Path) -> Start | Pr
     if len(matches) != 1:
         return Proof(None, "the run's prompt can be read in two ways" if matches else "another prompt")
     with _laid_out(before, tmp_dir) as folder:
-        resolved = resolve(matches[0], folder, None)
+        resolved = resolve(matches[0], folder)
         if isinstance(resolved, Unresolved):
             return Proof(None, one_line(resolved.reason))
         guard = check_inputs(candidate.template, resolved.params, folder)

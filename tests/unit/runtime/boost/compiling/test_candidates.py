@@ -28,7 +28,7 @@ def answered(candidate: Candidate, run: WatchedRun, folder: Path) -> dict[str, b
     matches = Matcher((candidate,)).match(run.prompt)
     if len(matches) != 1:
         return "no match"
-    resolved = resolve(matches[0], work, None)
+    resolved = resolve(matches[0], work)
     assert isinstance(resolved, Resolved), resolved
     outfit = lay_outfit(folder / "outfit", [candidate.template])
     done = subprocess.run(

@@ -31,7 +31,7 @@ def value(
     texts = {"p": "named.json"}
     if source is None:
         texts["v"] = said or ""
-    found = resolve(Match(one, texts), folder, said)
+    found = resolve(Match(one, texts), folder)
     return found.params["v"] if isinstance(found, Resolved) else found
 
 
@@ -111,7 +111,6 @@ def test_a_value_is_found_in_a_file_or_the_listing(
         (in_file("../sales.csv", "line:0"), True),
         (Source(kind="listing", locator="*.xml"), False),
         (Source(kind="listing", locator="*.json"), False),
-        (Source(kind="observation", locator="all"), False),
         (Source(kind="prompt"), False),
     ],
 )
@@ -119,12 +118,6 @@ def test_a_value_that_is_not_there_is_none(source: Source, is_drift: bool, work:
     found = value("string", work, source)
     assert isinstance(found, Unresolved)
     assert found.is_drift is is_drift
-
-
-def test_what_a_tool_said_gives_a_value(work: Path) -> None:
-    assert value("integer", None, Source(kind="observation", locator="all"), " 42\n") == 42
-    assert value("string", None, Source(kind="observation", locator="line:1"), "a\nb\n") == "b"
-    assert isinstance(value("string", None, Source(kind="observation", locator="line:5"), "a"), Unresolved)
 
 
 def test_where_the_folder_is_not_here_no_file_gives_a_value() -> None:

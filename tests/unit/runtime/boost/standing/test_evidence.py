@@ -3,8 +3,8 @@ from datetime import UTC, datetime
 import anyio
 
 from skvm.evidence.journal import Journal
-from skvm.runtime.boost.evidence import EVENT_KIND, WATCH_KIND, load_events, load_watches
-from skvm.runtime.boost.model import BoostEvent, Event, WatchRecord
+from skvm.runtime.boost.evidence import EVENT_KIND, load_events
+from skvm.runtime.boost.model import BoostEvent, Event
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
 
@@ -67,25 +67,6 @@ def test_a_record_of_an_unknown_form_is_no_evidence(tmp_path):
         return await load_events(journal, skill_id="s")
 
     assert in_journal(tmp_path / "j.sqlite", work) == (event("r1"),)
-
-
-def test_the_newest_watch_records_of_a_skill(tmp_path):
-    def watch(run, **more):
-        return WatchRecord(
-            run_id=run,
-            states=({"a.csv": "sha256:1"}, None),
-            **{"skill_id": "s", "skill_digest": "d", "model": "m", "harness": "h", **more},
-        )
-
-    async def work(journal):
-        for index in range(5):
-            await journal.append(WATCH_KIND, watch(f"r{index}"))
-        await journal.append(WATCH_KIND, watch("x", skill_digest="other"))
-        return await load_watches(journal, skill_id="s", skill_digest="d", limit=3)
-
-    found = in_journal(tmp_path / "j.sqlite", work)
-    assert [record.run_id for record in found] == ["r2", "r3", "r4"]
-    assert found[0] == watch("r2")
 
 
 def test_a_skill_is_found_by_an_index(tmp_path):

@@ -1,5 +1,6 @@
 import itertools
 import random
+from collections import defaultdict
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -7,7 +8,7 @@ import pytest
 from skvm.evidence.record import Outcome, RunRecord
 from skvm.runtime.boost.model import BoostEvent, Event
 from skvm.runtime.boost.posterior import lower_bound
-from skvm.runtime.boost.standing import Bounds, Status, gated, key_of, standing_of, standings_of
+from skvm.runtime.boost.standing import Bounds, Status, gated, key_of, standing_of
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
 SHADOW, ANSWER, REPLAY, DRIFT = Event.SHADOWED, Event.ANSWERED, Event.REPLAYED, Event.DRIFTED
@@ -170,7 +171,10 @@ def test_evidence_is_kept_apart_by_skill_target_and_template():
             ["skill_id", "skill_digest", "model", "harness", "purpose_id", "template_digest"]
         )
     ]
-    standings = standings_of([*promoted(), *others])
+    by_key = defaultdict(list)
+    for each in [*promoted(), *others]:
+        by_key[key_of(each)].append(each)
+    standings = {key: standing_of(events) for key, events in by_key.items()}
     assert len(standings) == 7
     assert standings[key_of(FUZZED)].status is Status.PROMOTED
     assert {standing.good for key, standing in standings.items() if key != key_of(FUZZED)} == {1}
