@@ -23,12 +23,13 @@ from skvm.harness.trajectory import Trajectory
 from skvm.runtime.boost.compiling.candidates import compile_candidates
 from skvm.runtime.boost.foreign.binding import bound
 from skvm.runtime.boost.matching import Matcher
-from skvm.runtime.boost.model import BoostEvent, Candidate, Event, Param, WatchRecord
+from skvm.runtime.boost.model import BoostEvent, Candidate, Event, WatchRecord
 from skvm.runtime.boost.proving.proof import Proof
 from skvm.runtime.boost.proving.replay import Start, start_of
 from skvm.runtime.boost.standing import Key, Status
 from skvm.runtime.boost.trials import Trial, try_out
 from skvm.runtime.boost.watching import WatchedRun, load_watched
+from skvm.runtime.boost.widening import widened
 
 if TYPE_CHECKING:
     from skvm.evidence.record import RunRecord
@@ -370,27 +371,11 @@ def _with_widened(candidates: Iterable[Candidate], shelf: Shelf, run: WatchedRun
     found: list[Candidate] = []
     for candidate in candidates:
         stored = old.get(candidate.purpose_id)
-        wider = _widened(stored, candidate) if stored is not None else None
+        wider = widened(stored, candidate) if stored is not None else None
         if wider is not None and _is_for(wider, run):
             found.append(wider)
         found.append(candidate)
     return found
-
-
-def _widened(old: Candidate, new: Candidate) -> Candidate | None:
-    before, after = old.template.params, new.template.params
-    alike = [(each.name, each.type) for each in before] == [(each.name, each.type) for each in after]
-    if not alike or old.skeletons != new.skeletons:
-        return None
-    params = tuple(_joined(mine, theirs) for mine, theirs in zip(before, after, strict=True))
-    if params == before:
-        return None
-    return old.model_copy(update={"template": old.template.model_copy(update={"params": params})})
-
-
-def _joined(old: Param, new: Param) -> Param:
-    seen = [*old.seen, *(value for value in new.seen if value not in old.seen)]
-    return old.model_copy(update={"seen": tuple(seen)})
 
 
 def _named(candidate: Candidate, shelf: Shelf) -> Candidate:
