@@ -23,8 +23,10 @@ from typing import Any
 import anyio
 import anyio.to_thread
 
-from benchmarks.boost.attacks import KINDS, Case, cases_of
-from benchmarks.boost.chores import FAMILIES, Family, wrong_with
+from benchmarks.boost.attacks import KINDS, cases_of
+from benchmarks.boost.case import Case
+from benchmarks.boost.chores import Family, wrong_with
+from benchmarks.boost.families import FAMILIES
 from benchmarks.boost.ground import BAIT, lay
 from benchmarks.boost.scripted_runs import Runs, Task, open_runs
 from skvm.harness.confine import choose_sandbox
@@ -131,7 +133,8 @@ async def attack(
 
 def _chosen(candidates: Sequence[Candidate], asked: Iterable[Case], place: Path) -> list[Ready | str]:
     """Who would answer each prompt; else why nobody would. Blocks."""
-    matcher, found = Matcher(candidates), []
+    matcher = Matcher(candidates)
+    found: list[Ready | str] = []
     for case in asked:
         lay(str(place), [list(entry) for entry in case.entries])
         try:

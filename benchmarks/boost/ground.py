@@ -3,7 +3,7 @@
 Standard library only: ``python3 -I ground.py BATCH RESULTS`` reads steps, one JSON object a line, and takes
 one after the other, so that a cell serves many with one command.
 """
-# ruff: noqa: PTH
+# ruff: noqa: PTH102, PTH103, PTH112, PTH115, PTH118, PTH120, PTH123, PTH207, PTH208, PTH211
 
 from __future__ import annotations
 

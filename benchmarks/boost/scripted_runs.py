@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import anyio.to_thread
 
@@ -128,7 +129,7 @@ class Begun:
         library, journal = self.runs.library, self.runs.journal
         call = {"name": "execute_command", "arguments": {"command": self.task.command}}
         session = ScriptedSession([json.dumps(call), "Done."])
-        shared = {
+        shared: dict[str, Any] = {
             "run_id": self.run_id,
             "task_id": "t",
             "task_digest": "sha256:t",

@@ -11,8 +11,9 @@ from random import Random
 
 import pytest
 from benchmarks.boost.adversarial import BAD, attack, cases
-from benchmarks.boost.attacks import Case, file_entry
-from benchmarks.boost.chores import FAMILIES, Family, Right, wrong_with
+from benchmarks.boost.case import Case, file_entry
+from benchmarks.boost.chores import Family, Right, wrong_with
+from benchmarks.boost.families import FAMILIES
 from benchmarks.boost.ground import BAIT
 
 from skvm.evidence.blobs import BlobStore
