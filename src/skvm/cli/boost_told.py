@@ -13,13 +13,13 @@ __all__ = ["told_of"]
 
 
 async def told_of(journal: Journal, record: RunRecord) -> tuple[str, ...]:
-    """What a person wants to know of a run with boost: what answered, what was learnt, what went wrong.
+    """What a person wants to know of a run with boost: what answered, what was learnt, what drifted.
 
     Args:
         journal: Where it was recorded.
         record: The run, with a skill.
     """
-    from skvm.runtime.boost.evidence import load_events, load_watches
+    from skvm.runtime.boost.evidence import load_events
 
     if record.skill_id is None:
         return ()
@@ -30,12 +30,7 @@ async def told_of(journal: Journal, record: RunRecord) -> tuple[str, ...]:
         for event in events
         if event.event.value == "compiled" and event.at >= record.finished_at and not event.reason
     ]
-    watches = await load_watches(journal, skill_id=record.skill_id, limit=1)
-    lines += [
-        f"gave up in this run: {watch.failure}"
-        for watch in watches
-        if watch.run_id == record.run_id and watch.failure
-    ]
+    # Why it gave up, if it did, stands in the notes of the run.
     return tuple(dict.fromkeys(lines)) or ("nothing it knows, and nothing it could learn",)
 
 

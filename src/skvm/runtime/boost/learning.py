@@ -174,7 +174,9 @@ class _Lesson:
             limit=MAX_RUNS,
         )
         mine = self.run.record.run_id
-        others = [run for run in earlier if run.record.run_id != mine]
+        others = [
+            run for run in earlier if run.record.run_id != mine and not self.library.is_forgotten(run.record)
+        ]
         return tuple(run for run in (*others, self.run) if run.is_success and not run.boosted_turns)
 
     async def _complete(self, candidate: Candidate, shelf: Shelf) -> None:

@@ -32,12 +32,14 @@ from skvm.runtime.boost.storage import BoostFolder
 from skvm.settings import Settings
 
 if TYPE_CHECKING:
+    from skvm.evidence.record import RunRecord
     from skvm.harness.sandbox import Sandbox
 
 __all__ = ["Library", "Shelf"]
 
 _NEVER = datetime.fromtimestamp(0, UTC)
 _BATCH = 1_000
+_FORGOTTEN = "forgotten"
 _BAD_AT_ONCE = frozenset({Event.ANSWERED, Event.SHADOWED, Event.DRIFTED})
 
 
@@ -53,6 +55,7 @@ class _Known:
         folds: Evidence by what it is about.
         last_id: Newest record of the journal that was taken.
         newest: Time of the newest event that was taken.
+        forgotten: When evidence on a target, model and harness, was last let count no more.
         adopted: Events that were taken before they were in the journal.
         lessons: Held while something is learnt of the skill.
     """
@@ -64,6 +67,7 @@ class _Known:
     folds: dict[Key, Fold] = field(default_factory=dict)
     last_id: int = 0
     newest: datetime = _NEVER
+    forgotten: dict[tuple[str, str], datetime] = field(default_factory=dict)
     adopted: set[str] = field(default_factory=set)
     lessons: anyio.Lock = field(default_factory=anyio.Lock)
 
@@ -91,6 +95,9 @@ class _Known:
         key = key_of(event)
         self.folds[key] = advanced(self.folds.get(key), event, bounds)
         self.newest = max(self.newest, event.at)
+        if event.event is Event.COMPILED and event.reason == _FORGOTTEN:
+            target = (event.model, event.harness)
+            self.forgotten[target] = max(self.forgotten.get(target, _NEVER), event.at)
 
 
 class Library:
@@ -245,6 +252,12 @@ class Library:
         write = partial(self.store(skill_id).save_state, standings, updated_at=known.newest)
         await anyio.to_thread.run_sync(write)
 
+    def is_forgotten(self, record: RunRecord) -> bool:
+        """Whether a run is from before its target was forgotten: then nothing is learnt from it, either."""
+        known = self._skills.get(record.skill_id or "")
+        since = known.forgotten.get((record.model, record.harness)) if known is not None else None
+        return since is not None and record.started_at <= since
+
     async def forget(
         self,
         skill_id: str,
@@ -255,7 +268,8 @@ class Library:
     ) -> tuple[Key, ...]:
         """Let all evidence of a skill count no more, or that of a model or in a harness.
 
-        The journal is never rewritten: what was recorded stays, and a mark in it says that it is spent.
+        The journal is never rewritten: what was recorded stays, and a mark in it says that it is spent, as
+        are runs from before it (``is_forgotten``).
 
         Returns:
             What had evidence that counts no more.
@@ -280,7 +294,7 @@ class Library:
                 harness=key.harness,
                 purpose_id=key.purpose_id,
                 template_digest=key.digest,
-                reason="forgotten",
+                reason=_FORGOTTEN,
                 at=moment,
             )
             for key in gone

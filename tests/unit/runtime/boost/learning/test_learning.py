@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import itertools
 import json
 import shutil
 import tempfile
@@ -42,25 +44,65 @@ def ground() -> Iterator[Path]:
     shutil.rmtree(folder)
 
 
-@pytest.fixture
-async def world(ground: Path) -> AsyncIterator[World]:
-    settings = load_settings(cache_dir=str(ground / "cache"), tmp_dir=str(ground), env={})
+@contextlib.asynccontextmanager
+async def opened(place: Path, first: int = 0) -> AsyncIterator[World]:
+    """A world in a folder, whose next run has this number."""
+    settings = load_settings(cache_dir=str(place / "cache"), tmp_dir=str(place), env={})
     async with Journal(settings.journal_path) as journal:
         library = Library.open(settings, journal, BlobStore(settings.blobs_dir), working("auto"))
-        yield World(library, journal, ground)
+        yield World(library, journal, place, numbers=itertools.count(first))
 
 
 @pytest.fixture
-def fuzz(monkeypatch: pytest.MonkeyPatch) -> dict[str, Proof]:
-    """Fuzzing has tests of its own; here it says what it is told to."""
+async def world(ground: Path) -> AsyncIterator[World]:
+    async with opened(ground) as world:
+        yield world
+
+
+def stubbed(patch: pytest.MonkeyPatch) -> dict[str, Proof]:
     said = {"proof": Proof(True), "times": 0}
 
     async def fuzz_in(*_: object, **__: object) -> Proof:
         said["times"] += 1
         return said["proof"]
 
-    monkeypatch.setattr(trials, "fuzz_in", fuzz_in)
+    patch.setattr(trials, "fuzz_in", fuzz_in)
     return said
+
+
+@pytest.fixture
+def fuzz(monkeypatch: pytest.MonkeyPatch) -> dict[str, Proof]:
+    """Fuzzing has tests of its own; here it says what it is told to."""
+    return stubbed(monkeypatch)
+
+
+@pytest.fixture(scope="module")
+def three_runs() -> Iterator[Path]:
+    """What three good runs leave on a disk, made once."""
+    place = Path(tempfile.mkdtemp(prefix="skvm-test-"))
+    place.chmod(0o755)
+
+    async def run_them() -> None:
+        async with opened(place) as world:
+            for chore in CHORES[:3]:
+                await world.do(chore)
+
+    with pytest.MonkeyPatch.context() as patch:
+        said = stubbed(patch)
+        anyio.run(run_them)
+        assert said["times"] == 1
+    yield place / "cache"
+    shutil.rmtree(place)
+
+
+@pytest.fixture
+async def learnt(ground: Path, three_runs: Path, fuzz: dict[str, Proof]) -> AsyncIterator[World]:
+    """A world that has three good runs behind it and trusts what it made of them, opened anew."""
+    shutil.copytree(three_runs, ground / "cache")
+    async with opened(ground, first=3) as world:
+        _, standing = await only(world)
+        assert standing.status is Status.PROMOTED
+        yield world
 
 
 async def standings(world: World, *target: str) -> dict[str, Standing]:
@@ -125,77 +167,64 @@ async def test_a_candidate_that_fails_fuzzing_is_removed_and_not_tried_again(
     assert not any(each.status is Status.PROMOTED for each in (await standings(world)).values())
 
 
-async def test_files_of_a_new_form_end_the_answers_within_a_run_and_are_learnt(
-    world: World, fuzz: dict[str, Proof]
-) -> None:
-    for chore in CHORES[:3]:
-        await world.do(chore)
-    old, standing = await only(world)
-    assert standing.status is Status.PROMOTED
+async def test_files_of_a_new_form_end_the_answers_within_a_run_and_are_learnt(learnt: World) -> None:
+    old, _ = await only(learnt)
     drifted = [replace(chore, mark=";") for chore in CHORES[3:6]]
-    first = await world.do(drifted[0])
+    first = await learnt.do(drifted[0])
     assert (first.is_boosted, first.record.score) == (False, 1.0)
     assert (Event.DRIFTED, False) in kinds(first)
-    new, standing = await only(world)
+    new, standing = await only(learnt)
     assert new.digest != old.digest
     assert standing.status is Status.WATCHED
-    for chore in drifted[1:]:
-        assert not (await world.do(chore)).is_boosted
-    again = await world.do(replace(CHORES[0], mark=";"))
-    assert again.record.score == 1.0
+    for chore in (*drifted[1:], *(replace(each, mark=";") for each in CHORES[:2])):
+        assert not (await learnt.do(chore)).is_boosted
+    again = await learnt.do(replace(CHORES[2], mark=";"))
+    assert (again.is_boosted, again.record.score) == (True, 1.0)
 
 
 async def test_nothing_is_compiled_where_a_candidate_answers_already(
-    world: World, fuzz: dict[str, Proof], monkeypatch: pytest.MonkeyPatch
+    learnt: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for chore in CHORES[:3]:
-        await world.do(chore)
     from skvm.runtime.boost import learning
 
     def never(*_: object, **__: object) -> None:
         raise AssertionError("compiled")
 
     monkeypatch.setattr(learning, "compile_candidates", never)
-    await world.do(CHORES[3])
-    done = await world.do(CHORES[4], shadow_every=1)
+    await learnt.do(CHORES[3])
+    done = await learnt.do(CHORES[4], shadow_every=1)
     assert not done.is_boosted
     assert kinds(done) == [(Event.SHADOWED, True)]
 
 
-async def test_what_a_person_turned_off_is_not_learnt_again(world: World, fuzz: dict[str, Proof]) -> None:
-    for chore in CHORES[:3]:
-        await world.do(chore)
-    candidate, _ = await only(world)
-    world.library.store(SKILL[0]).set_enabled(candidate.purpose_id, is_enabled=False)
+async def test_what_a_person_turned_off_is_not_learnt_again(learnt: World) -> None:
+    candidate, _ = await only(learnt)
+    learnt.library.store(SKILL[0]).set_enabled(candidate.purpose_id, is_enabled=False)
     for chore in CHORES[3:]:
-        assert not (await world.do(chore)).is_boosted
-    found, _ = await only(world)
+        assert not (await learnt.do(chore)).is_boosted
+    found, _ = await only(learnt)
     assert not found.is_enabled
 
 
 async def test_another_target_gathers_its_own_evidence_and_fuzzes_nothing_again(
-    world: World, fuzz: dict[str, Proof]
+    learnt: World, fuzz: dict[str, Proof]
 ) -> None:
-    for chore in CHORES[:3]:
-        await world.do(chore)
-    assert fuzz["times"] == 1
     other = (*SKILL, "any/other", "bare-agent")
     for count, chore in enumerate(CHORES[:3]):
-        (standing,) = (await standings(world, *other)).values()
+        (standing,) = (await standings(learnt, *other)).values()
         assert (standing.status, standing.good) == (Status.WATCHED, count)
-        assert not (await world.do(chore, model="any/other")).is_boosted
-    assert (await world.do(CHORES[3], model="any/other")).is_boosted
-    assert fuzz["times"] == 1
+        assert not (await learnt.do(chore, model="any/other")).is_boosted
+    assert (await learnt.do(CHORES[3], model="any/other")).is_boosted
+    assert fuzz["times"] == 0, "it passed on the first target"
 
 
-async def test_a_removed_candidate_is_learnt_anew_without_its_old_evidence(
-    world: World, fuzz: dict[str, Proof]
-) -> None:
-    for chore in CHORES[:3]:
-        await world.do(chore)
-    await world.library.forget(SKILL[0])
-    world.library.store(SKILL[0]).remove()
-    assert not (await world.do(CHORES[4])).is_boosted
+async def test_a_removed_candidate_is_learnt_anew_without_its_old_evidence(learnt: World) -> None:
+    await learnt.library.forget(SKILL[0])
+    learnt.library.store(SKILL[0]).remove()
+    assert await standings(learnt) == {}
+    assert not (await learnt.do(CHORES[4])).is_boosted
+    _, standing = await only(learnt)
+    assert (standing.status, standing.good) == (Status.WATCHED, 0), "old recordings say nothing any more"
 
 
 async def test_runs_beside_each_other_learn_one_candidate(world: World, fuzz: dict[str, Proof]) -> None:
@@ -207,27 +236,24 @@ async def test_runs_beside_each_other_learn_one_candidate(world: World, fuzz: di
         assert len(Matcher(shelf.candidates).match(chore.prompt)) == 1
 
 
-async def test_the_state_file_follows(world: World, fuzz: dict[str, Proof]) -> None:
-    for chore in CHORES[:4]:
-        await world.do(chore)
-    path = world.library.store(SKILL[0]).path / "solidification-state.json"
+async def test_the_state_file_follows(learnt: World) -> None:
+    await learnt.do(CHORES[3])
+    path = learnt.library.store(SKILL[0]).path / "solidification-state.json"
     (entry,) = json.loads(path.read_text(encoding="utf-8"))["entries"]
     assert entry["state"]["candidateId"] == entry["candidate"]["purposeId"]
     (target,) = entry["skvm"]["targets"]
     assert (target["model"], target["harness"]) == ("any/m", "bare-agent")
 
 
-async def test_a_wrong_answer_that_scored_nothing_is_blamed_on_a_terminal_candidate_only(
-    world: World, fuzz: dict[str, Proof]
+async def test_a_wrong_answer_that_scored_nothing_is_blamed_on_a_terminal_candidate(
+    learnt: World,
 ) -> None:
-    for chore in CHORES[:3]:
-        await world.do(chore)
-    candidate, _ = await only(world)
-    done = await world.do(CHORES[3], score=0.0)
+    candidate, _ = await only(learnt)
+    done = await learnt.do(CHORES[3], score=0.0)
     assert done.is_boosted
-    _, standing = await only(world)
-    expected = Status.QUARANTINED if candidate.is_terminal else Status.PROMOTED
-    assert standing.status is expected
+    _, standing = await only(learnt)
+    assert candidate.is_terminal, "nothing but it did anything in the run"
+    assert standing.status is Status.QUARANTINED
 
 
 async def test_a_run_whose_code_is_no_template_leaves_nothing(world: World, fuzz: dict[str, Proof]) -> None:
@@ -235,7 +261,7 @@ async def test_a_run_whose_code_is_no_template_leaves_nothing(world: World, fuzz
     risky = chore.code + "import urllib.request\n"
     for _ in range(2):
         await world.do(chore, code=risky + "print(urllib.request.__name__)\n")
-    assert all(each.status is Status.WATCHED for each in (await standings(world)).values())
+    assert await standings(world) == {}
 
 
 FOREIGN = {
