@@ -31,7 +31,7 @@ def command(ctx: click.Context, /, **options: Any) -> None:
     """Forget what was learnt at run time on a target.
 
     Templates that were met on no other target are removed; others stay and have to prove themselves anew
-    there. The journal keeps what happened; it counts no more, and nothing is learnt from runs recorded before.
+    there. The journal keeps what happened; it counts no more, and nothing is learnt from runs of before.
     """
     import anyio
 

@@ -237,7 +237,7 @@ def _without_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _table_shape(text: str, delimiter: str) -> dict[str, Any]:
     table = tables.parse(text, delimiter)
-    names = table.header or [None] * table.width
+    names: list[str | None] = [*table.header] if table.header is not None else [None] * table.width
     columns = [
         {"name": name, "classes": cells.classes_of(values)} for name, values in zip(names, table.columns())
     ]
