@@ -62,22 +62,24 @@ def fold(prompt: str) -> Folded:
     origins: list[int] = []
     breaks: list[int] = []
     telling: list[int] = []
-    at = line = ended = 0
+    at = ended = 0
+    in_quotes = _Quotes()
     for found in _WORD.finditer(prompt):
         if words:
             gap = prompt[ended : found.start()]
             if _WRAPPED.fullmatch(gap):
                 breaks.append(at)
-                if _is_quoted(prompt, line, ended):
+                if in_quotes.is_open:
                     telling.append(at)
-                line = found.start()
-            elif gap != " " and not (
-                _IN_LINE.fullmatch(gap) and _is_wide(prompt, line, ended, found.start())
+                in_quotes = _Quotes()
+            elif gap != " " and (
+                in_quotes.is_open or not _IN_LINE.fullmatch(gap) or not _is_wide(prompt, ended, found.start())
             ):
                 # Blanks of any other kind are typed by nobody.
                 telling.append(at)
             at += 1
         words.append(found.group())
+        in_quotes.take(words[-1])
         starts.append(at)
         origins.append(found.start())
         at += len(words[-1])
@@ -85,13 +87,24 @@ def fold(prompt: str) -> Folded:
     return Folded(" ".join(words), prompt, tuple(starts), tuple(origins), tuple(breaks), tuple(telling))
 
 
-def _is_wide(prompt: str, line: int, before: int, after: int) -> bool:
+def _is_wide(prompt: str, before: int, after: int) -> bool:
     """Whether the blanks between two words of a line are there for the eye."""
-    is_usual = prompt[before - 1] in _BEFORE_WIDE or prompt[after] in _AFTER_WIDE
-    return is_usual and not _is_quoted(prompt, line, before)
+    return prompt[before - 1] in _BEFORE_WIDE or prompt[after] in _AFTER_WIDE
 
 
-def _is_quoted(prompt: str, line: int, at: int) -> bool:
-    """Whether a place is within quotes that were opened in its line."""
-    so_far = prompt[line:at].replace("```", "")
-    return any(so_far.count(quote) % 2 for quote in _QUOTES)
+class _Quotes:
+    """Whether a place is within quotes that were opened in its line; it is told the words up to there."""
+
+    __slots__ = ("_open",)
+
+    def __init__(self) -> None:
+        self._open = dict.fromkeys(_QUOTES, 0)
+
+    @property
+    def is_open(self) -> bool:
+        return any(self._open.values())
+
+    def take(self, word: str) -> None:
+        word = word.replace("```", "")
+        for quote in _QUOTES:
+            self._open[quote] ^= word.count(quote) % 2
