@@ -2,12 +2,13 @@
 
 ``python -m benchmarks.boost.real_model`` (about 15 minutes on two idle cores). For each workflow boost
 watches the model do some tasks, until a template is trusted. Then new tasks of the workflow are each done
-twice: by the model alone, and with boost. ``SKVM_BENCH_MODEL`` names another model.
+twice: by the model alone, and with boost. Arguments name workflows, ``SKVM_BENCH_MODEL`` another model.
 """
 
 from __future__ import annotations
 
 import os
+import sys
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -139,7 +140,8 @@ async def _measure_all() -> None:
         async with open_bench(own) as bench:
             skill, pairs = load_skill(SKILL), []
             boosting = boosted(bench, "on", shadow_every=0)
-            for workflow in WORKFLOWS:
+            chosen = sys.argv[1:]
+            for workflow in (each for each in WORKFLOWS if not chosen or each.name in chosen):
                 await warm_up(bench, boosting, skill, workflow)
                 pairs += await measure(bench, boosting, skill, workflow)
     print(

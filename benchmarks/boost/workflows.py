@@ -95,9 +95,9 @@ def _levels(index: int) -> Task:
 def _unique(index: int) -> Task:
     source, target = _LISTS[index]
     draw = random.Random(f"unique {index}")
-    lines = [draw.choice(("Pear", "apple", "fig", "Plum", "kiwi", "date", "")) for _ in range(15)]
-    prompt = f"Write the unique lines of {source}, sorted and without empty lines, to {target}."
-    expected = sorted({line for line in lines if line})
+    lines = [draw.choice(("Pear", "apple", "fig", "Plum", "kiwi", "date")) for _ in range(15)]
+    prompt = f"Write the unique lines of {source}, sorted, to {target}."
+    expected = sorted(set(lines))
     return _task(f"unique-{index + 1}", prompt, {source: "".join(f"{x}\n" for x in lines)}, target, expected)
 
 
