@@ -16,10 +16,10 @@ a run shows no files and nobody grades it, so what holds there is no evidence, a
 from __future__ import annotations
 
 import secrets
+import warnings
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -92,7 +92,7 @@ class BoostCapability(AbstractCapability[Any]):
         served = [Served(skill.id, skill_digest(skill), model, harness) for skill in loaded]
         async with Journal(settings.journal_path) as journal:
             library = Library.open(settings, journal, BlobStore(settings.blobs_dir), choose_sandbox("none"))
-            yield cls(Hooks((BoostAlone(library, served),)), tool, argument)
+            yield cls(Hooks((BoostAlone(library, served, tell=_warn),)), tool, argument)
 
     async def wrap_model_request(
         self,
@@ -109,7 +109,7 @@ class BoostCapability(AbstractCapability[Any]):
             work_dir=Path(),
             turn=ctx.run_step,
             messages=messages,
-            command_turn=partial(self._turn) if self.tool in offered else None,
+            command_turn=self._turn if self.tool in offered else None,
             is_local=False,
         )
         answer = await self.hooks.before_model(context)
@@ -118,6 +118,10 @@ class BoostCapability(AbstractCapability[Any]):
     def _turn(self, command: str) -> ModelResponse:
         call = ToolCallPart(self.tool, {**self.more, self.argument: command}, f"boost_{secrets.token_hex(8)}")
         return ModelResponse([call], finish_reason="tool_call")
+
+
+def _warn(said: str) -> None:
+    warnings.warn(f"boost gave up; the model answers: {said}", RuntimeWarning, stacklevel=2)
 
 
 def _newest_prompt(messages: Sequence[ModelMessage]) -> str:

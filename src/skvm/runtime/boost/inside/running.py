@@ -18,6 +18,7 @@ __all__ = ["Ended", "find_program", "run"]
 OUTPUT_LIMIT = 1 << 20
 MEMORY_LIMIT = 4 << 30
 FILE_LIMIT = 64 << 20
+OPEN_LIMIT = 1_024
 GRACE_S = 0.2
 
 
@@ -81,6 +82,7 @@ def _become(
         nothing = os.open(os.devnull, os.O_RDONLY)
         for descriptor, number in ((nothing, 0), (ends[0], 1), (ends[1], 2)):
             os.dup2(descriptor, number)
+        os.closerange(3, OPEN_LIMIT)  # what whoever called us left open is none of the code's business
         os.umask(0o022)
         _limit(timeout_s)
         os.chdir(folder)
@@ -95,7 +97,7 @@ def _limit(timeout_s: float) -> None:
         (resource.RLIMIT_CPU, 4 * int(timeout_s) + 4),
         (resource.RLIMIT_FSIZE, FILE_LIMIT),
         (resource.RLIMIT_DATA, MEMORY_LIMIT),
-        (resource.RLIMIT_NOFILE, 1_024),
+        (resource.RLIMIT_NOFILE, OPEN_LIMIT),
     )
     for kind, most in wanted:
         hard = resource.getrlimit(kind)[1]

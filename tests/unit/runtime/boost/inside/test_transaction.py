@@ -313,6 +313,19 @@ def test_the_code_sees_little_of_its_surroundings(work_dir: Path) -> None:
     assert not Path(where).exists()
 
 
+def test_the_code_is_left_no_open_file(work_dir: Path, tmp_path: Path) -> None:
+    (tmp_path / "private").write_text("x")
+    code = "import json, os; json.dump([n for n in range(3, 64) if os.path.exists(f'/proc/self/fd/{n}')]"
+    with (tmp_path / "private").open() as file:
+        line = f"exec {file.fileno() + 20}< {tmp_path / 'private'}; "
+        step = python_step(code + ", open('open.json', 'w'))", "open.json")
+        shell = ("bash", "-c", f'{line} eval "$0"')
+        taken = take(step, work_dir, shell=shell)  # noqa: S604 - which shell, not whether
+    assert taken.verdict is not None
+    assert taken.verdict.is_done, taken.text
+    assert json.loads((work_dir / "open.json").read_text()) == []
+
+
 def test_a_file_of_the_work_directory_never_stands_for_a_program(work_dir: Path) -> None:
     mine = work_dir / "sort"
     mine.write_text("#!/bin/sh\necho taken\n")
