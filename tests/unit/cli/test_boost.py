@@ -19,6 +19,7 @@ from skvm.runtime.boost.evidence import EVENT_KIND
 from skvm.runtime.boost.model import BoostEvent, Event
 from skvm.runtime.boost.storage import BoostFolder
 from skvm.settings import load_settings
+from tests.confinement import working
 from tests.unit.runtime.boost.hitting.samples import PROMPT, SALES, candidate
 
 HERE, THERE = ("fake/m", "shell-agent"), ("fake/m", "pi")
@@ -179,8 +180,10 @@ def test_rm_asks_first(place, capsys):
 
 
 def test_test_without_recorded_runs_says_so(place, capsys):
-    assert skvm(["boost", "test", "totals", "--sandbox=none"]) == 0
+    working("auto")
+    assert skvm(["boost", "test", "totals"]) == 0
     assert "unseen" in capsys.readouterr().out
+    assert skvm(["boost", "test", "totals", "--sandbox=none"]) == 2
 
 
 def cleaned(*more: str) -> int:

@@ -191,7 +191,7 @@ def rm(ctx: click.Context, skill: str, purpose: str | None, yes: bool, as_json: 
 @click.option("--rounds", type=click.IntRange(1, 200), default=20, show_default=True, help="Fuzzing rounds.")
 @click.option(
     "--sandbox",
-    type=click.Choice(["auto", "bubblewrap", "landlock", "none"]),
+    type=click.Choice(["auto", "bubblewrap", "landlock"]),
     default="auto",
     show_default=True,
     help="Where templates run.",

@@ -20,6 +20,7 @@ import anyio.to_thread
 
 from skvm.errors import InfrastructureError
 from skvm.evaluate.workspace import make_private_folder, remove_tree
+from skvm.harness.confine import choose_sandbox
 from skvm.harness.sandbox import Cell, Limits, Policy, Sandbox
 from skvm.runtime.boost.model import Candidate, Template
 from skvm.runtime.boost.outfit import Outfit, Verdict, lay_outfit, verdict_of
@@ -172,11 +173,15 @@ class _Ground:
 async def open_steps(
     templates: Iterable[Template], *, sandbox: Sandbox, tmp_dir: Path
 ) -> AsyncIterator[Steps]:
-    """Open a cell in which any of these templates can be run.
+    """Open a cell in which any of these templates can be run; one with walls, whatever the agent has.
+
+    Who lets an agent run without a sandbox has not agreed to code that is tried on hostile values.
 
     Raises:
-        InfrastructureError: No cell or folder can be made.
+        InfrastructureError: No cell or folder can be made, or no sandbox works here.
     """
+    if sandbox.name == "none":
+        sandbox = await anyio.to_thread.run_sync(choose_sandbox)
     outer = await anyio.to_thread.run_sync(make_private_folder, tmp_dir, "run")
     try:
         ground = await anyio.to_thread.run_sync(_lay_out, outer, tuple(templates))

@@ -14,9 +14,12 @@ from tests.unit.runtime.boost.proving.examples import (
 )
 from tests.unit.runtime.boost.proving.templates import RIGHT, WRONG
 
+from skvm.errors import InfrastructureError
 from skvm.evidence.blobs import BlobStore
+from skvm.harness.confine import choose_sandbox
 from skvm.harness.sandbox import Sandbox
 from skvm.runtime.boost.model import Language
+from skvm.runtime.boost.proving import steps as proving_steps
 from skvm.runtime.boost.proving.fuzz import fuzz
 from skvm.runtime.boost.proving.steps import Step, open_steps
 
@@ -31,6 +34,17 @@ async def steps_of(code: str, sandbox: Sandbox, ground: Path, *, is_wired: bool 
     candidate = totals_candidate(code, Language.SHELL)
     async with open_steps([candidate.template], sandbox=sandbox, tmp_dir=ground) as steps:
         return await steps.run(candidate, BEFORE, PARAMS, is_wired=is_wired)
+
+
+async def test_code_is_never_tried_without_walls(ground: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    bare = choose_sandbox("none")
+
+    def chosen() -> Sandbox:
+        raise InfrastructureError("no sandbox works here")
+
+    monkeypatch.setattr(proving_steps, "choose_sandbox", chosen)
+    with pytest.raises(InfrastructureError, match="no sandbox works here"):
+        await steps_of(OK, bare, ground)
 
 
 async def test_many_steps_in_one_cell_do_not_see_each_other(ground: Path, any_sandbox: Sandbox) -> None:
