@@ -320,7 +320,7 @@ def test_the_code_is_left_no_open_file(work_dir: Path, tmp_path: Path) -> None:
         line = f"exec {file.fileno() + 20}< {tmp_path / 'private'}; "
         step = python_step(code + ", open('open.json', 'w'))", "open.json")
         shell = ("bash", "-c", f'{line} eval "$0"')
-        taken = take(step, work_dir, shell=shell)  # noqa: S604 - which shell, not whether
+        taken = take(step, work_dir, shell=shell)
     assert taken.verdict is not None
     assert taken.verdict.is_done, taken.text
     assert json.loads((work_dir / "open.json").read_text()) == []

@@ -158,7 +158,6 @@ RIGHT |= {
     "a long file": LONG,
     "a column with another name": RENAMED,
     "a heading": UNDERLINED,
-    "lines with a word": FILTERED,
     "the first lines": FIRST,
     "a mean, with the name of the file": AVERAGE,
 }
