@@ -12,7 +12,7 @@ import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 import anyio.to_thread
@@ -26,7 +26,7 @@ from skvm.harness.trajectory import Trajectory
 from skvm.runtime.boost.evidence import WATCH_KIND
 from skvm.runtime.boost.model import WatchRecord
 
-__all__ = ["MAX_BYTES", "MAX_FILES", "StateKeeper", "WatchedRun", "load_watched", "read_tree"]
+__all__ = ["MAX_BYTES", "MAX_FILES", "StateKeeper", "WatchedRun", "is_script", "load_watched", "read_tree"]
 
 MAX_FILES = 200
 """Files of a state."""
@@ -42,6 +42,7 @@ _UNSTEADY_NS = 50_000_000
 _LOOKED_AT = 5
 """Records looked at for each run wanted: other versions of a skill have runs, too."""
 _PASSED_OVER = frozenset({"__pycache__", "node_modules"})
+_SCRIPTS = frozenset({".py", ".sh", ".bash", ".js", ".mjs", ".pl", ".rb", ".awk", ".sed", ".r"})
 
 
 class _UnkeptError(Exception):
@@ -117,6 +118,11 @@ class StateKeeper:
             known[path] = (stamp if is_steady else stamp._replace(size=-1), digest)
         self._known = known
         return {path: known[path][1] for path in sorted(known)}
+
+
+def is_script(path: str) -> bool:
+    """Whether a file is code by its name: something a run wrote on its way, and no result of it."""
+    return PurePosixPath(path).suffix.lower() in _SCRIPTS
 
 
 def read_tree(root: Path) -> dict[str, bytes] | None:

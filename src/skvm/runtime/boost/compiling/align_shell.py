@@ -14,7 +14,6 @@ from skvm.runtime.boost.compiling.shell_danger import Dangers, dangers_of, name_
 from skvm.runtime.boost.compiling.shell_invocations import invocation_of
 from skvm.runtime.boost.compiling.shell_places import HeredocWriter, Place, behind_expansion
 from skvm.runtime.boost.compiling.shell_programs import read_awk, read_jq
-from skvm.runtime.boost.compiling.shell_tree import heredoc_start, parse_shell, text_at
 from skvm.runtime.boost.compiling.shell_words import (
     Policy,
     decoded_string,
@@ -25,6 +24,7 @@ from skvm.runtime.boost.compiling.shell_words import (
     word_of,
 )
 from skvm.runtime.boost.compiling.slots import Filling, Reading, Ref, Slot, Spot, UnfillableError
+from skvm.runtime.boost.shell_tree import heredoc_start, parse_shell, text_at
 
 if TYPE_CHECKING:
     from tree_sitter import Node

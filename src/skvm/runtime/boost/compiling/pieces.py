@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from skvm.runtime.boost.compiling.shell_tree import heredoc_start, parse_shell, text_at, walk
 from skvm.runtime.boost.compiling.shell_words import decoded_string, said
+from skvm.runtime.boost.shell_tree import heredoc_start, parse_shell, text_at, walk
 
 if TYPE_CHECKING:
     from tree_sitter import Node

@@ -12,8 +12,8 @@ from skvm.compiler.effects.python_effects import python_effects
 from skvm.compiler.effects.python_names import NETWORK
 from skvm.compiler.effects.shell_effects import shell_effects
 from skvm.runtime.boost.compiling.pieces import Source, pieces_of
-from skvm.runtime.boost.compiling.shell_tree import parse_shell, walk
 from skvm.runtime.boost.model import Language
+from skvm.runtime.boost.shell_tree import parse_shell, walk
 
 if TYPE_CHECKING:
     from skvm.compiler.effects.model import Effects

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from skvm.runtime.boost.compiling.shell_invocations import LANGUAGES, invocation_of
-from skvm.runtime.boost.compiling.shell_tree import text_at, walk
 from skvm.runtime.boost.compiling.shell_words import Policy, said
+from skvm.runtime.boost.shell_tree import text_at, walk
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -8,9 +8,9 @@ import shlex
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from skvm.runtime.boost.compiling.shell_tree import text_at
 from skvm.runtime.boost.compiling.slots import Filling, Ref, UnfillableError
 from skvm.runtime.boost.model import ParamType
+from skvm.runtime.boost.shell_tree import text_at
 
 if TYPE_CHECKING:
     from tree_sitter import Node

@@ -9,20 +9,15 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import PurePosixPath
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from skvm.runtime.boost.foreign.convert import Foreign
 from skvm.runtime.boost.inside import shapes
 from skvm.runtime.boost.inside.values import path_refusal
 from skvm.runtime.boost.model import Candidate, Check, Origin, Param, ParamType, Place, Skeleton
-
-if TYPE_CHECKING:
-    from skvm.runtime.boost.watching import WatchedRun
+from skvm.runtime.boost.watching import WatchedRun, is_script
 
 __all__ = ["bound"]
-
-_SCRIPTS = frozenset({".py", ".sh", ".js", ".mjs", ".pl", ".rb", ".awk", ".sed"})
 
 
 def bound(foreign: Foreign, run: WatchedRun, others: Sequence[WatchedRun] = ()) -> Candidate | None:
@@ -187,7 +182,7 @@ def _outputs(
 ) -> Iterator[Check]:
     """What the run left, but for scripts it wrote on the way."""
     for path, data in after.items():
-        if before.get(path) == data or (path not in before and PurePosixPath(path).suffix in _SCRIPTS):
+        if before.get(path) == data or (path not in before and is_script(path)):
             continue
         place = Place(param=paths[path]) if path in paths else Place(path=path)
         # Names of its own in an object come from the data as often as from the code.

@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING
 
 from skvm.runtime.boost.foreign.findings import HoleRefusedError
 from skvm.runtime.boost.foreign.python_holes import HOLE, check_python
+from skvm.runtime.boost.shell_tree import text_at, walk
 
 if TYPE_CHECKING:
     from tree_sitter import Node
 
-__all__ = ["PYTHON", "Dangers", "ancestors", "arguments_of", "heredoc_of", "walk"]
+__all__ = ["PYTHON", "Dangers", "ancestors", "arguments_of", "heredoc_of"]
 
 _PLAIN = frozenset(
     """: [ base64 basename cat cd cksum cmp column comm cp cut date diff dirname du echo egrep expand export
@@ -80,7 +81,7 @@ class Dangers:
             raise HoleRefusedError("the code writes to a file that a value names, and runs another")
 
     def _text(self, node: Node | None) -> str:
-        return self.source[node.start_byte : node.end_byte].decode() if node else ""
+        return text_at(node, self.source)
 
     def _holes(self, node: Node) -> list[str]:
         return [found[1] for found in HOLE.finditer(self._text(node)) if found[1] in self.names]
@@ -194,15 +195,6 @@ def _is_plain_filter(name: str, words: Sequence[str]) -> bool:
 
 def _is_quoted(node: Node) -> bool:
     return any(parent.type in ("string", "heredoc_body") for parent in ancestors(node))
-
-
-def walk(root: Node) -> Iterator[Node]:
-    """A node and all below it, in the order of the code."""
-    pending = [root]
-    while pending:
-        node = pending.pop()
-        yield node
-        pending += reversed(node.children)
 
 
 def ancestors(node: Node) -> Iterator[Node]:

@@ -10,28 +10,20 @@ import re
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cache
 from typing import TYPE_CHECKING
 
 from skvm.runtime.boost.foreign.findings import HoleRefusedError
 from skvm.runtime.boost.foreign.python_holes import HOLE, fill_python
-from skvm.runtime.boost.foreign.shell_dangers import PYTHON, Dangers, ancestors, arguments_of, walk
+from skvm.runtime.boost.foreign.shell_dangers import PYTHON, Dangers, ancestors, arguments_of
+from skvm.runtime.boost.shell_tree import parse_shell, text_at, walk
 
 if TYPE_CHECKING:
-    from tree_sitter import Node, Parser
+    from tree_sitter import Node
 
 __all__ = ["fill_shell"]
 
 _HEREDOC_QUOTES = re.compile(r"[\\'\"]")
 _FROM_JSON = '__import__("json").loads(__import__("os").environ["SKVM_BOOST_PARAMS"])["{}"]'
-
-
-@cache
-def _parser() -> Parser:
-    import tree_sitter_bash
-    from tree_sitter import Language, Parser
-
-    return Parser(Language(tree_sitter_bash.language()))
 
 
 def fill_shell(code: str, names: Mapping[str, str], numbers: frozenset[str] = frozenset()) -> str:
@@ -61,8 +53,8 @@ class _Filling:
     run: set[str] = field(default_factory=set)
 
     def whole(self) -> str:
-        root = _parser().parse(self.source).root_node
-        if root.has_error:
+        root = parse_shell(self.source)
+        if root is None:
             raise HoleRefusedError("it is no shell code")
         nodes = list(walk(root))
         dangers = Dangers(self.source, self.names, self.numbers)
@@ -77,7 +69,7 @@ class _Filling:
         return "".join(map(_no_dash, sorted(self.at_word_start))) + code.decode()
 
     def _text(self, node: Node | None) -> str:
-        return self.source[node.start_byte : node.end_byte].decode() if node else ""
+        return text_at(node, self.source)
 
     def _holes(self, node: Node) -> list[str]:
         return [found[1] for found in HOLE.finditer(self._text(node)) if found[1] in self.names]

@@ -11,6 +11,7 @@ from skvm.runtime.boost.proving.items import Items, items_of
 from skvm.runtime.boost.proving.proof import checked_paths, names_file
 from skvm.runtime.boost.proving.replay import Start
 from skvm.runtime.boost.proving.value_trials import decoy
+from skvm.runtime.boost.watching import is_script
 
 __all__ = ["made_small", "try_again", "try_beside", "try_damaged", "try_other_data", "try_reordered"]
 
@@ -70,11 +71,11 @@ async def try_beside(ground: Ground, prompt: str) -> None:
     template, params = ground.candidate.template, ground.start.params
     declared = checked_paths((*template.inputs, *template.outputs), params)
     others = {path: data for path, data in ground.start.before.items() if path not in declared}
-    named = [path for path in others if names_file(prompt, path) and not _is_script(path)]
+    named = [path for path in others if names_file(prompt, path) and not is_script(path)]
     if named:
         raise FlawError(f"the prompt names {named[0]}, which is no input of it")
     files = dict(ground.start.before)
-    files |= {path: decoy(path, data) for path, data in others.items() if not _is_script(path)}
+    files |= {path: decoy(path, data) for path, data in others.items() if not is_script(path)}
     for _, path, data in ground.inputs():
         folder, base = posixpath.split(path)
         for prefix in ("0-", "zz-"):
@@ -85,10 +86,6 @@ async def try_beside(ground: Ground, prompt: str) -> None:
     if not outcome.is_as(ground.base):
         why = outcome.why if outcome.bailed else "the result is another one"
         raise FlawError(f"with other files beside it: {why}")
-
-
-def _is_script(path: str) -> bool:
-    return posixpath.splitext(path)[1].lower() in {".py", ".sh", ".js", ".pl", ".rb", ".awk"}
 
 
 async def try_reordered(ground: Ground, draw: random.Random, rounds: int) -> None:

@@ -6,15 +6,14 @@ import posixpath
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import PurePosixPath
 from typing import Any
 
 from skvm.runtime.boost.model import Candidate, Check, Template
 from skvm.runtime.boost.proving.artefacts import Agreement, changed_paths, compare
+from skvm.runtime.boost.watching import is_script
 
 __all__ = ["Proof", "agreement", "checked_paths", "names_file", "one_line", "output_paths", "paths_of"]
 
-_SCRIPTS = frozenset({".py", ".sh", ".bash", ".js", ".mjs", ".pl", ".rb", ".awk", ".sed", ".r"})
 _MAX_REASON = 300
 _OWN_FOLDER = re.compile(r"/[^\s'\"]*/skvm-(?:run|boost)-[^/\s'\"]+(?:/work)?/")
 
@@ -67,7 +66,7 @@ def agreement(
             return Agreement(None, found.differences)
         return found
     others = changed_paths(later[-1], before) - outputs - changed_paths(ours, before)
-    others = {path for path in others if path in before or not _is_script(path)}
+    others = {path for path in others if path in before or not is_script(path)}
     if found.is_same is False or not others:
         return found
     is_wanted = any(names_file(prompt, path) for path in others)
@@ -89,10 +88,6 @@ def names_file(prompt: str, path: str) -> bool:
     """Whether a prompt names a file, with or without its folder."""
     name = re.escape(posixpath.basename(path))
     return re.search(rf"(?<![\w-]){name}(?![\w-])", prompt) is not None
-
-
-def _is_script(path: str) -> bool:
-    return PurePosixPath(path).suffix.lower() in _SCRIPTS
 
 
 def output_paths(template: Template, params: Mapping[str, Any]) -> frozenset[str]:

@@ -18,7 +18,7 @@ PYTHONPATH={site}; export PYTHONPATH
 exec {program} "$@"
 """
 _PROGRAM = """#!/bin/sh
-: > '{work}/asked-{name}'
+: > {asked}
 exec {program} "$@"
 """
 _PYTHONS = ("python3", "python")
@@ -91,7 +91,11 @@ def lay_tripwires(folder: Path, work: Path) -> Path:
         text = _PYTHON if name in _PYTHONS else _PROGRAM
         path = places["bin"] / name
         path.write_text(
-            text.format(site=shlex.quote(str(places["site"])), work=work, name=name, program=program)
+            text.format(
+                site=shlex.quote(str(places["site"])),
+                asked=shlex.quote(f"{work}/asked-{name}"),
+                program=shlex.quote(str(program)),
+            )
         )
         path.chmod(0o755)
     return places["bin"]
