@@ -213,6 +213,8 @@ def test_a_value_stays_a_value_wherever_it_stands_in_python_code(template, tmp_p
         "if ${word}; then :; fi",
         "select x in ${word}; do eval $x; done",
         "echo 'unterminated ${word}",
+        "cat > a.txt <<'E'\n\\\nb\nE\nsort \"${word}\" > b.txt",  # the grammar misreads where the text ends
+        "sort ${word} > a.txt\n" + "#" * 100_000,
     ],
 )
 def test_where_a_value_could_become_code_the_template_is_refused(template):
