@@ -31,7 +31,7 @@ from skvm.runtime.boost.model import BoostEvent, Candidate, Event, WatchRecord
 from skvm.runtime.boost.outfit import Verdict, verdict_of
 from skvm.runtime.boost.shadowing import Shadowed, Watched, shadow_events
 from skvm.runtime.boost.standing import gated
-from skvm.runtime.boost.watching import StateKeeper
+from skvm.runtime.boost.watching import MAX_BYTES, MAX_FILES, StateKeeper
 
 if TYPE_CHECKING:
     from pydantic_ai.messages import ModelResponse
@@ -47,6 +47,10 @@ Mode = Literal["off", "shadow", "on"]
 SHADOW_EVERY = 10
 """Of so many runs that a promoted candidate could answer, it is run beside the model in one."""
 TICKET_BYTES = 8
+_UNKEPT = (
+    f"boost learns nothing from this run: its work directory holds more than {MAX_FILES} files or"
+    f" {MAX_BYTES >> 20} MB, or something that cannot be kept"
+)
 _NOBODYS = re.compile(
     r"(?:call|folder)\b|input: .* (?:is absent$|it has no column\b)|code: exit code 64(?:$|:)"
 )
@@ -159,8 +163,11 @@ class BoostRun(Hook):
         self.failure = self.failure or " ".join(f"{type(error).__name__}: {error}".split())
 
     def notes(self) -> Sequence[str]:
-        """That it gave up, if it did: the run went on as if nobody had been here."""
-        return (f"boost gave up in this run: {self.failure}",) if self.failure else ()
+        """That it gave up, if it did, and the run went on without it; or why it learns nothing."""
+        if self.failure:
+            return (f"boost gave up in this run: {self.failure}",)
+        is_unkept = any(state is None for state in self._states.values())
+        return (_UNKEPT,) if is_unkept and self.learns else ()
 
     async def _before(self, context: HookContext) -> ModelResponse | None:
         if context.is_local:

@@ -21,7 +21,7 @@ from skvm.runtime.boost.choosing import is_sampled
 from skvm.runtime.boost.hook import Boost, BoostRun
 from skvm.runtime.boost.model import BoostEvent, Event, WatchRecord
 from skvm.runtime.boost.proving.proof import Proof
-from skvm.runtime.boost.watching import StateKeeper
+from skvm.runtime.boost.watching import MAX_FILES, StateKeeper
 from tests.unit.runtime.boost.hitting.samples import PROMPT, SALES, FakeLibrary, candidate
 
 pytestmark = pytest.mark.anyio
@@ -228,6 +228,15 @@ async def test_a_lesson_that_fails_loses_nothing_else(
     assert [event.event for event in events] == [Event.ANSWERED]
     assert watch.failure == f"{type(error).__name__}: {error}"
     assert watch.failure in hook.notes()[0]
+
+
+async def test_a_work_directory_that_is_too_large_is_told_of(work: Path, tmp_path: Path) -> None:
+    for number in range(MAX_FILES):
+        (work / f"{number}.txt").touch()
+    hook = a_run(tmp_path, work)
+    await go(work, hook, "Done.")
+    (note,) = hook.notes()
+    assert note.startswith("boost learns nothing from this run: its work directory holds more than 200 files")
 
 
 async def test_files_that_cannot_be_kept_fail_no_run(
