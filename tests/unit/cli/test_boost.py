@@ -256,3 +256,10 @@ def test_improve_takes_names_of_a_model_and_nothing_on_trust(place, capsys):
 def test_improve_asks_nobody(place, capsys):
     assert skvm(["boost", "improve", "totals", "city-totals", "--compiler-model=none"]) == 2
     assert "name a model" in capsys.readouterr().err
+
+
+def test_of_a_skill_that_is_removed_whole_nothing_counts_any_more(place, capsys):
+    assert skvm(["boost", "rm", "totals", "--yes"]) == 0
+    BoostFolder(place.settings, "totals").save([candidate()])
+    (target,) = listed(capsys)[0]["targets"]
+    assert (target["status"], target["good"]) == ("watched", 0)

@@ -164,7 +164,13 @@ def improve(ctx: click.Context, skill: str, purpose: str, compiler_model: str, a
 @_json
 @click.pass_context
 def rm(ctx: click.Context, skill: str, purpose: str | None, yes: bool, as_json: bool) -> None:
-    """Remove a template, or all of SKILL. The journal keeps what happened."""
+    """Remove a template, or all of SKILL; the journal keeps what happened.
+
+    Recorded runs may teach a single template again: `disable` keeps it away. Of a skill that is removed
+    whole, they count no more.
+    """
+    import anyio
+
     from skvm.cli.boost_shelf import skill_id_of
     from skvm.cli.console import out, print_json
     from skvm.cli.removing import confirm
@@ -176,6 +182,8 @@ def rm(ctx: click.Context, skill: str, purpose: str | None, yes: bool, as_json: 
     folder = BoostFolder(settings, skill_id)
     confirm(f"remove {purpose or 'all templates'} of {skill_id}?", is_agreed=yes)
     gone = folder.remove(purpose)
+    if purpose is None and settings.journal_path.exists():
+        anyio.run(_forget, settings, skill_id)
     if as_json:
         print_json({"schema": 1, "skillId": skill_id, "files": [str(path) for path in gone]})
     else:
@@ -236,6 +244,17 @@ def _one(settings: Settings, skill: str, purpose: str, options: dict[str, Any]) 
 
     kept, _ = _gather(settings, skill, options)
     return find_one(kept, skill_id_of(skill), purpose)
+
+
+async def _forget(settings: Settings, skill_id: str) -> None:
+    from skvm.evidence.blobs import BlobStore
+    from skvm.evidence.journal import Journal
+    from skvm.harness.confine import choose_sandbox
+    from skvm.runtime.boost.library import Library
+
+    async with Journal(settings.journal_path) as journal:
+        library = Library.open(settings, journal, BlobStore(settings.blobs_dir), choose_sandbox("none"))
+        await library.forget(skill_id)
 
 
 def _turn(settings: Settings, skill: str, purpose: str, *, is_enabled: bool, as_json: bool) -> None:

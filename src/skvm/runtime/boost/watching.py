@@ -81,7 +81,7 @@ class StateKeeper:
     def keep(self) -> dict[str, str] | None:
         """Digest by POSIX path, in order of path; only files that changed since the last call are read.
 
-        Links, pipes, devices, hidden folders and folders of packages and caches are passed over.
+        Links, pipes, devices, what is hidden and folders of packages and caches are passed over.
 
         Returns:
             ``None`` where there are more than ``MAX_FILES`` files or ``MAX_BYTES`` bytes, or a file cannot be
@@ -171,10 +171,13 @@ def _files_below(
     """As above, of one open folder, which is closed in the end."""
     try:
         for name in _names(folder, entries_left):
+            # What is hidden is a tool's own, or a secret (``.env``): neither is kept.
+            if name.startswith("."):
+                continue
             status = os.stat(name, dir_fd=folder, follow_symlinks=False)
             if stat.S_ISREG(status.st_mode):
                 yield prefix + _text(name), folder, name, status
-            elif stat.S_ISDIR(status.st_mode) and not name.startswith(".") and name not in _PASSED_OVER:
+            elif stat.S_ISDIR(status.st_mode) and name not in _PASSED_OVER:
                 if depth_left == 0:
                     raise _UnkeptError
                 flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC

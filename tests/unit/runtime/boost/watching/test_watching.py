@@ -70,10 +70,9 @@ def test_a_state_is_the_digest_of_every_file_by_path(
     (work / "b" / "c").mkdir(parents=True)
     (work / "b" / "c" / "d.txt").write_bytes(b"deep")
     (work / "a.csv").write_bytes(b"x\n1\n")
-    (work / ".env").write_bytes(b"hidden file")
+    (work / ".env").write_bytes(b"KEY=secret")
     state = keeper.keep()
     assert state == {
-        ".env": digest_of(b"hidden file"),
         "a.csv": digest_of(b"x\n1\n"),
         "b/c/d.txt": digest_of(b"deep"),
     }
