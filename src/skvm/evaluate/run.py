@@ -90,6 +90,7 @@ async def run_once(spec: RunSpec, bench: Bench) -> RunRecord:
         await run.tell_hooks(start)
     if passed_on is not None:
         raise passed_on
+    await run.let_hooks_reflect(start)
     return run.account.record
 
 
@@ -287,6 +288,19 @@ class _Run:
         try:
             said = await self.hooks.after_record(self.account.record)
             await self.bench.journal.append_made(lambda: said, start)
+        except Exception as error:  # noqa: BLE001 - the hooks' fault, not the run's
+            self.account.note_afterwards(f"a hook failed after the run: {type(error).__name__}: {error}")
+        for note in self._hook_notes():
+            self.account.note_afterwards(note)
+
+    async def let_hooks_reflect(self, start: int) -> None:
+        """Let the hooks think about the run; whoever ends the command need not wait for that."""
+        if self.hooks is None or not self.hooks.hooks:
+            return
+        try:
+            said = await self.hooks.reflect(self.account.record)
+            if said:
+                await self.bench.journal.append_made(lambda: said, start)
         except Exception as error:  # noqa: BLE001 - the hooks' fault, not the run's
             self.account.note_afterwards(f"a hook failed after the run: {type(error).__name__}: {error}")
         for note in self._hook_notes():

@@ -105,7 +105,14 @@ class Hook:
     async def after_record(self, record: RunRecord) -> Sequence[tuple[str, Record]]:
         """See how the run was graded, after it was recorded; gives what else is to be recorded of it.
 
-        Called of the hook that ``of_run`` gave, also where the run failed.
+        Called of the hook that ``of_run`` gave, also where the run failed; it should not take long.
+        """
+        return ()
+
+    async def reflect(self, record: RunRecord) -> Sequence[tuple[str, Record]]:
+        """Think about a run that is recorded with all that ``after_record`` gave; gives what came of it.
+
+        It may take long, and is cut off where somebody ends the command.
         """
         return ()
 
@@ -164,6 +171,10 @@ class Hooks:
     async def after_record(self, record: RunRecord) -> list[tuple[str, Record]]:
         """What any hook has to record of a run."""
         return [each for hook in self.hooks for each in await hook.after_record(record)]
+
+    async def reflect(self, record: RunRecord) -> list[tuple[str, Record]]:
+        """What came of it when every hook thought about a run."""
+        return [each for hook in self.hooks for each in await hook.reflect(record)]
 
     def notes(self) -> list[str]:
         """What any hook has to tell of a run."""

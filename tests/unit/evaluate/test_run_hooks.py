@@ -125,6 +125,24 @@ def test_a_cancelled_run_is_told_of_too(bench: Any) -> None:
     assert [entry.body["said"] for entry in anyio.run(main)] == ["cancelled"]
 
 
+def test_whoever_ends_the_command_need_not_wait_until_a_hook_has_thought(bench: Any) -> None:
+    class Ponders(Remembers):
+        async def reflect(self, record: RunRecord) -> list[tuple[str, Record]]:
+            await anyio.sleep_forever()
+            return []
+
+    async def main() -> Any:
+        async with bench() as opened:
+            with anyio.move_on_after(0.5) as scope:
+                await run_once(
+                    RunSpec(TASK, "fake/m", harness=FakeHarness()), replace(opened, hooks=Hooks((Ponders(),)))
+                )
+            assert scope.cancelled_caught
+            return await opened.journal.query()
+
+    assert [entry.kind for entry in anyio.run(main)] == ["run_started", "run_finished", "word"]
+
+
 @pytest.mark.parametrize("is_shown", [True, False])
 def test_a_folder_of_a_hook_is_seen_in_the_cell(
     bench: Any, confined: Any, tmp_path: Path, *, is_shown: bool

@@ -282,12 +282,18 @@ class BoostRun(Hook):
             self._end_step(step, verdict_of(told, step.ticket), told, is_cut=True)
 
     async def after_record(self, record: RunRecord) -> Sequence[tuple[str, Record]]:
-        """Everything that is to be recorded: events of this run, the watch, and what was learnt from both."""
-        from skvm.runtime.boost.learning import learn
-
+        """What happened in this run, and what lay in its work directory."""
         if (step := self._open) is not None:
             self._end_step(step, None, is_cut=True)
-        watch = self._watch()
+        events = [gated(event, record, self.library.bounds) for event in self.events]
+        self.library.note(events)
+        return [(WATCH_KIND, self._watch()), *((EVENT_KIND, event) for event in events)]
+
+    async def reflect(self, record: RunRecord) -> Sequence[tuple[str, Record]]:
+        """Run candidates beside what the model did, and learn what can be learnt from it."""
+        from skvm.runtime.boost.learning import learn
+
+        watch, told = self._watch(), len(self.events)
         learnt: list[BoostEvent] = []
         try:
             await self._run_beside(record, watch)
@@ -295,10 +301,9 @@ class BoostRun(Hook):
                 learnt = await learn(self.library, record, watch, skill=self.run.skill)
         except Exception as error:  # noqa: BLE001 - told as a note; what is known of this run is recorded
             self._give_up(error)
-        events = [gated(event, record, self.library.bounds) for event in self.events]
+        events = [gated(event, record, self.library.bounds) for event in self.events[told:]]
         self.library.note(events)
-        watch = watch.model_copy(update={"failure": self.failure})
-        return [(WATCH_KIND, watch), *((EVENT_KIND, event) for event in (*events, *learnt))]
+        return [(EVENT_KIND, event) for event in (*events, *learnt)]
 
     async def _run_beside(self, record: RunRecord, watch: WatchRecord) -> None:
         if self._shelf is not None:
@@ -315,6 +320,7 @@ class BoostRun(Hook):
             harness=self.run.harness,
             states=self._all_states(),
             boosted_turns=tuple(self._boosted),
+            failure=self.failure,
         )
 
     def _all_states(self) -> tuple[dict[str, str] | None, ...]:

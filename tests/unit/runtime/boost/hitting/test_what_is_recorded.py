@@ -108,6 +108,10 @@ def a_record(score: float | None = 1.0, outcome: Outcome = Outcome.SCORED) -> Ru
     )
 
 
+async def recorded(hook: BoostRun, record: RunRecord) -> list[tuple[str, Any]]:
+    return [*await hook.after_record(record), *await hook.reflect(record)]
+
+
 def parted(said: Sequence[tuple[str, Any]]) -> tuple[WatchRecord, list[BoostEvent]]:
     assert [kind for kind, _ in said] == ["boost_watch", *["boost"] * (len(said) - 1)]
     return said[0][1], [each for _, each in said[1:]]
@@ -116,7 +120,7 @@ def parted(said: Sequence[tuple[str, Any]]) -> tuple[WatchRecord, list[BoostEven
 async def test_a_state_is_kept_before_every_turn_and_after_the_last(work: Path, tmp_path: Path) -> None:
     hook = a_run(tmp_path, work)
     await go(work, hook, ACT, "Done.")
-    watch, events = parted(await hook.after_record(a_record()))
+    watch, events = parted(await recorded(hook, a_record()))
     assert [sorted(state or ()) for state in watch.states] == [
         ["sales.csv"],
         ["new.txt", "sales.csv"],
@@ -133,7 +137,7 @@ async def test_a_turn_that_was_begun_and_not_taken_has_no_state_of_its_own(
     hook = a_run(tmp_path, work)
     await go(work, hook, ACT, "Done.")
     await hook.before_model(HookContext(PROMPT, work, 2, ()))
-    watch, _ = parted(await hook.after_record(a_record()))
+    watch, _ = parted(await recorded(hook, a_record()))
     assert len(watch.states) == 3
 
 
@@ -143,7 +147,7 @@ async def test_turns_nobody_asked_a_hook_about_leave_only_the_ends(work: Path, t
         await hook.before_model(HookContext(PROMPT, work, turn, ()))
     told = Trajectory(harness="h", model="m", prompt=PROMPT, turns=tuple(Turn(index=i) for i in range(4)))
     await hook.after_run(told)
-    watch, _ = parted(await hook.after_record(a_record()))
+    watch, _ = parted(await recorded(hook, a_record()))
     assert [state is None for state in watch.states] == [False, True, True, True, False]
 
 
@@ -158,7 +162,7 @@ async def test_candidates_are_run_beside_the_model_where_they_did_not_answer(
         shadows.clear()
         hook = a_run(tmp_path, work, **options)
         await go(work, hook, ACT, "Done.")
-        _, (event,) = parted(await hook.after_record(a_record()))
+        _, (event,) = parted(await recorded(hook, a_record()))
         assert (event.event, event.is_good, event.step_ms) == (Event.SHADOWED, True, 7.0)
         assert (event.run_id, event.turn, event.template_digest) == ("run-1", 0, candidate().digest)
         (seen,) = shadows
@@ -176,7 +180,7 @@ async def test_nothing_is_run_beside_a_run_that_did_not_do_its_task(
 ) -> None:
     hook = a_run(tmp_path, work, watched=(candidate(),))
     await go(work, hook, ACT, "Done.")
-    _, events = parted(await hook.after_record(a_record(score, outcome)))
+    _, events = parted(await recorded(hook, a_record(score, outcome)))
     assert (events, shadows) == ([], [])
 
 
@@ -185,7 +189,7 @@ async def test_nothing_is_run_beside_a_run_that_was_answered(
 ) -> None:
     hook = a_run(tmp_path, work, promoted=(candidate(),), watched=(candidate(purpose_id="other"),))
     await go(work, hook, "Done.")
-    watch, events = parted(await hook.after_record(a_record()))
+    watch, events = parted(await recorded(hook, a_record()))
     assert [event.event for event in events] == [Event.ANSWERED]
     assert shadows == []
     assert watch.boosted_turns == (0,)
@@ -195,7 +199,7 @@ async def test_an_answer_is_good_only_in_a_run_that_scored(work: Path, tmp_path:
     for score, is_good in ((1.0, True), (0.0, None)):
         hook = a_run(tmp_path, work, promoted=(candidate(),))
         await go(work, hook, "Done.")
-        _, (event,) = parted(await hook.after_record(a_record(score)))
+        _, (event,) = parted(await recorded(hook, a_record(score)))
         assert event.is_good is is_good
 
 
@@ -209,7 +213,7 @@ async def test_a_run_that_ends_in_the_middle_of_a_step_has_no_verdict(work: Path
         lambda _: cast("Any", "turn"),
     )
     assert await hook.before_model(made) == "turn"
-    watch, (event,) = parted(await hook.after_record(a_record(None, Outcome.HARNESS_FAILED)))
+    watch, (event,) = parted(await recorded(hook, a_record(None, Outcome.HARNESS_FAILED)))
     assert (event.event, event.is_good, event.reason) == (Event.ANSWERED, None, "no verdict")
     assert watch.states[-1] is None
 
@@ -224,10 +228,9 @@ async def test_a_lesson_that_fails_loses_nothing_else(
     monkeypatch.setattr(learning, "learn", learn)
     hook = a_run(tmp_path, work, promoted=(candidate(),))
     await go(work, hook, "Done.")
-    watch, events = parted(await hook.after_record(a_record()))
+    _, events = parted(await recorded(hook, a_record()))
     assert [event.event for event in events] == [Event.ANSWERED]
-    assert watch.failure == f"{type(error).__name__}: {error}"
-    assert watch.failure in hook.notes()[0]
+    assert f"{type(error).__name__}: {error}" in hook.notes()[0]
 
 
 async def test_a_work_directory_that_is_too_large_is_told_of(work: Path, tmp_path: Path) -> None:
@@ -257,13 +260,13 @@ async def test_runs_that_are_not_graded_teach_nothing(
 ) -> None:
     hook = a_run(tmp_path, work)
     await go(work, hook, "Done.")
-    await hook.after_record(a_record(None, Outcome.HARNESS_FAILED))
+    await recorded(hook, a_record(None, Outcome.HARNESS_FAILED))
     assert lessons == []
-    await hook.after_record(a_record())
+    await recorded(hook, a_record())
     assert len(lessons) == 1
     still = a_run(tmp_path, work, learns=False)
     await go(work, still, "Done.")
-    await still.after_record(a_record())
+    await recorded(still, a_record())
     assert len(lessons) == 1
 
 

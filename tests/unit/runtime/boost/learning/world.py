@@ -147,7 +147,7 @@ class World:
             started_at=NOW,
             finished_at=NOW,
         )
-        others = await hooks.after_record(record)
+        others = [*await hooks.after_record(record), *await hooks.reflect(record)]
         await self.journal.finish_run(start, record, others)
         return Done(record, trajectory, work, len(session.requests), tuple(each for _, each in others))
 
