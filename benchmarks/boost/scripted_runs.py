@@ -157,7 +157,7 @@ class Begun:
             started_at=_AT,
             finished_at=_AT,
         )
-        others = await self.hooks.after_record(record)
+        others = [*await self.hooks.after_record(record), *await self.hooks.reflect(record)]
         await journal.finish_run(start, record, others)
         events = tuple(each for _, each in others if isinstance(each, BoostEvent))
         left = {path.name: path.read_bytes() for path in sorted(self.work.iterdir()) if path.is_file()}
