@@ -64,7 +64,13 @@ def stopped(arguments, number, after_runs, place):
     """Start, wait for some more finished runs, send a signal; the exit code and what was said."""
     had = len(journal_rows(place))
     with subprocess.Popen(
-        arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=place
+        arguments,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=place,
+        # Where the tests run in the background SIGINT is ignored, and a child would inherit that.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     ) as process:
         while process.poll() is None and len(journal_rows(place)) < had + after_runs:
             time.sleep(0.02)

@@ -113,7 +113,7 @@ async def test_fuzzing_is_the_same_in_every_sandbox(
     ground: Path, blobs: BlobStore, any_sandbox: Sandbox
 ) -> None:
     for example, is_good in (
-        (RIGHT["lines with a word"], True),
+        (RIGHT["unique lines in shell"], True),
         (WRONG["a value in eval of a shell"], False),
     ):
         run = a_run(blobs, example.before, example.after, prompt=example.prompt)
