@@ -25,7 +25,9 @@ RUN = [
     "-W",
     "ignore",
     "-c",
-    "from skvm.cli.main import main; main()",
+    # Where the tests run in the background SIGINT is ignored, and a child inherits that.
+    "import signal; signal.signal(signal.SIGINT, signal.default_int_handler);"
+    " from skvm.cli.main import main; main()",
     "bench",
     "--no-auto-probe",
 ]
@@ -64,13 +66,7 @@ def stopped(arguments, number, after_runs, place):
     """Start, wait for some more finished runs, send a signal; the exit code and what was said."""
     had = len(journal_rows(place))
     with subprocess.Popen(
-        arguments,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        cwd=place,
-        # Where the tests run in the background SIGINT is ignored, and a child would inherit that.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+        arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=place
     ) as process:
         while process.poll() is None and len(journal_rows(place)) < had + after_runs:
             time.sleep(0.02)
