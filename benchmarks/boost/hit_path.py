@@ -153,7 +153,7 @@ async def answered(matcher: Matcher, known: list[Candidate], outfit: Outfit, fol
     tool.turn("ls", "call_0")  # loads the library of messages, as any run has
     for number, prompt in enumerate(hits()):
         with times.one():
-            look = partial(choose, matcher, known, prompt, folder, None)
+            look = partial(choose, matcher, known, prompt, folder)
             choice: Choice = await anyio.to_thread.run_sync(look)
             if choice.answer is None or choice.answer.candidate is not known[number % CANDIDATES]:
                 raise RuntimeError(f"no answer to {prompt!r}")
@@ -174,9 +174,9 @@ async def measure(folder: Path) -> bool:
     times = await answered(matcher, known, outfit, work)
     print(f"hit   {times} (bar {BAR_MS:g} median)")
     miss = HOSTILE["one word is another"]
-    print(f"miss  {await timed(partial(choose, matcher, known, miss, work, None), ROUNDS)}")
+    print(f"miss  {await timed(partial(choose, matcher, known, miss, work), ROUNDS)}")
     for what, prompt in HOSTILE.items():
-        spent = await timed(partial(choose, matcher, known, prompt, work, None), 20)
+        spent = await timed(partial(choose, matcher, known, prompt, work), 20)
         print(f"  {what:<36}{spent}")
     wide, prompt = ambiguous()
     print(f"  {'8,000 places, 6 holes':<36}{await timed(partial(wide.match, prompt), 20)}")
