@@ -16,6 +16,7 @@ __all__ = [
     "PLAN_SCHEMA",
     "Dependency",
     "Group",
+    "GroupForecast",
     "Items",
     "Plan",
     "PlanAction",
@@ -68,7 +69,9 @@ class PlanStep(_Record):
     """A step.
 
     ``primitives`` are what it needs of a target; ``actions`` are its exact commands: a step is
-    ``executable`` without a model if these are all it does. ``open`` says that it may touch anything.
+    ``executable`` without a model if these are all it does. ``text`` is the step as it is written;
+    ``idempotent`` says that it may be repeated after it was cut short; ``exclusive`` names what it must have
+    for itself (``browser``, ``db:stock.sqlite``, ``packages``). ``open`` says that it may touch anything.
     """
 
     id: str
@@ -78,6 +81,9 @@ class PlanStep(_Record):
     primitives: tuple[str, ...] = ()
     actions: tuple[PlanAction, ...] = ()
     executable: bool = False
+    text: str = ""
+    idempotent: bool = False
+    exclusive: tuple[str, ...] = ()
     reads: tuple[str, ...] = ()
     writes: tuple[str, ...] = ()
     hosts: tuple[str, ...] = ()
@@ -102,6 +108,8 @@ class Items(_Record):
 
     ``kind``: ``glob`` (a pattern of file names), ``list`` (``values``), ``named`` (words of the skill or of
     its code), ``helpers`` (sub-agents). ``command`` is the command for one item with ``{item}`` in its place.
+    ``output`` is the one file a model writes for each item, with ``{item}`` or ``{name}`` (the item's file
+    name without its suffix) in it; ``inputs`` are the files beside the item that it reads for that.
     """
 
     kind: Literal["glob", "list", "named", "helpers"]
@@ -109,6 +117,20 @@ class Items(_Record):
     values: tuple[str, ...] = ()
     variable: str | None = None
     command: str | None = None
+    output: str | None = None
+    inputs: tuple[str, ...] = ()
+
+
+class GroupForecast(_Record):
+    """What a group is expected to gain.
+
+    ``serial_s`` and ``parallel_s``: seconds one after the other and at once, all costs of running at once
+    included. ``basis``: ``assumed`` (usual durations) or ``measured`` (runs on this target).
+    """
+
+    serial_s: float = Field(alias="serialS", ge=0)
+    parallel_s: float = Field(alias="parallelS", ge=0)
+    basis: Literal["assumed", "measured"] = "assumed"
 
 
 class Group(_Record):
@@ -122,6 +144,7 @@ class Group(_Record):
     reason: str
     span: TextSpan
     source: Literal["static", "model"] = "static"
+    forecast: GroupForecast | None = None
     fallback: Literal["sequential_execution"] = "sequential_execution"
 
 
