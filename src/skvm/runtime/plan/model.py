@@ -125,11 +125,13 @@ class MapJob:
             name without the suffix.
         glob: Pattern of files, relative to the work directory, looked up when the node begins.
         items: The items, where they are listed.
+        is_serial: Whether the items go one after the other.
     """
 
     each: CommandJob | AskJob | AgentJob
     glob: str | None = None
     items: tuple[str, ...] = ()
+    is_serial: bool = False
 
 
 @dataclass(frozen=True, slots=True)
