@@ -1,4 +1,4 @@
-"""What tests of plans share: nodes that write into a world of names, a share that gives everything, a log in memory."""
+"""What tests of plans share: a world nodes write into, a share that gives everything, a log in memory."""
 
 from __future__ import annotations
 

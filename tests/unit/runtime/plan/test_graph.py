@@ -83,7 +83,7 @@ def test_what_is_wrong_is_named():
         Graph.of([Node("a"), Node("a")])
     with pytest.raises(UsageError, match="waits for 'b', which is not there"):
         Graph.of([Node("a", after=("b",))])
-    with pytest.raises(UsageError, match="circle: a → c → b → a|circle: a → b → c → a"):
+    with pytest.raises(UsageError, match=r"circle: a → c → b → a|circle: a → b → c → a"):
         Graph.of([Node("a", after=("b",)), Node("b", after=("c",)), Node("c", after=("a",)), Node("d")])
 
 

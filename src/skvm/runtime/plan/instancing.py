@@ -1,0 +1,273 @@
+"""From a plan to the graph that runs: what each step does here, on this target, and with what.
+
+A step whose commands are exact is run; one whose files are known is a question to a model; any other step is
+an agent's. Without a model, what needs one is left. Groups that do not pay are put in a row, and chains of
+agents become one, which reads the task once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Container, Iterable, Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+
+from skvm.compiler.plans.plan import Group, Items, Plan, PlanProcedure, PlanStep
+from skvm.compiler.plans.work import has_known_items, only_output, work_of
+from skvm.errors import UsageError
+from skvm.runtime.plan.graph import Graph
+from skvm.runtime.plan.model import (
+    CPU,
+    AgentJob,
+    AskJob,
+    CommandJob,
+    Job,
+    LeftJob,
+    MapJob,
+    Node,
+    Target,
+)
+
+__all__ = ["BRANCH", "graph_of", "main_procedure", "needs_of", "provider_resource"]
+
+BRANCH = "branch"
+"""The resource of an agent in a directory of its own."""
+_REASON_CHARS = 200
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """What is asked of a plan."""
+
+    target: Target
+    fused: Container[str]
+    chosen: frozenset[str]
+    answered: Container[str]
+
+
+def graph_of(
+    plan: Plan,
+    *,
+    target: Target,
+    fused: Container[str] = (),
+    procedures: Sequence[str] | None = None,
+    answered: Container[str] = (),
+) -> Graph:
+    """The graph of a plan on a target.
+
+    Args:
+        plan: The plan.
+        target: Whose model does what commands cannot; without one such steps are left.
+        fused: Ids of groups that run one after the other.
+        procedures: Ids of the procedures to run; by default the only one there is.
+        answered: Ids of steps with a question to a person that has been answered: they are done as any other.
+
+    Raises:
+        UsageError: The plan has several procedures and none is named, a named one is not there, or its
+            dependencies are no graph.
+    """
+    run = _Run(target, fused, frozenset(_chosen(plan, procedures)), answered)
+    groups = _groups_of(plan)
+    nodes = [_node(step, groups.get(step.id, ()), run) for step in plan.steps if step.id in run.chosen]
+    nodes = _in_a_row(nodes, plan.groups, fused)
+    return _agents_fused(Graph.of(nodes))
+
+
+def main_procedure(plan: Plan) -> PlanProcedure | None:
+    """The one procedure a plan is about: not a part of another one's step, and no loop beside it.
+
+    Returns:
+        ``None`` where there are several, or none.
+    """
+    found = _top(plan)
+    return found[0] if len(found) == 1 else None
+
+
+def needs_of(job: Job, target: Target, exclusive: Iterable[str] = ()) -> tuple[str, ...]:
+    """The resources a job holds while it is done, in one order."""
+    only = tuple(f"only:{name}" for name in sorted(set(exclusive)))
+    if isinstance(job, CommandJob):
+        return (CPU, *only)
+    if isinstance(job, AskJob):
+        return (provider_resource(target), *only)
+    if isinstance(job, AgentJob):
+        return only if job.is_alone else (BRANCH, *only)
+    return only
+
+
+def provider_resource(target: Target) -> str:
+    """The resource of a model call: a place at the provider of the target's model."""
+    return f"model:{target.model.partition('/')[0]}"
+
+
+def _top(plan: Plan) -> list[PlanProcedure]:
+    found = [one for one in plan.procedures if one.part_of is None and one.steps]
+    workflows = [one for one in found if not one.id.startswith("loop-")]
+    return workflows or found
+
+
+def _chosen(plan: Plan, procedures: Sequence[str] | None) -> Iterable[str]:
+    if procedures is None:
+        found = _top(plan)
+        if len(found) > 1:
+            listed = "; ".join(f"{one.id} ({one.title})" for one in found)
+            raise UsageError(
+                f"the plan of {plan.skill!r} has {len(found)} procedures: {listed}",
+                help="say which one is to run with --procedure",
+            )
+        return found[0].steps if found else ()
+    known = {one.id: one for one in plan.procedures}
+    for name in procedures:
+        if name not in known:
+            raise UsageError(
+                f"the plan of {plan.skill!r} has no procedure {name!r}",
+                help=f"it has {', '.join(known) or 'none'}",
+            )
+    return [step for name in procedures for step in known[name].steps]
+
+
+def _groups_of(plan: Plan) -> dict[str, list[Group]]:
+    """By step, the groups it is in."""
+    found: dict[str, list[Group]] = {}
+    for group in plan.groups:
+        for step in group.steps:
+            found.setdefault(step, []).append(group)
+    return found
+
+
+def _node(step: PlanStep, groups: Sequence[Group], run: _Run) -> Node:
+    mapped = next(
+        (group for group in groups if group.items is not None and has_known_items(group.items)), None
+    )
+    beside = next((group for group in groups if group.items is None and group.id not in run.fused), None)
+    job = _job(step, mapped, run.fused)
+    if step.confirmation and step.id not in run.answered:
+        job = LeftJob(_short(f"a person has to answer first: {step.text or step.description}"))
+    elif not run.target.model and _asks_a_model(job):
+        job = LeftJob(_short(f"it needs a model: {step.text or step.description}"))
+    group = beside or (mapped if mapped is not None and mapped.id not in run.fused else None)
+    is_asked = isinstance(job, AskJob) or (isinstance(job, MapJob) and isinstance(job.each, AskJob))
+    reads = (*step.reads, *job.inputs) if isinstance(job, AskJob) else step.reads
+    return Node(
+        id=step.id,
+        title=step.description,
+        after=tuple(found.step for found in step.depends_on if found.step in run.chosen),
+        reads=tuple(dict.fromkeys(reads)),
+        writes=step.writes,
+        # What a question reads and writes is what we show and write, whatever its words say.
+        is_open=step.open and not is_asked,
+        needs=needs_of(job, run.target, step.exclusive),
+        is_idempotent=step.idempotent or is_asked or isinstance(job, LeftJob),
+        group=group.id if group is not None else None,
+        job=job,
+    )
+
+
+def _job(step: PlanStep, mapped: Group | None, fused: Container[str]) -> Job:
+    if mapped is not None and mapped.items is not None:
+        items = mapped.items
+        return MapJob(
+            _each(step, items),
+            glob=items.over if items.kind == "glob" else None,
+            items=items.values if items.kind == "list" else (),
+            is_serial=mapped.id in fused,
+        )
+    work = work_of(step)
+    if work == "command":
+        return CommandJob(tuple(action.command for action in step.actions))
+    if work == "ask" and (output := only_output(step)) is not None:
+        return AskJob(_words(step), tuple(name for name in step.reads if ":" not in name), output)
+    return AgentJob(_words(step), (step.id,))
+
+
+def _each(step: PlanStep, items: Items) -> CommandJob | AskJob | AgentJob:
+    """What is done for one item."""
+    work = work_of(step, items)
+    if work == "command" and items.command is not None:
+        return CommandJob((items.command,))
+    if work == "ask" and items.output is not None:
+        return AskJob(_words(step), items.inputs, items.output, item="{item}")
+    return AgentJob(_words(step), (step.id,), item="{item}")
+
+
+def _words(step: PlanStep) -> str:
+    return (step.text or step.description).strip()
+
+
+def _short(text: str) -> str:
+    plain = " ".join(text.split())
+    return plain if len(plain) <= _REASON_CHARS else f"{plain[: _REASON_CHARS - 1]}…"
+
+
+def _asks_a_model(job: Job) -> bool:
+    work = job.each if isinstance(job, MapJob) else job
+    return isinstance(work, AskJob | AgentJob)
+
+
+def _in_a_row(nodes: Sequence[Node], groups: Iterable[Group], fused: Container[str]) -> list[Node]:
+    """The members of a fused group wait for each other in the order of the plan."""
+    found = {node.id: node for node in nodes}
+    for group in groups:
+        members = [node.id for node in nodes if node.id in group.steps]
+        if group.id not in fused:
+            continue
+        for before, member in pairwise(members):
+            after = (*found[member].after, before)
+            found[member] = replace(found[member], after=tuple(dict.fromkeys(after)))
+    return list(found.values())
+
+
+def _agents_fused(graph: Graph) -> Graph:
+    """Agents that only follow each other become one; the last word on which agent is alone is said here."""
+    heads: dict[str, list[Node]] = {}
+    head_of: dict[str, str] = {}
+    for node in graph.nodes.values():
+        before = graph.after[node.id]
+        if len(before) == 1 and _follows(graph, before[0], node):
+            head = head_of[before[0]]
+            heads[head].append(node)
+        else:
+            head = node.id
+            heads[head] = [node]
+        head_of[node.id] = head
+    names = {head: "+".join(node.id for node in chain) for head, chain in heads.items()}
+    renamed = {node: names[head] for node, head in head_of.items()}
+    fused = Graph.of(_chain(chain, graph, renamed) for chain in heads.values())
+    return Graph.of(_told_if_alone(fused, node) for node in fused.nodes.values())
+
+
+def _follows(graph: Graph, before: str, node: Node) -> bool:
+    first = graph.nodes[before]
+    both = isinstance(first.job, AgentJob) and isinstance(node.job, AgentJob)
+    return both and len(graph.successors[before]) == 1 and first.group == node.group
+
+
+def _chain(chain: Sequence[Node], graph: Graph, renamed: dict[str, str]) -> Node:
+    first = chain[0]
+    after = tuple(dict.fromkeys(renamed[before] for before in graph.after[first.id]))
+    if len(chain) == 1:
+        return replace(first, after=after)
+    jobs = [node.job for node in chain if isinstance(node.job, AgentJob)]
+    return replace(
+        first,
+        id=renamed[first.id],
+        title="; ".join(node.title for node in chain),
+        after=after,
+        reads=tuple(dict.fromkeys(name for node in chain for name in node.reads)),
+        writes=tuple(dict.fromkeys(name for node in chain for name in node.writes)),
+        is_open=any(node.is_open for node in chain),
+        needs=tuple(dict.fromkeys(need for node in chain for need in node.needs)),
+        is_idempotent=all(node.is_idempotent for node in chain),
+        job=AgentJob(
+            "\n\n".join(job.instruction for job in jobs), tuple(step for job in jobs for step in job.steps)
+        ),
+    )
+
+
+def _told_if_alone(graph: Graph, node: Node) -> Node:
+    if not isinstance(node.job, AgentJob):
+        return node
+    is_alone = not graph.may_overlap(node.id)
+    needs = tuple(need for need in node.needs if need != BRANCH or not is_alone)
+    # In a directory of its own nothing is changed before it is done.
+    repeatable = node.is_idempotent or not is_alone
+    return replace(node, job=replace(node.job, is_alone=is_alone), needs=needs, is_idempotent=repeatable)
