@@ -342,6 +342,7 @@ class StepFinished(_PlanRecord):
         exit_code: Of its command.
         text: What it printed or said, shortened.
         digests: Files it wrote, by path; ``""`` for one it removed.
+        after: Nodes it waited for, what touches the same things included; empty for items of a map.
         attempt: Which try in this run, from 1.
         ready_s: When everything it waits for was done, since the plan run's beginning.
         started_s: When it began; ``None`` if it never did.
@@ -359,6 +360,7 @@ class StepFinished(_PlanRecord):
     exit_code: int | None = None
     text: str = ""
     digests: dict[str, str] = Field(default_factory=dict)
+    after: tuple[str, ...] = ()
     attempt: int = Field(default=1, ge=1)
     ready_s: float = Field(default=0.0, ge=0)
     started_s: float | None = Field(default=None, ge=0)
