@@ -9,7 +9,7 @@ from skvm.compiler.plans.plan import Items, PlanStep
 __all__ = ["Work", "has_known_items", "only_output", "work_of"]
 
 Work = Literal["command", "ask", "agent"]
-"""``command``: exact commands; ``ask``: one question to a model, files in and one file out; ``agent``: more."""
+"""``command``: exact commands; ``ask``: one question to a model, files in and one out; ``agent``: more."""
 
 
 def work_of(step: PlanStep, items: Items | None = None) -> Work:
