@@ -153,6 +153,7 @@ async def _opened_bench(
     from skvm.evaluate.judging import judge_of
     from skvm.evaluate.run import open_bench
     from skvm.llm.contract import SpendLimit
+    from skvm.runtime.plan.outfit import with_plan_command
 
     # Where a ceiling is reached nothing fits under the rest of it; a report can still be made.
     limit = SpendLimit(
@@ -165,7 +166,9 @@ async def _opened_bench(
         limit=limit if limit != SpendLimit() else None,
         config_mode=plan.adapter_config,
     ) as bench:
-        shared = replace(bench, temperature=plan.temperature, max_output_tokens=plan.max_output_tokens)
+        shared = with_plan_command(
+            replace(bench, temperature=plan.temperature, max_output_tokens=plan.max_output_tokens)
+        )
         if plan.boost != "off":
             from skvm.runtime.boost.opening import boosted
 

@@ -18,6 +18,7 @@ from skvm.evaluate.workspace import bundle_files, make_private_folder, remove_tr
 from skvm.harness.contract import Harness, Needs, Place, ProgramInCell, path_name
 from skvm.harness.environment.bind import using
 from skvm.harness.lazy_cell import open_on_demand
+from skvm.harness.permissions import Grant, Permission
 from skvm.harness.permitted import held_to
 from skvm.harness.sandbox import Cell, Policy, Sandbox
 from skvm.harness.site import SITE_PORT
@@ -45,7 +46,14 @@ class Opened:
 
 @asynccontextmanager
 async def open_for(
-    spec: RunSpec, bench: Bench, agent: Harness, work: Path, notes: list[str], *, shown: Sequence[Path] = ()
+    spec: RunSpec,
+    bench: Bench,
+    agent: Harness,
+    work: Path,
+    notes: list[str],
+    *,
+    shown: Sequence[Path] = (),
+    programs: Sequence[Path] = (),
 ) -> AsyncIterator[Opened]:
     """Open the cell of one run; leaving ends everything in it, and removes a program's home.
 
@@ -56,23 +64,25 @@ async def open_for(
         work: Its work directory.
         notes: Gets a line for everything that went beyond the skill's permissions.
         shown: Folders of hooks that the cell is to see.
+        programs: Folders of hooks whose programs its commands are to find; no permissions hold these back.
 
     Raises:
         InfrastructureError: The cell cannot be opened, or a harness that is a program is not installed.
         ConfigError: The configuration names a program that is not there.
     """
+    grant = _permitting(spec.permissions, programs)
     async with using(spec.environment):
         if not isinstance(agent, ProgramInCell):
-            policy = _showing(_policy(spec, work), shown)
+            policy = _showing(_policy(spec, work), shown, programs)
             # A site has to be served before anybody asks for it.
             opening = _open_now if policy.listen_ports else open_on_demand
-            async with held_to(spec.permissions, policy, partial(opening, bench.sandbox), notes) as cell:
+            async with held_to(grant, policy, partial(opening, bench.sandbox), notes) as cell:
                 yield Opened(cell, _door(cell, bench, 0) if spec.site else None)
             return
         async with agent.ready(bench.settings) as needs, _folders(spec, bench) as (home, output_dir):
-            policy = _showing(_policy_of_program(spec, work, needs, home), shown)
+            policy = _showing(_policy_of_program(spec, work, needs, home), shown, programs)
             opening = partial(_open_now, bench.sandbox)
-            async with held_to(spec.permissions, policy, opening, notes) as cell:
+            async with held_to(grant, policy, opening, notes) as cell:
                 yield Opened(
                     cell,
                     _door(cell, bench, 0) if spec.site else None,
@@ -116,8 +126,23 @@ def _policy_of_program(spec: RunSpec, work: Path, needs: Needs, home: Path) -> P
     )
 
 
-def _showing(policy: Policy, folders: Sequence[Path]) -> Policy:
-    return replace(policy, read_only=(*policy.read_only, *folders)) if folders else policy
+def _showing(policy: Policy, folders: Sequence[Path], programs: Sequence[Path] = ()) -> Policy:
+    # What the task and the program bring is found first.
+    return replace(
+        policy,
+        read_only=(*policy.read_only, *folders),
+        path_prefix=(*policy.path_prefix, *programs),
+    )
+
+
+def _permitting(grant: Grant | None, programs: Sequence[Path]) -> Grant | None:
+    """The same grant, by which the hooks' programs may be run, too: they are ours, not the skill's."""
+    if grant is None or not programs:
+        return grant
+    ours = sorted({path.name for folder in programs for path in folder.iterdir()})
+    added = tuple(Permission(name=name) for name in ours if not grant.permissions.permits_program(name))
+    commands = (*grant.permissions.commands, *added)
+    return replace(grant, permissions=grant.permissions.model_copy(update={"commands": commands}))
 
 
 @asynccontextmanager

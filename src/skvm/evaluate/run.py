@@ -197,11 +197,13 @@ class _Run:
         spec, bench = self.spec, self.bench
         timeout_s = spec.timeout_s or spec.task.timeout_s
         scope = CallScope(spec.task.id, spec.label, spec.repetition)
-        began, shown = perf_counter(), hooks.shown_folders()
+        began, shown, programs = perf_counter(), hooks.shown_folders(), hooks.shown_programs()
         async with bench.port.session(scope, deadline_s=timeout_s) as session:
             try:
                 async with (
-                    open_for(spec, bench, self.agent, work, self.account.notes, shown=shown) as opened,
+                    open_for(
+                        spec, bench, self.agent, work, self.account.notes, shown=shown, programs=programs
+                    ) as opened,
                     self._serving(opened.site_door) as server,
                 ):
                     context = RunContext(

@@ -37,6 +37,7 @@ __all__ = [
     "make_private_folder",
     "place_file",
     "remove_tree",
+    "runs_plan",
     "sealed_fixtures",
     "sweep",
 ]
@@ -59,6 +60,8 @@ _VARIANT_FILES = (
     "proof.json",
     "workflow-dag.md",
 )
+_PLAN_FILE = "plan.json"
+_PLAN_COMMAND = re.compile(r"(?<![\w./-])skvm[ \t]+plan[ \t]+run(?![\w-])")
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,12 +127,24 @@ def lay_bundle(skill: Skill, task: Task, work: Path) -> list[str]:
 
 
 def bundle_files(skill: Skill) -> Iterator[Resource]:
-    """The files of a skill that an agent gets beside ``SKILL.md``: not what a compiler left for us."""
+    """The files of a skill that an agent gets beside ``SKILL.md``: not what a compiler left for us.
+
+    The plan is among them where the skill's text tells the agent to run it.
+    """
     is_variant = any(resource.path == "compilation-plan.json" for resource in skill.resources)
+    left_out = set(_VARIANT_FILES)
+    if is_variant and runs_plan(skill):
+        left_out.remove(_PLAN_FILE)
     for resource in skill.resources:
         first = PurePosixPath(resource.path).parts[0]
-        if not is_variant or (resource.path not in _VARIANT_FILES and first not in _VARIANT_FOLDERS):
+        if not is_variant or (resource.path not in left_out and first not in _VARIANT_FOLDERS):
             yield resource
+
+
+def runs_plan(skill: Skill) -> bool:
+    """Whether a skill has a plan and its text tells the agent to run it, with ``skvm plan run``."""
+    has_plan = any(resource.path == _PLAN_FILE for resource in skill.resources)
+    return has_plan and _PLAN_COMMAND.search(skill.text(skill.body)) is not None
 
 
 def copy_tree(

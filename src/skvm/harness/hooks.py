@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from pydantic_ai.messages import ModelMessage, ModelResponse
 
     from skvm.evidence.record import Record, RunRecord
+    from skvm.harness.dispatch import Touches
     from skvm.harness.trajectory import Observation, ToolCall, Trajectory
     from skvm.skill.ir import Skill
 
@@ -82,6 +83,13 @@ class Hook:
         """Folders of the host that the run's cell is to see, read-only, at the same place."""
         return ()
 
+    def shown_programs(self) -> Sequence[Path]:
+        """Folders of programs that the run's commands are to find, read-only, at the same place.
+
+        They come last on PATH before the system's, and no skill's permissions hold them back.
+        """
+        return ()
+
     async def before_model(self, context: HookContext) -> ModelResponse | None:
         """Answer in the model's place, or return ``None``.
 
@@ -91,6 +99,14 @@ class Hook:
 
     async def after_model(self, context: HookContext, response: ModelResponse) -> None:
         """See what the model (or a hook before) answered."""
+
+    def touches(self, call: ToolCall) -> Touches | None:
+        """Say what a command would touch, as things lie now; ``None`` if nothing is known of it.
+
+        Asked of commands that a model wants together with other calls; a command that no hook knows runs
+        when all before it are done, and all behind it wait for it.
+        """
+        return None
 
     async def before_tool(self, context: HookContext, call: ToolCall) -> Observation | None:
         """Answer in the tool's place, or return ``None``."""
@@ -133,11 +149,17 @@ class Hooks:
 
     def of_run(self, run: HookRun) -> Hooks:
         """The hooks that act in one run."""
-        return Hooks(tuple(hook.of_run(run) for hook in self.hooks))
+        acting = (hook.of_run(run) for hook in self.hooks)
+        # One that does nothing is no reason to read what passes.
+        return Hooks(tuple(hook for hook in acting if type(hook) is not Hook))
 
     def shown_folders(self) -> tuple[Path, ...]:
         """All folders any hook wants shown."""
         return tuple(dict.fromkeys(folder for hook in self.hooks for folder in hook.shown_folders()))
+
+    def shown_programs(self) -> tuple[Path, ...]:
+        """All folders of programs any hook brings."""
+        return tuple(dict.fromkeys(folder for hook in self.hooks for folder in hook.shown_programs()))
 
     async def before_model(self, context: HookContext) -> ModelResponse | None:
         """The first answer any hook gives, else ``None``."""
@@ -150,6 +172,13 @@ class Hooks:
         """Tell every hook."""
         for hook in self.hooks:
             await hook.after_model(context, response)
+
+    def touches(self, call: ToolCall) -> Touches | None:
+        """What the first hook that knows it says of a command, else ``None``."""
+        for hook in self.hooks:
+            if (touches := hook.touches(call)) is not None:
+                return touches
+        return None
 
     async def before_tool(self, context: HookContext, call: ToolCall) -> Observation | None:
         """The first answer any hook gives, else ``None``."""

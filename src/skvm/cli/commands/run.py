@@ -155,6 +155,7 @@ async def _run(
     from skvm.evaluate.run import open_bench, run_once
     from skvm.harness.hooks import Hooks
     from skvm.llm.contract import SpendLimit
+    from skvm.runtime.plan.outfit import with_plan_command
 
     limit = SpendLimit(max_usd=options["max_usd"], max_tokens=options["max_tokens"])
     with err.status(f"{spec.task.id}: starting") as status:
@@ -166,7 +167,7 @@ async def _run(
             hooks=Hooks((WatchTurns(status, spec.task.id),)),
             config_mode=options["adapter_config"] or "managed",
         ) as bench:
-            record = await run_once(spec, _boosted(bench, options["boost"]))
+            record = await run_once(spec, _boosted(with_plan_command(bench), options["boost"]))
             told = None if options["boost"] == "off" else await told_of(bench.journal, record)
             return record, load_trajectory(bench.blobs, record), told
 
