@@ -18,10 +18,11 @@ import anyio
 from skvm.evidence.record import Outcome, Usage
 from skvm.harness.contract import MAX_OUTPUT_TOKENS, RunContext
 from skvm.harness.delivery import content_was_returned, is_injected
+from skvm.harness.dispatch import EVERYTHING, Touches, dispatch, located
 from skvm.harness.history import response_text, response_usage, shrink
 from skvm.harness.hooks import HookContext
 from skvm.harness.repetition import REPEAT_LIMIT, Repetition
-from skvm.harness.tools import OBSERVATION_CHARS, Result, observe
+from skvm.harness.tools import OBSERVATION_CHARS, Result, observe, touches_of
 from skvm.harness.trajectory import Dialect, Observation, ToolCall, Trajectory, Turn
 from skvm.llm.contract import DeadlineExceededError, ProviderError
 
@@ -49,7 +50,7 @@ class Reading:
         dialect: How they were written.
         history: The answer as it is kept in the conversation.
         final_text: What the agent's last words are if the run ends here.
-        is_concurrent: Whether the actions are independent of each other.
+        is_concurrent: Whether the model wants the actions at once, as far as that changes nothing.
         push_back: Said to the model instead of ending the run where there is no action.
     """
 
@@ -257,7 +258,7 @@ class _Run:
         return response
 
     async def do(self, *, is_stuck: bool) -> None:
-        """Do the open turn's actions, at once where they are independent; results stay in order."""
+        """Do the open turn's actions, at once where they touch nothing in common; results stay in order."""
         if self.open is None:
             raise RuntimeError("no turn is open")
         calls, observations = self.open.reading.calls, self.open.observations
@@ -272,16 +273,16 @@ class _Run:
         async def one(position: int) -> None:
             observations[position] = await self.do_one(calls[position])
 
-        if not self.open.reading.is_concurrent or len(calls) == 1:
-            for position in range(len(calls)):
-                await one(position)
+        if self.open.reading.is_concurrent and len(calls) > 1:
+            await dispatch(len(calls), lambda position: self.touches(calls[position]), one)
             return
-        try:
-            async with anyio.create_task_group() as group:
-                for position in range(len(calls)):
-                    group.start_soon(one, position)
-        except BaseExceptionGroup as failures:
-            raise _first(failures) from None
+        for position in range(len(calls)):
+            await one(position)
+
+    def touches(self, call: ToolCall) -> Touches:
+        """What a call touches, as things lie now."""
+        known = touches_of(call) or self.context.hooks.touches(call) or EVERYTHING
+        return located(known, self.context.work_dir)
 
     async def do_one(self, call: ToolCall) -> Observation:
         hooks, started = self.context.hooks, time.monotonic()
@@ -384,9 +385,3 @@ def _sum(turns: Sequence[Turn]) -> Usage:
 def is_too_long(error: ProviderError) -> bool:
     """Whether an endpoint refused a conversation for its length."""
     return error.status in {400, 413, 422, 500} and bool(_TOO_LONG.search(error.message))
-
-
-def _first(failures: BaseExceptionGroup[BaseException]) -> BaseException:
-    """The first failure itself: callers know errors, not groups of them."""
-    failure = failures.exceptions[0]
-    return _first(failure) if isinstance(failure, BaseExceptionGroup) else failure

@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from skvm.harness.contract import RunContext, SkillDelivery
 from skvm.harness.delivery import safe_name
+from skvm.harness.dispatch import EVERYTHING, NOTHING, Touches
 from skvm.harness.sandbox import Execution
 from skvm.harness.trajectory import Observation, ToolCall, ToolKind
 
@@ -30,10 +31,12 @@ __all__ = [
     "Tool",
     "definition",
     "execution_text",
+    "is_loopback",
     "load_skill_tool",
     "observe",
     "run_tool",
     "shorten",
+    "touches_of",
 ]
 
 COMMAND_TIMEOUT_S = 30.0
@@ -256,6 +259,44 @@ async def run_tool(
         return await tool.act(context, arguments)
     except (OSError, ValueError) as error:
         return Result(f"{call.name} failed: {error}", is_error=True)
+
+
+def touches_of(call: ToolCall) -> Touches | None:
+    """What one call of these tools touches; ``None`` for a command, which has to be read for that.
+
+    Args:
+        call: By its kind; one whose arguments do not fit is only told so.
+    """
+    arguments, kind = call.arguments, call.kind
+    if kind is ToolKind.RUN:
+        return None if isinstance(arguments.get("command"), str) else NOTHING
+    if kind is ToolKind.FETCH:
+        return _touches_of_fetch(arguments)
+    path = arguments.get("path", "." if kind is ToolKind.LIST else None)
+    if kind is ToolKind.OTHER or not isinstance(path, str):
+        return NOTHING
+    if kind in {ToolKind.READ, ToolKind.LIST}:
+        return Touches(reads=(path,))
+    return Touches(writes=(path,))
+
+
+def _touches_of_fetch(arguments: Mapping[str, Any]) -> Touches:
+    try:
+        host = urlsplit(str(arguments.get("url"))).hostname
+    except ValueError:
+        return NOTHING
+    if not host or is_loopback(host):
+        # What answers there is a program beside the agent, and may do anything.
+        return EVERYTHING if host else NOTHING
+    name = (f"host:{host}",)
+    is_question = str(arguments.get("method", "GET")) in {"GET", "HEAD", "OPTIONS"}
+    return Touches(reads=name) if is_question else Touches(reads=name, writes=name)
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host is this machine."""
+    name = host.rstrip(".").lower()
+    return name == "localhost" or name.endswith(".localhost") or not name.strip("0123456789abcdefx:.[]")
 
 
 def _complaints(error: ValidationError) -> str:

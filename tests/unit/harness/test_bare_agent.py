@@ -16,8 +16,10 @@ from skvm.errors import InfrastructureError
 from skvm.evidence.record import Outcome
 from skvm.harness.adapters.bare_agent import PUSH_BACK, BareAgent
 from skvm.harness.contract import RunContext, SkillDelivery, SkillMode
+from skvm.harness.dispatch import NOTHING, Touches
 from skvm.harness.fake import FakeCell, ScriptedSession
-from skvm.harness.trajectory import Dialect, ToolKind, Trajectory
+from skvm.harness.hooks import Hook, Hooks
+from skvm.harness.trajectory import Dialect, ToolCall, ToolKind, Trajectory
 
 pytestmark = pytest.mark.anyio
 
@@ -67,6 +69,13 @@ async def test_the_tools_have_the_compatible_names(tmp_path: Path) -> None:
     assert session.tools == [["read_file", "write_file", "list_directory", "execute_command", "web_fetch"]]
 
 
+class _KnowsCommands(Hook):
+    """Says of every command that it touches nothing others do."""
+
+    def touches(self, call: ToolCall) -> Touches | None:
+        return NOTHING
+
+
 async def test_calls_of_one_turn_run_at_once_and_results_keep_their_order(tmp_path: Path) -> None:
     meet = "touch A; while [ ! -e B ]; do sleep 0.02; done; echo first"
     other = "touch B; while [ ! -e A ]; do sleep 0.02; done; echo second"
@@ -75,11 +84,43 @@ async def test_calls_of_one_turn_run_at_once_and_results_keep_their_order(tmp_pa
         calls(("execute_command", {"command": meet}), ("execute_command", {"command": other})),
         "Done.",
         timeout_s=10,
+        hooks=Hooks((_KnowsCommands(),)),
     )
     assert trajectory.outcome is Outcome.SCORED
     texts = [observation.text for observation in trajectory.turns[0].observations]
     assert "first" in texts[0]
     assert "second" in texts[1]
+
+
+async def test_a_command_nobody_knows_waits_and_is_waited_for(tmp_path: Path) -> None:
+    trajectory, _ = await run(
+        tmp_path,
+        calls(
+            ("write_file", {"path": "a", "content": "x"}),
+            ("execute_command", {"command": "sleep 0.05; cat a; echo y > b"}),
+            ("read_file", {"path": "b"}),
+        ),
+        "Done.",
+    )
+    texts = [observation.text for observation in trajectory.turns[0].observations]
+    assert texts == ["Wrote 1 bytes to a.", "[exit code 0]\nx", "y\n"]
+
+
+async def test_the_deadline_cuts_off_the_slow_call_and_those_that_wait_for_it(tmp_path: Path) -> None:
+    trajectory, _ = await run(
+        tmp_path,
+        calls(
+            ("write_file", {"path": "a", "content": "x"}),
+            ("execute_command", {"command": "sleep 60"}),
+            ("write_file", {"path": "b", "content": "x"}),
+        ),
+        "Done.",
+        timeout_s=1,
+    )
+    assert trajectory.outcome is Outcome.TIMED_OUT
+    texts = [observation.text for observation in trajectory.turns[0].observations]
+    assert texts == ["Wrote 1 bytes to a.", *["[cut off by the deadline]"] * 2]
+    assert not (tmp_path / "b").exists()
 
 
 async def test_calls_written_as_text_run_one_after_the_other(tmp_path: Path) -> None:
