@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from skvm.evaluate.bench import RunSpec, load_trajectory, open_bench
+from skvm.evaluate.bench import Bench, RunSpec, load_trajectory, open_bench
 from skvm.evaluate.run import run_once
 from skvm.evidence.record import CriterionResult, RunRecord
 from skvm.harness.programs.scripted import offered_tools, tool_results
@@ -116,9 +116,11 @@ class Stage:
         task: Task | None = None,
         model_id: str = "fake/some-model",
         config_mode: Any = "managed",
+        sandbox: str = "auto",
+        dress: Callable[[Bench], Bench] = lambda bench: bench,
         **options: Any,
     ) -> Done:
-        """Run a program once."""
+        """Run a program once, on a bench that is dressed first."""
         files: dict[str, str] = {}
 
         async def look(evidence: Any) -> list[CriterionResult]:
@@ -138,8 +140,8 @@ class Stage:
                 api_key=KEY,
             )
             settings = replace(self.settings, routes=(route,), auto_probe=False)
-            async with open_bench(settings, sandbox="auto", config_mode=config_mode) as bench:
-                record = await run_once(spec, bench)
+            async with open_bench(settings, sandbox=sandbox, config_mode=config_mode) as bench:
+                record = await run_once(spec, dress(bench))
                 return Done(record, load_trajectory(bench.blobs, record), files, server.requests)
 
     def watch_for_keys(self, _: dict[str, Any]) -> None:

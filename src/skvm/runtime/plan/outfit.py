@@ -215,12 +215,14 @@ class PlanCommand(Hook):
 
 
 def _root(settings: Settings) -> Path:
-    """Where the launcher lies: in the cache, unless that is closed to the user of a cell."""
-    if os.geteuid() == 0:
+    """Where the launcher lies: in the cache, unless that is closed to the user of a cell of root's."""
+    kept = settings.cache_dir / "outfit"
+    try:
         settings.cache_dir.mkdir(parents=True, exist_ok=True)
-        if not is_reachable(settings.cache_dir / "outfit" / "skvm"):
-            return settings.tmp_dir / "skvm-outfit"
-    return settings.cache_dir / "outfit"
+        is_closed = os.geteuid() == 0 and not is_reachable(kept)
+    except OSError as error:
+        raise InfrastructureError(f"{settings.cache_dir}: cannot be used: {error.strerror}") from error
+    return settings.tmp_dir / "skvm-outfit" if is_closed else kept
 
 
 def with_plan_command(bench: Bench) -> Bench:

@@ -1,0 +1,51 @@
+"""Built-in harnesses whose model does as the skill says: ``skvm plan run`` really runs, in a real cell."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import skvm
+from skvm.evidence.record import Outcome
+from skvm.runtime.plan.outfit import with_plan_command
+from skvm.settings import load_settings
+from skvm.task.model import Task
+from tests.confinement import ALL, working
+from tests.harness.staging import Stage, open_stage
+from tests.plan_skills import FIXTURES, plan_skill
+from tests.unit.runtime.plan.asking import SHELL, TOOLS, Speaks, observed
+
+pytestmark = pytest.mark.anyio
+
+TASK = Task(id="t", prompt="Count the words of a.txt and b.txt.", timeout_ms=120_000, fixtures=FIXTURES)
+HARNESSES = pytest.mark.parametrize("speaks", [TOOLS, SHELL], ids=lambda each: each.harness)
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture
+def stage(tmp_path: Path) -> Iterator[Stage]:
+    yield from open_stage(load_settings(cache_dir=str(tmp_path / "cache"), env={}))
+
+
+@HARNESSES
+@pytest.mark.parametrize("name", ALL)
+async def test_the_command_is_there(name: str, speaks: Speaks, stage: Stage, tmp_path: Path) -> None:
+    working(name)
+    done = await stage.run(
+        speaks.harness,
+        speaks.steps("skvm --version"),
+        task=TASK,
+        skill=plan_skill(tmp_path),
+        sandbox=name,
+        dress=with_plan_command,
+    )
+    assert done.record.outcome is Outcome.SCORED, done.record.detail
+    assert f"skvm, version {skvm.__version__}" in observed(done)[0]
+    assert done.record.notes == ()
+    assert set(done.files) == {*FIXTURES, "plan.json"}
