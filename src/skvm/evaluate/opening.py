@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, replace
 from functools import partial
@@ -37,11 +37,14 @@ class Opened:
         cell: The cell.
         site_door: A socket to serve the run's site on, if it has one.
         place: What a harness that is a program is given.
+        open_cell: Opens a further cell like it on another work directory; ``None`` where its doors cannot be
+            had twice.
     """
 
     cell: Cell
     site_door: socket | None = None
     place: Place | None = None
+    open_cell: Callable[[Path], AbstractAsyncContextManager[Cell]] | None = None
 
 
 @asynccontextmanager
@@ -76,8 +79,14 @@ async def open_for(
             policy = _showing(_policy(spec, work), shown, programs)
             # A site has to be served before anybody asks for it.
             opening = _open_now if policy.listen_ports else open_on_demand
+
+            def further(folder: Path) -> AbstractAsyncContextManager[Cell]:
+                other = replace(policy, work_dir=folder)
+                return held_to(grant, other, partial(open_on_demand, bench.sandbox), notes)
+
             async with held_to(grant, policy, partial(opening, bench.sandbox), notes) as cell:
-                yield Opened(cell, _door(cell, bench, 0) if spec.site else None)
+                door = _door(cell, bench, 0) if spec.site else None
+                yield Opened(cell, door, open_cell=None if policy.listen_ports else further)
             return
         async with agent.ready(bench.settings) as needs, _folders(spec, bench) as (home, output_dir):
             policy = _showing(_policy_of_program(spec, work, needs, home), shown, programs)

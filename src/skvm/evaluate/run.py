@@ -223,6 +223,7 @@ class _Run:
                         tools=spec.tools,
                         site_origin=server.origin if server else None,
                         place=opened.place,
+                        open_cell=opened.open_cell,
                     )
                     began = perf_counter()
                     return await self._drive(context)

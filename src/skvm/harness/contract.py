@@ -174,6 +174,7 @@ class RunContext:
         tools: Tools of the task's own; only a harness with ``native-tools`` is given any.
         site_origin: Where the run's site is, seen from the cell; it can be reached without ``network``.
         place: What a ``ProgramInCell`` is given, and nothing else is.
+        open_cell: Opens a further cell like this one on another work directory, where there can be one.
     """
 
     prompt: str
@@ -192,6 +193,7 @@ class RunContext:
     tools: Sequence[TaskTool] = ()
     site_origin: str | None = None
     place: Place | None = None
+    open_cell: Callable[[Path], AbstractAsyncContextManager[Cell]] | None = None
 
 
 @runtime_checkable

@@ -1,0 +1,228 @@
+"""Does the nodes of a plan: the ``do`` of one run's graph, and of the graphs of its maps."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
+
+import anyio
+
+from skvm.evidence.record import Usage
+from skvm.harness.sandbox import Cell
+from skvm.harness.trajectory import Trajectory, Turn
+from skvm.runtime.plan.executor import execute
+from skvm.runtime.plan.instancing import provider_resource
+from skvm.runtime.plan.model import (
+    AgentJob,
+    AskJob,
+    CommandJob,
+    LeftJob,
+    Log,
+    MapJob,
+    Node,
+    Share,
+    StepResult,
+    StepState,
+    Target,
+)
+from skvm.runtime.plan.working.agents import Helper, prompt_of, run_agent
+from skvm.runtime.plan.working.asking import ask
+from skvm.runtime.plan.working.commands import Shell, digests_of, run_commands
+from skvm.runtime.plan.working.limits import RunLimits
+from skvm.runtime.plan.working.mapping import as_one_agent, items_of, nodes_of, summed_up
+from skvm.runtime.plan.working.placing import PlacedCell, PlacedSession
+
+if TYPE_CHECKING:
+    from skvm.runtime.plan.branching import Branch, Branches, Forked
+
+__all__ = ["NestingLog", "Workbench"]
+
+_TOLD_CHARS = 400
+"""Characters of what a step gave that the agents of later steps are told."""
+
+
+@runtime_checkable
+class NestingLog(Protocol):
+    """A log that can tell the items of a map from the steps of the plan."""
+
+    def within(self, node: Node) -> Log:
+        """The log of a node's items."""
+
+
+@dataclass(slots=True)
+class Workbench:
+    """What nodes are done with.
+
+    The caller (the executor) holds what a node needs; inside an agent, whose calls are not known beforehand,
+    a place is taken around each of them.
+
+    Args:
+        cell: Where commands run and files are.
+        work_dir: Its work directory, on the host.
+        share: The run's part of machine and providers.
+        log: Where items of maps are written down.
+        agent: Who does what commands cannot; without one such steps are left.
+        branches: Directories of agents' own; without them agents work one at a time in the directory itself.
+        earlier: Results of an earlier process, items included, by node id.
+        limits: Turns and time of the run.
+        on_turns: Told of what was said and done for a node.
+    """
+
+    cell: Cell
+    work_dir: Path
+    share: Share
+    log: Log
+    agent: Helper | None = None
+    branches: Branches | None = None
+    earlier: Mapping[str, StepResult] = field(default_factory=dict)
+    limits: RunLimits = field(default_factory=RunLimits)
+    on_turns: Callable[[Node, Sequence[Turn]], None] | None = None
+    _shell: Shell = field(init=False)
+    _told: dict[str, tuple[Node, str]] = field(default_factory=dict, init=False)
+    _alone: anyio.Lock = field(default_factory=anyio.Lock, init=False)
+
+    def __post_init__(self) -> None:
+        self._shell = Shell(self.cell)
+
+    @property
+    def target(self) -> Target:
+        """Whose model steps these are."""
+        if self.agent is None:
+            return Target()
+        return Target(self.agent.context.model_id, str(getattr(self.agent.harness, "name", "")))
+
+    async def do(self, node: Node) -> StepResult:
+        """Do a node.
+
+        Raises:
+            SkvmError: It cannot be done; the executor makes that its failure.
+        """
+        if self.limits.is_over:
+            return StepResult(StepState.FAILED, reason="the deadline of the run passed")
+        result = await self._work(node)
+        if result.is_done:
+            said = " ".join(result.text.split())[:_TOLD_CHARS]
+            self._told[node.id] = (node, said)
+        return result
+
+    async def _work(self, node: Node) -> StepResult:
+        job = node.job
+        if isinstance(job, LeftJob):
+            return StepResult(StepState.LEFT, reason=job.reason)
+        if isinstance(job, MapJob):
+            return await self._map(node, job)
+        if isinstance(job, CommandJob):
+            async with self._beside(node):
+                result, turn = await run_commands(node, job, self._shell, self.work_dir, self.limits)
+            self._tell(node, [turn])
+            return result
+        if self.agent is None:
+            return StepResult(StepState.LEFT, reason=f"it needs a model: {job.instruction}")
+        if isinstance(job, AskJob):
+            return await self._ask(node, job, self.agent)
+        return await self._agent(node, job, self.agent)
+
+    def _tell(self, node: Node, turns: Sequence[Turn]) -> None:
+        if self.on_turns is not None and turns:
+            self.on_turns(node, turns)
+
+    @contextlib.asynccontextmanager
+    async def _beside(self, node: Node) -> AsyncIterator[None]:
+        """Let branches know what is done in the directory itself."""
+        if self.branches is None:
+            yield
+            return
+        async with self.branches.beside(node):
+            yield
+
+    async def _ask(self, node: Node, job: AskJob, helper: Helper) -> StepResult:
+        async with self._beside(node):
+            result, turns = await ask(job, helper.context, self.share, self.limits)
+        self._tell(node, turns)
+        return result
+
+    async def _map(self, node: Node, job: MapJob) -> StepResult:
+        items = await items_of(job, self.work_dir)
+        if isinstance(job.each, AgentJob):
+            if self.agent is None:
+                return StepResult(StepState.LEFT, reason=f"it needs a model: {job.each.instruction}")
+            if job.is_serial and items:
+                return await self._agent(node, as_one_agent(job, items, job.each), self.agent)
+        graph = nodes_of(node, job, items, self.target)
+        if self.branches is not None:
+            self.branches.put_in_order(list(graph.nodes), within=node.id)
+        finished = {name: self.earlier[name] for name in graph.nodes if name in self.earlier}
+        log = self.log.within(node) if isinstance(self.log, NestingLog) else self.log
+        report = await execute(graph, self.do, share=self.share, log=log, finished=finished)
+        for name in graph.nodes:
+            # What single items said is told nobody; the step's own result sums it up.
+            self._told.pop(name, None)
+        ordered = {name: report.results[name] for name in (f"{node.id}[{item}]" for item in items)}
+        return summed_up(items, ordered)
+
+    async def _agent(self, node: Node, job: AgentJob, helper: Helper) -> StepResult:
+        prompt = prompt_of(job, helper.context.prompt, self._before(node))
+        open_cell = helper.context.open_cell
+        if job.is_alone or self.branches is None or open_cell is None:
+            async with self._alone, self._beside(node):
+                result, trajectory = await self._in(prompt, helper, self.cell, self.work_dir)
+            self._tell(node, trajectory.turns)
+            if result.is_done:
+                result = replace(result, digests=await digests_of(self.work_dir, node.writes))
+            return result
+
+        spent = Usage()
+
+        async def work(branch: Branch) -> StepResult:
+            nonlocal spent
+            async with open_cell(branch.work_dir) as cell:
+                result, trajectory = await self._in(prompt, helper, cell, branch.work_dir)
+            # A try that conflicts is part of what happened, too.
+            self._tell(node, trajectory.turns)
+            spent = spent + result.usage
+            return result
+
+        forked = await self.branches.run(node, work, keep=lambda made: made.is_done)
+        return replace(_merged(forked), usage=spent)
+
+    async def _in(
+        self, prompt: str, helper: Helper, cell: Cell, work_dir: Path
+    ) -> tuple[StepResult, Trajectory]:
+        context = helper.context
+        session = PlacedSession(context.session, self.share, (provider_resource(self.target),))
+        placed = replace(
+            context, session=session, cell=PlacedCell(cell, self.share), work_dir=work_dir, open_cell=None
+        )
+        return await run_agent(prompt, helper, placed, self.limits)
+
+    def _before(self, node: Node) -> list[str]:
+        """What the steps gave that a node waits for, directly or not, in the order they ended."""
+        wanted: set[str] = set()
+        pending = list(node.after)
+        while pending:
+            name = pending.pop()
+            if name not in wanted:
+                wanted.add(name)
+                pending += self._told[name][0].after if name in self._told else ()
+        lines = []
+        for name, (other, said) in self._told.items():
+            if name in wanted:
+                lines.append(f"{other.title or name}" + (f": {said}" if said else ""))
+        return lines
+
+
+def _merged(forked: Forked[StepResult]) -> StepResult:
+    """An agent's result with what became of its directory."""
+    result, merge = forked.value, forked.merge
+    if merge is None or not result.is_done:
+        return result
+    notes = [note for note in (result.reason, *(finding.message for finding in merge.findings)) if note]
+    if forked.tries > 1:
+        notes.append(f"done again alone after a conflict ({forked.tries} tries)")
+    if not merge.is_merged:
+        clashing = ", ".join(sorted(merge.conflicts)[:5])
+        return replace(result, state=StepState.FAILED, reason=f"its changes conflict: {clashing}")
+    return replace(result, reason="; ".join(notes), digests=dict(merge.changed))
