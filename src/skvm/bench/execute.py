@@ -195,10 +195,7 @@ def _heeding(bench: Bench, limits: Limits, matrix: _Matrix) -> Iterator[None]:
     if not isinstance(port, ModelPort):
         yield
         return
-    port.on_throttled = lambda endpoint: limits.throttled(
-        provider_of(endpoint.model_id), anyio.current_time()
-    )
-    try:
+    with port.listening(
+        lambda endpoint: limits.throttled(provider_of(endpoint.model_id), anyio.current_time())
+    ):
         yield
-    finally:
-        port.on_throttled = None

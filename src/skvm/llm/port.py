@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import replace
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
@@ -66,8 +66,7 @@ class ModelPort:
         )
         self.retry = retry or RetryPolicy()
         self.put_blob = put_blob
-        self.on_throttled: Callable[[Endpoint], None] | None = None
-        """Told of every answer that asks for fewer calls at once."""
+        self._throttle_listeners: list[Callable[[Endpoint], None]] = []
         self._usage = Usage()
         self._client: httpx2.AsyncClient | None = None
         self._local: LocalModels | None = None
@@ -215,6 +214,23 @@ class ModelPort:
             self._client = httpx2.AsyncClient(limits=limits)
         return await self._client.send(request, stream=True, follow_redirects=True)
 
+    @contextmanager
+    def listening(self, listener: Callable[[Endpoint], None]) -> Iterator[None]:
+        """Within it, the listener is told of every answer that asks for fewer calls at once.
+
+        Several may listen; each is told, the oldest first.
+        """
+        self._throttle_listeners.append(listener)
+        try:
+            yield
+        finally:
+            self._throttle_listeners.remove(listener)
+
+    def throttled(self, endpoint: Endpoint) -> None:
+        """Tell everybody who listens that an endpoint asked for less."""
+        for listener in tuple(self._throttle_listeners):
+            listener(endpoint)
+
     def add_usage(self, usage: Usage) -> None:
         """Count a call of a session."""
         self._usage = self._usage + usage
@@ -287,8 +303,7 @@ class OpenSession:
 
     def throttled(self, endpoint: Endpoint) -> None:
         """Pass on that the endpoint asked for less."""
-        if self.port.on_throttled is not None:
-            self.port.on_throttled(endpoint)
+        self.port.throttled(endpoint)
 
     async def send(self, request: httpx2.Request) -> httpx2.Response:
         """Put one request on the network."""
