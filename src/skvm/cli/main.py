@@ -33,6 +33,7 @@ COMMANDS: dict[str, str] = {
     "aot-compile": "Compile skills for a target.",
     "verify": "Check the proof of a variant, or a lock, without a model.",
     "pipeline": "Profile if needed, then compile.",
+    "plan": "Show, check, run and trace the plan of a skill.",
     "env": "Check what a skill needs of this machine, and bind what is missing.",
     "run": "Run one task once, grade it, record it.",
     "bench": "Say whether a skill helps, in what form, and how sure that is.",

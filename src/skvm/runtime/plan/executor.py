@@ -81,6 +81,8 @@ class _Execution:
         self._waiting = {node: len(after) for node, after in self.graph.after.items()}
         try:
             async with anyio.create_task_group() as group:
+                # All of them first: one that is finished must not become ready by the end of another.
+                self.results.update({node: result for node, result in finished.items() if node in nodes})
                 for node, result in finished.items():
                     if node in nodes:
                         await self._close(nodes[node], result)

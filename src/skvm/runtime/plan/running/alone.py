@@ -1,0 +1,58 @@
+"""One process at a time runs a plan in a work directory."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from skvm.errors import InfrastructureError, UsageError
+
+__all__ = ["alone"]
+
+
+@contextmanager
+def alone(folder: Path, plan_digest: str, work_dir: Path) -> Iterator[None]:
+    """Hold a plan in a work directory; the kernel lets go of it with this process, however that ends.
+
+    Args:
+        folder: Where the locks are; made if absent.
+        plan_digest: The plan.
+        work_dir: Where it runs.
+
+    Raises:
+        UsageError: Another process runs it there now.
+        InfrastructureError: The lock cannot be made.
+    """
+    key = hashlib.sha256(f"{plan_digest}\0{work_dir}".encode("utf-8", "surrogateescape")).hexdigest()
+    path = folder / f"{key[:32]}.lock"
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    except OSError as error:
+        raise InfrastructureError(
+            f"{path}: cannot be made: {error.strerror}", help="free space, or set SKVM_CACHE"
+        ) from error
+    with os.fdopen(descriptor, "r+b") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise UsageError(
+                f"{work_dir}: this plan is being run here now{_by(file.read(200))}",
+                help="wait for it to end, or run it in another --workdir",
+            ) from error
+        file.truncate(0)
+        file.write(json.dumps({"pid": os.getpid()}).encode())
+        file.flush()
+        yield
+
+
+def _by(data: bytes) -> str:
+    try:
+        return f" by process {int(json.loads(data)['pid'])}"
+    except (ValueError, KeyError, TypeError):
+        return ""

@@ -1,0 +1,194 @@
+"""``skvm plan run`` from the command line: going on, what is left, what is uncertain, refusals."""
+
+import json
+
+import pytest
+
+from skvm.cli.main import run
+from tests.unit.cli.plans import mapped, step, write_plan
+
+
+@pytest.fixture
+def work(tmp_path, monkeypatch):
+    folder = tmp_path / "work"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    return folder
+
+
+@pytest.fixture
+def skvm(capsys):
+    """Run ``skvm plan run …``: exit code, standard output, standard error."""
+
+    def call(*words):
+        capsys.readouterr()
+        code = run(["plan", "run", *map(str, words)])
+        said = capsys.readouterr()
+        return code, said.out, said.err
+
+    return call
+
+
+def logged(name):
+    """A command that says it was run."""
+    return f"echo {name} >> log"
+
+
+def log_of(work):
+    path = work / "log"
+    return path.read_text().split() if path.exists() else []
+
+
+def test_commands_run_in_the_work_directory_and_what_needs_a_model_is_left(tmp_path, work, skvm):
+    path = write_plan(
+        tmp_path,
+        step("1.1", "echo a > a.txt", writes=["a.txt"]),
+        step("1.2", after=["1.1"], is_open=True),
+        step("1.3", "cat a.txt b.txt > c.txt", after=["1.2"], writes=["c.txt"]),
+    )
+    code, out, _ = skvm(path)
+    assert code == 0
+    assert (work / "a.txt").read_text() == "a\n"
+    assert not (work / "c.txt").exists()
+    assert "to do: step 1.2: it needs a model: Do what step 1.2 says." in out
+    assert out.splitlines()[-1] == f"next: skvm plan run {path} --done 1.2"
+
+    (work / "b.txt").write_text("b\n")
+    code, out, _ = skvm(path, "--done", "1.2")
+    assert code == 0
+    assert (work / "c.txt").read_text() == "a\nb\n"
+    assert "done before 1.1" in out
+    assert "next:" not in out
+
+
+def test_the_same_command_goes_on_and_repeats_nothing_that_is_done(tmp_path, work, skvm):
+    path = write_plan(
+        tmp_path,
+        step("1.1", logged("one")),
+        step("1.2", f"{logged('two')}; test -e ready", after=["1.1"]),
+        step("1.3", logged("three"), after=["1.2"]),
+        step("1.4", logged("four")),
+    )
+    code, out, _ = skvm(path)
+    assert code == 1
+    assert "failed      1.2" in out
+    assert "cancelled   1.3" in out
+    assert sorted(log_of(work)) == ["four", "one", "two"]
+    (work / "ready").touch()
+    code, out, _ = skvm(path)
+    assert code == 0
+    assert sorted(log_of(work)) == ["four", "one", "three", "two", "two"]
+
+
+def test_a_complete_run_is_followed_by_a_new_one_and_it_says_so(tmp_path, work, skvm):
+    path = write_plan(tmp_path, step("1.1", logged("one")))
+    assert skvm(path)[0] == 0
+    code, out, _ = skvm(path)
+    assert code == 0
+    assert "is complete; this is a new one" in out
+    assert log_of(work) == ["one", "one"]
+
+
+def test_saying_again_that_a_step_is_done_runs_nothing_again(tmp_path, work, skvm):
+    path = write_plan(tmp_path, step("1.1", logged("one")), step("1.2", after=["1.1"], is_open=True))
+    skvm(path)
+    assert skvm(path, "--done", "1.2")[0] == 0
+    code, out, _ = skvm(path, "--done", "1.2")
+    assert code == 0
+    assert log_of(work) == ["one"]
+    assert "2 done" in out
+
+
+def test_a_failed_step_that_may_not_be_repeated_waits_for_a_word(tmp_path, work, skvm):
+    path = write_plan(tmp_path, step("1.1", f"{logged('sent')}; test -e ready", idempotent=False))
+    code, out, _ = skvm(path)
+    assert code == 1
+    assert f"next: skvm plan run {path} --repeat 1.1" in out
+    (work / "ready").touch()
+    code, out, _ = skvm(path)
+    assert code == 1
+    assert log_of(work) == ["sent"]
+    code, out, _ = skvm(path, "--repeat", "1.1")
+    assert code == 0
+    assert log_of(work) == ["sent", "sent"]
+
+
+def test_fresh_begins_anew_and_resume_names_a_run(tmp_path, work, skvm):
+    path = write_plan(tmp_path, step("1.1", logged("one")), step("1.2", "test -e ready", after=["1.1"]))
+    first = json.loads(skvm(path, "--json")[1])["planRun"]
+    second = json.loads(skvm(path, "--fresh", "--json")[1])["planRun"]
+    assert first != second
+    assert log_of(work) == ["one", "one"]
+    (work / "ready").touch()
+    told = json.loads(skvm(path, "--resume", first, "--json")[1])
+    assert (told["planRun"], told["resumed"], told["states"]) == (first, True, {"done": 2})
+    assert log_of(work) == ["one", "one"]
+    code, _, said = skvm(path, "--resume", first)
+    assert code == 2
+    assert "is complete" in said
+    code, _, said = skvm(path, "--resume", "plan-nope")
+    assert code == 2
+    assert "no plan run is called 'plan-nope'" in said
+
+
+def test_a_run_in_another_folder_is_another_run(tmp_path, work, skvm):
+    path = write_plan(tmp_path, step("1.1", logged("one")), step("1.2", is_open=True, after=["1.1"]))
+    skvm(path)
+    other = tmp_path / "other"
+    other.mkdir()
+    assert skvm(path, "--workdir", other)[0] == 0
+    assert log_of(other) == ["one"]
+    run_id = json.loads(skvm(path, "--json")[1])["planRun"]
+    code, _, said = skvm(path, "--workdir", other, "--resume", run_id)
+    assert code == 2
+    assert str(work) in said
+
+
+def test_items_of_a_map_that_are_done_are_not_done_again(tmp_path, work, skvm):
+    for name in ("a", "b", "c"):
+        (work / f"{name}.in").write_text(name)
+    (work / "b.bad").touch()
+    path = write_plan(
+        tmp_path,
+        step("1.1", "true", writes=["out/"]),
+        groups=[mapped("1.1", "*.in", "echo {name} >> log; ! test -e {name}.bad")],
+    )
+    code, _, _ = skvm(path, "--parallel")
+    assert code == 1
+    assert sorted(log_of(work)) == ["a", "b", "c"]
+    (work / "b.bad").unlink()
+    assert skvm(path, "--parallel")[0] == 0
+    assert sorted(log_of(work)) == ["a", "b", "b", "c"]
+
+
+def test_a_step_to_be_confirmed_is_left_without_a_terminal_and_run_with_yes(tmp_path, work, skvm):
+    path = write_plan(tmp_path, step("1.1", logged("one"), confirmation=True))
+    code, out, _ = skvm(path)
+    assert code == 0
+    assert log_of(work) == []
+    assert out.splitlines()[-1] == f"next: skvm plan run {path} --yes"
+    assert skvm(path, "--yes")[0] == 0
+    assert log_of(work) == ["one"]
+
+
+def test_a_dry_run_says_what_goes_at_once_and_does_nothing(tmp_path, work, skvm):
+    path = write_plan(
+        tmp_path,
+        step("1.1", logged("one")),
+        step("1.2", "echo two"),
+        step("1.3", "echo three", after=["1.1", "1.2"]),
+    )
+    code, out, _ = skvm(path, "--dry-run")
+    assert code == 0
+    assert "round 1, 2 at once" in out
+    assert list(work.iterdir()) == []
+    told = json.loads(skvm(path, "--dry-run", "--json")[1])
+    assert [[each["id"] for each in each_round] for each_round in told["rounds"]] == [["1.1", "1.2"], ["1.3"]]
+
+
+@pytest.mark.parametrize("flag", ["--done", "--repeat"])
+def test_a_step_that_is_not_there_is_named(tmp_path, work, skvm, flag):
+    path = write_plan(tmp_path, step("1.1", "true"))
+    code, _, said = skvm(path, flag, "9.9")
+    assert code == 2
+    assert f"{flag} 9.9: the plan has no step of this id" in said
