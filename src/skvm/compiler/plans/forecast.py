@@ -12,15 +12,15 @@ from collections.abc import Mapping
 from skvm.compiler.plans.plan import Group, GroupForecast, Items, Plan, PlanStep
 from skvm.compiler.plans.work import Work, work_of
 
-__all__ = ["ASSUMED_ITEMS", "ASSUMED_S", "PLACES", "seconds_of", "with_forecast"]
+__all__ = ["ASSUMED_ITEMS", "ASSUMED_S", "PLACES", "with_forecast"]
 
-ASSUMED_S: Mapping[Work, float] = {"command": 0.5, "ask": 3.0, "agent": 20.0}
+ASSUMED_S: Mapping[Work, float] = {"command": 0.5, "ask": 3.0, "agent": 20.0, "none": 0.0}
 """How long one unit of work usually takes."""
 ASSUMED_ITEMS = 8
 """How many items a map usually has, where they are not listed."""
-PLACES: Mapping[Work, int] = {"command": 2, "ask": 8, "agent": 4}
+PLACES: Mapping[Work, int] = {"command": 2, "ask": 8, "agent": 4, "none": 8}
 """How many units usually go at once."""
-_COST_S: Mapping[Work, float] = {"command": 0.002, "ask": 0.002, "agent": 0.2}
+_COST_S: Mapping[Work, float] = {"command": 0.002, "ask": 0.002, "agent": 0.2, "none": 0.0}
 """What it costs to run a unit beside others: bookkeeping, or a directory of its own and its merge."""
 
 
@@ -48,11 +48,6 @@ def with_forecast(
     return plan.model_copy(update={"groups": tuple(groups)})
 
 
-def seconds_of(step: PlanStep, items: Items | None, count: int | None = None) -> float:
-    """Seconds a step usually takes, its items one after the other."""
-    return ASSUMED_S[work_of(step, items)] * _units(items, count)
-
-
 def _units(items: Items | None, count: int | None) -> int:
     if items is None:
         return 1
@@ -71,7 +66,7 @@ def _forecast(
         return None
     units: list[tuple[Work, float]] = []
     for step in members:
-        work = work_of(step, group.items)
+        work = work_of(step, group.items, steps)
         each_s = measured_s.get(step.id, ASSUMED_S[work])
         units += [(work, each_s)] * _units(group.items, counts.get(step.id))
     serial_s = math.fsum(each_s for _, each_s in units)

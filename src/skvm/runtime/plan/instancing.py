@@ -7,12 +7,12 @@ agents become one, which reads the task once.
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from skvm.compiler.plans.plan import Group, Items, Plan, PlanProcedure, PlanStep
-from skvm.compiler.plans.work import has_known_items, only_output, work_of
+from skvm.compiler.plans.work import has_known_items, is_only_reading, leaned_files, only_output, work_of
 from skvm.errors import UsageError
 from skvm.runtime.plan.graph import Graph
 from skvm.runtime.plan.model import (
@@ -42,6 +42,7 @@ class _Run:
     fused: Container[str]
     chosen: frozenset[str]
     answered: Container[str]
+    steps: Mapping[str, PlanStep]
 
 
 def graph_of(
@@ -65,7 +66,8 @@ def graph_of(
         UsageError: The plan has several procedures and none is named, a named one is not there, or its
             dependencies are no graph.
     """
-    run = _Run(target, fused, frozenset(_chosen(plan, procedures)), answered)
+    steps = {step.id: step for step in plan.steps}
+    run = _Run(target, fused, frozenset(_chosen(plan, procedures)), answered, steps)
     groups = _groups_of(plan)
     nodes = [_node(step, groups.get(step.id, ()), run) for step in plan.steps if step.id in run.chosen]
     nodes = _in_a_row(nodes, plan.groups, fused)
@@ -86,7 +88,7 @@ def needs_of(job: Job, target: Target, exclusive: Iterable[str] = ()) -> tuple[s
     """The resources a job holds while it is done, in one order."""
     only = tuple(f"only:{name}" for name in sorted(set(exclusive)))
     if isinstance(job, CommandJob):
-        return (CPU, *only)
+        return (CPU, *only) if job.commands else only
     if isinstance(job, AskJob):
         return (provider_resource(target), *only)
     if isinstance(job, AgentJob):
@@ -139,14 +141,15 @@ def _node(step: PlanStep, groups: Sequence[Group], run: _Run) -> Node:
         (group for group in groups if group.items is not None and has_known_items(group.items)), None
     )
     beside = next((group for group in groups if group.items is None and group.id not in run.fused), None)
-    job = _job(step, mapped, run.fused)
+    job = _job(step, mapped, run)
     if step.confirmation and step.id not in run.answered:
         job = LeftJob(_short(f"a person has to answer first: {step.text or step.description}"))
     elif not run.target.model and _asks_a_model(job):
         job = LeftJob(_short(f"it needs a model: {step.text or step.description}"))
     group = beside or (mapped if mapped is not None and mapped.id not in run.fused else None)
-    is_asked = isinstance(job, AskJob) or (isinstance(job, MapJob) and isinstance(job.each, AskJob))
-    reads = (*step.reads, *job.inputs) if isinstance(job, AskJob) else step.reads
+    work = job.each if isinstance(job, MapJob) else job
+    is_asked = isinstance(work, AskJob)
+    reads = (*step.reads, *work.inputs) if isinstance(work, AskJob) else step.reads
     return Node(
         id=step.id,
         title=step.description,
@@ -162,31 +165,41 @@ def _node(step: PlanStep, groups: Sequence[Group], run: _Run) -> Node:
     )
 
 
-def _job(step: PlanStep, mapped: Group | None, fused: Container[str]) -> Job:
+def _job(step: PlanStep, mapped: Group | None, run: _Run) -> Job:
     if mapped is not None and mapped.items is not None:
         items = mapped.items
         return MapJob(
-            _each(step, items),
+            _each(step, items, run),
             glob=items.over if items.kind == "glob" else None,
             items=items.values if items.kind == "list" else (),
-            is_serial=mapped.id in fused,
+            is_serial=mapped.id in run.fused,
         )
-    work = work_of(step)
+    work = work_of(step, None, run.steps)
     if work == "command":
         return CommandJob(tuple(action.command for action in step.actions))
-    if work == "ask" and (output := only_output(step)) is not None:
-        return AskJob(_words(step), tuple(name for name in step.reads if ":" not in name), output)
-    return AgentJob(_words(step), (step.id,))
+    if work == "none":
+        return CommandJob(())
+    if work == "ask" and (output := only_output(step, run.steps)) is not None:
+        inputs = (*(leaned_files(step, run.steps) or ()), *(name for name in step.reads if ":" not in name))
+        return AskJob(_words(step), tuple(dict.fromkeys(inputs)), output)
+    return AgentJob(_with_readings(step, run.steps), (step.id,))
 
 
-def _each(step: PlanStep, items: Items) -> CommandJob | AskJob | AgentJob:
+def _each(step: PlanStep, items: Items, run: _Run) -> CommandJob | AskJob | AgentJob:
     """What is done for one item."""
-    work = work_of(step, items)
+    work = work_of(step, items, run.steps)
     if work == "command" and items.command is not None:
         return CommandJob((items.command,))
     if work == "ask" and items.output is not None:
-        return AskJob(_words(step), items.inputs, items.output, item="{item}")
-    return AgentJob(_words(step), (step.id,), item="{item}")
+        inputs = (*(leaned_files(step, run.steps) or ()), *items.inputs)
+        return AskJob(_words(step), tuple(dict.fromkeys(inputs)), items.output, item="{item}")
+    return AgentJob(_with_readings(step, run.steps), (step.id,), item="{item}")
+
+
+def _with_readings(step: PlanStep, steps: Mapping[str, PlanStep]) -> str:
+    """A step's words, after those of the steps before it that only say what to read."""
+    before = [steps[found.step] for found in step.depends_on if found.step in steps]
+    return "\n\n".join([*(_words(one) for one in before if is_only_reading(one)), _words(step)])
 
 
 def _words(step: PlanStep) -> str:

@@ -181,3 +181,28 @@ def test_one_procedure_is_run_and_several_have_to_be_named():
 def test_needs_of_an_agent_alone():
     assert needs_of(AgentJob("x", ("1",)), MODEL, ["browser"]) == ("branch", "only:browser")
     assert needs_of(AgentJob("x", ("1",), is_alone=True), MODEL) == ()
+
+
+def test_a_step_that_only_says_what_to_read_is_no_work_and_its_file_is_shown():
+    leans = {"dependsOn": [{"step": "1.1", "kind": "flow", "reason": "it may use what was found"}]}
+    made = plan(
+        step("1.1", kind="read", reads=["rules.md"], text="Read the rules."),
+        step("1.2", kind="write", reads=["in.txt"], writes=["out.txt"], text="Apply them.") | leans,
+        step("1.3", open=True, text="Look around.") | leans,
+    )
+    graph = graph_of(made, target=MODEL)
+    assert graph.nodes["1.1"].job == CommandJob(())
+    assert graph.nodes["1.1"].needs == ()
+    assert graph.nodes["1.2"].job == AskJob("Apply them.", ("rules.md", "in.txt"), "out.txt")
+    other = graph.nodes["1.3"].job
+    assert isinstance(other, AgentJob)
+    assert other.instruction == "Read the rules.\n\nLook around."
+
+
+def test_what_leans_on_something_that_stands_in_no_file_is_an_agents():
+    leans = {"dependsOn": [{"step": "1.1", "kind": "flow", "reason": "it may use what was found"}]}
+    made = plan(
+        step("1.1", kind="check", reads=["*"]),
+        step("1.2", kind="write", reads=["in.txt"], writes=["out.txt"]) | leans,
+    )
+    assert all(isinstance(node.job, AgentJob) for node in graph_of(made, target=MODEL).nodes.values())
