@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Helper", "prompt_of", "run_agent"]
 
+_PLAN_COMMAND = "skvm plan run"
 SAID_CHARS = 600
 """Characters kept of what an agent said at its end."""
 
@@ -54,16 +55,17 @@ class _Relay(Hook):
         await self.hooks.after_tool(context, call, observation)
 
 
-def prompt_of(job: AgentJob, prompt: str, before: Sequence[str]) -> str:
+def prompt_of(job: AgentJob, context: RunContext, before: Sequence[str], *, is_last: bool = False) -> str:
     """What the agent of a step is asked.
 
     Args:
         job: The step.
-        prompt: The task's.
+        context: The whole run's.
         before: What the steps before it gave, a line each.
+        is_last: Whether it gives the answer of the whole task.
     """
     parts = [
-        prompt.strip(),
+        context.prompt.strip(),
         "This task is done step by step. Do only the following, and nothing of the other steps:",
         f"<step>\n{job.instruction.strip()}\n</step>",
     ]
@@ -71,7 +73,12 @@ def prompt_of(job: AgentJob, prompt: str, before: Sequence[str]) -> str:
         parts.append(f"Do it for this one only: {job.item}")
     if before:
         parts.append("What was done before:\n" + "\n".join(f"- {line}" for line in before))
-    parts.append("When that is done, say in one sentence what you did.")
+    if context.skill is not None and _PLAN_COMMAND in context.skill.content:
+        parts.append(f"The skill's plan is being run at this moment: do not call `{_PLAN_COMMAND}`.")
+    if is_last:
+        parts.append("It is the last step: when it is done, give the final answer of the task.")
+    else:
+        parts.append("When that is done, say in one sentence what you did.")
     return "\n\n".join(parts)
 
 

@@ -69,6 +69,7 @@ class Workbench:
         earlier: Results of an earlier process, items included, by node id.
         limits: Turns and time of the run.
         on_turns: Told of what was said and done for a node.
+        last: The node whose agent gives the answer of the whole task, if one does.
     """
 
     cell: Cell
@@ -80,6 +81,7 @@ class Workbench:
     earlier: Mapping[str, StepResult] = field(default_factory=dict)
     limits: RunLimits = field(default_factory=RunLimits)
     on_turns: Callable[[Node, Sequence[Turn]], None] | None = None
+    last: str | None = None
     _shell: Shell = field(init=False)
     _told: dict[str, tuple[Node, str]] = field(default_factory=dict, init=False)
     _alone: anyio.Lock = field(default_factory=anyio.Lock, init=False)
@@ -164,7 +166,7 @@ class Workbench:
         return summed_up(items, ordered)
 
     async def _agent(self, node: Node, job: AgentJob, helper: Helper) -> StepResult:
-        prompt = prompt_of(job, helper.context.prompt, self._before(node))
+        prompt = prompt_of(job, helper.context, self._before(node), is_last=node.id == self.last)
         open_cell = helper.context.open_cell
         if job.is_alone or self.branches is None or open_cell is None:
             async with self._alone, self._beside(node):
@@ -178,8 +180,11 @@ class Workbench:
 
         async def work(branch: Branch) -> StepResult:
             nonlocal spent
-            async with open_cell(branch.work_dir) as cell:
-                result, trajectory = await self._in(prompt, helper, cell, branch.work_dir)
+            if branch.is_in_place:
+                result, trajectory = await self._in(prompt, helper, self.cell, self.work_dir)
+            else:
+                async with open_cell(branch.work_dir) as cell:
+                    result, trajectory = await self._in(prompt, helper, cell, branch.work_dir)
             # A try that conflicts is part of what happened, too.
             self._tell(node, trajectory.turns)
             spent = spent + result.usage
@@ -217,12 +222,7 @@ class Workbench:
 def _merged(forked: Forked[StepResult]) -> StepResult:
     """An agent's result with what became of its directory."""
     result, merge = forked.value, forked.merge
-    if merge is None or not result.is_done:
+    if merge is None:
         return result
-    notes = [note for note in (result.reason, *(finding.message for finding in merge.findings)) if note]
-    if forked.tries > 1:
-        notes.append(f"done again alone after a conflict ({forked.tries} tries)")
-    if not merge.is_merged:
-        clashing = ", ".join(sorted(merge.conflicts)[:5])
-        return replace(result, state=StepState.FAILED, reason=f"its changes conflict: {clashing}")
-    return replace(result, reason="; ".join(notes), digests=dict(merge.changed))
+    notes = [note for note in (result.reason, *(finding.message for finding in forked.findings)) if note]
+    return replace(result, reason="; ".join(dict.fromkeys(notes)), digests=dict(merge.changed))
