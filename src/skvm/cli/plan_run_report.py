@@ -93,7 +93,11 @@ def next_of(graph: Graph, plan: Plan, results: Mapping[str, StepResult], again: 
         results: How each node ended.
         again: The words of the command that goes on.
     """
-    todo, done, repeat, confirm, failed = [], [], [], [], []
+    todo: list[str] = []
+    done: list[str] = []
+    repeat: list[str] = []
+    confirm: list[str] = []
+    failed: list[str] = []
     asked = {step.id for step in plan.steps if step.confirmation}
     for name, result in results.items():
         node = graph.nodes[name]

@@ -5,6 +5,7 @@ import json
 import pytest
 
 from skvm.cli.main import run
+from skvm.llm.fake import FakeAnswer, FakeServer, FakeToolCall
 from tests.unit.cli.plans import mapped, step, write_plan
 
 
@@ -192,3 +193,34 @@ def test_a_step_that_is_not_there_is_named(tmp_path, work, skvm, flag):
     code, _, said = skvm(path, flag, "9.9")
     assert code == 2
     assert f"{flag} 9.9: the plan has no step of this id" in said
+
+
+def answer(body):
+    """An agent that writes the file its step names, then says so."""
+    if any(message["role"] == "tool" for message in body["messages"]):
+        return FakeAnswer("It is done.")
+    return FakeAnswer("", [FakeToolCall("execute_command", {"command": "echo by hand > b.txt"})])
+
+
+def test_with_a_model_nothing_is_left(tmp_path, work, skvm, monkeypatch):
+    path = write_plan(
+        tmp_path,
+        step("1.1", f"{logged('one')}; echo a > a.txt", writes=["a.txt"]),
+        step("1.2", after=["1.1"], is_open=True),
+        step("1.3", f"{logged('three')}; cat a.txt b.txt > c.txt", after=["1.2"], writes=["c.txt"]),
+    )
+    cache = tmp_path / "cache"
+    cache.mkdir()
+    monkeypatch.setenv("SKVM_CACHE", str(cache))
+    skvm(path)
+    with FakeServer.running(answer) as server:
+        route = {"match": "fake/*", "kind": "openai-compatible", "baseUrl": server.base_url, "apiKey": "none"}
+        (cache / "skvm.config.json").write_text(json.dumps({"providers": {"routes": [route]}}))
+        code, out, said = skvm(path, "--model=fake/m", "--no-auto-probe", "--json")
+    told = json.loads(out)
+    assert code == 0, said
+    assert told["states"] == {"done": 3}
+    # What commands did before the model came stays done.
+    assert log_of(work) == ["one", "three"]
+    assert (work / "c.txt").read_text() == "a\nby hand\n"
+    assert told["steps"][1]["usage"]["calls"] == 2

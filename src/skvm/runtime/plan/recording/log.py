@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Container, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from time import perf_counter
@@ -57,6 +57,8 @@ class PlanLog:
         clean: Takes secrets out of a text before it is shortened: half a secret would not be known for one.
         attempts: How often each node began in earlier processes.
         after: What each node waits for, as the graph has it.
+        measured: Steps whose ends, and those of their items, are kept in ``rows``.
+        rows: These ends in this process, without what they printed and wrote.
     """
 
     journal: Journal
@@ -65,6 +67,8 @@ class PlanLog:
     clean: Callable[[str], str] = str
     attempts: Mapping[str, int] = field(default_factory=dict)
     after: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    measured: Container[str] = ()
+    rows: list[StepFinished] = field(default_factory=list)
     _began_at: float = field(default_factory=perf_counter)
     _begins: dict[str, float] = field(default_factory=dict)
     _tries: Counter[str] = field(default_factory=Counter)
@@ -83,6 +87,7 @@ class PlanLog:
         parent: int | None = None,
         attempts: Mapping[str, int] | None = None,
         after: Mapping[str, tuple[str, ...]] | None = None,
+        measured: Container[str] = (),
         clean: Callable[[str], str] = str,
     ) -> AsyncIterator[Self]:
         """Write that a run begins, and on leaving how it ended: interrupted, unless ``ended`` was called.
@@ -93,13 +98,14 @@ class PlanLog:
             parent: The record of its beginning, if it goes on with a run that was cut short.
             attempts: How often each node began before.
             after: What each node waits for; without, what it says itself.
+            measured: Steps whose ends are kept in ``rows``, items of maps too.
             clean: Takes secrets out of a text.
 
         Raises:
             InfrastructureError: The journal cannot be written.
         """
         record = await journal.append(STARTED_KIND, started, parent)
-        log = cls(journal, started.plan_run, record, clean, attempts or {}, after or {})
+        log = cls(journal, started.plan_run, record, clean, attempts or {}, after or {}, measured)
         try:
             yield log
         finally:
@@ -144,6 +150,8 @@ class PlanLog:
             needs=node.needs,
             usage=result.usage,
         )
+        if (parent or node.id) in self.measured:
+            self.rows.append(record.model_copy(update={"text": "", "digests": {}}))
         await self._append(STEP_FINISHED_KIND, record)
 
     def within(self, node: Node) -> Self:

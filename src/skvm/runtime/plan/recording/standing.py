@@ -30,7 +30,7 @@ class Standing:
 
     Args:
         finished: What is not to be run, by node; items of maps too.
-        said: Of it, what somebody said is done just now; it is yet to be written down.
+        said: Of it, what is known to be done only now; it is yet to be written down.
         notes: What is run again or kept for a reason worth telling, one line each.
     """
 
@@ -51,6 +51,7 @@ def standing_of(
     *,
     done: Iterable[str] = (),
     repeat: Iterable[str] = (),
+    merged: Mapping[str, Mapping[str, str]] | None = None,
 ) -> Standing:
     """Compare what is on record with the files; reads every file a finished step wrote.
 
@@ -60,16 +61,18 @@ def standing_of(
         work_dir: Where the files are.
         done: Steps or nodes somebody did by hand.
         repeat: Steps, nodes or items that are to be run again whatever became of them.
+        merged: Nodes whose work was whole when their process was killed, with the digests of what they wrote.
 
     Raises:
         UsageError: There is no step of a name in ``done`` or ``repeat``.
     """
     review = _Review(graph, work_dir)
     asked_again = _named(graph, repeat, "--repeat", earlier)
-    said = _named(graph, done, "--done", None)
+    said = _named(graph, done, "--done", earlier)
     if earlier is not None:
         review.recall(earlier)
-    review.say(said)
+        said = (*review.take(merged or {}), *said)
+    review.say(name for name in said if name not in (merged or {}))
     review.drop(asked_again)
     review.compare()
     review.cascade()
@@ -138,6 +141,19 @@ class _Review:
         if failed is not None:
             return replace(failed, reason=_with_way_out(failed.reason or "it failed", name))
         return _uncertain(name) if done else None
+
+    def take(self, merged: Mapping[str, Mapping[str, str]]) -> tuple[str, ...]:
+        """What was merged is done, although its process did not come to write that down; which it was."""
+        taken = []
+        for name, digests in merged.items():
+            is_known = name in self.graph.nodes or self._map_of(name) is not None
+            if is_known and not self.finished.get(name, _NONE).is_done:
+                self.finished.pop(name, None)
+                self.finished[name] = StepResult(
+                    StepState.DONE, reason="it was merged when its process ended", digests=dict(digests)
+                )
+                taken.append(name)
+        return tuple(taken)
 
     def say(self, names: Iterable[str]) -> None:
         """Somebody did these: whatever they may have touched is now as they left it."""

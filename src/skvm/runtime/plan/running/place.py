@@ -31,14 +31,14 @@ def sandbox_name(asked: str, env: Mapping[str, str]) -> str:
 
 @asynccontextmanager
 async def open_cell(
-    name: str, work_dir: Path, environment: Bound | None, *, network: bool, timeout_s: float = 600.0
+    name: str, environment: Bound | None, work_dir: Path, *, network: bool, timeout_s: float = 600.0
 ) -> AsyncIterator[Cell]:
     """Open the cell of a run; leaving ends everything in it.
 
     Args:
         name: The back end, ``auto`` for the best that works here.
-        work_dir: The directory it may change.
         environment: What its commands find first.
+        work_dir: The directory it may change.
         network: Whether it may reach anything.
         timeout_s: Processor seconds of one process.
 
@@ -77,12 +77,12 @@ def lay_scripts(plan: Plan, folder: Path, work_dir: Path) -> tuple[str, ...]:
     Raises:
         InfrastructureError: It cannot be read or written.
     """
+    if os.path.realpath(folder) == str(work_dir) or not _missing(plan, folder, work_dir):
+        return ()
     from skvm.evaluate.workspace import bundle_files, place_file
     from skvm.skill.emit import resource_bytes
     from skvm.skill.frontend import load_skill
 
-    if os.path.realpath(folder) == str(work_dir) or not _missing(plan, folder, work_dir):
-        return ()
     if not (folder / "SKILL.md").is_file():
         # A bare plan.json: only the files it names are known to be meant.
         laid = sorted(_missing(plan, folder, work_dir))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 
@@ -48,7 +48,11 @@ class Prepared:
 
 
 async def prepare(
-    request: PlanRequest, journal: Journal | None, *, shown: Callable[[str], str] = str
+    request: PlanRequest,
+    journal: Journal | None,
+    *,
+    shown: Callable[[str], str] = str,
+    merged: Mapping[str, Mapping[str, str]] | None = None,
 ) -> Prepared:
     """Look up what is on record, decide how groups run, compare with the files.
 
@@ -56,6 +60,7 @@ async def prepare(
         request: What is asked.
         journal: What is on record; ``None`` for nothing.
         shown: How a path stands on record, where secrets are taken out.
+        merged: Nodes whose work a killed process had merged, with digests of what they wrote.
 
     Raises:
         UsageError: The plan is no graph, or something named in the request is not there.

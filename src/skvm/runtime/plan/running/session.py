@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import anyio.to_thread
 
@@ -18,15 +20,22 @@ from skvm.harness.environment.bind import Bound
 from skvm.harness.lazy_cell import open_on_demand
 from skvm.harness.sandbox import Cell, Policy
 from skvm.runtime.plan.executor import execute
-from skvm.runtime.plan.model import CommandJob, MapJob, Node, PlanReport, PlanStarted
+from skvm.runtime.plan.model import MEASURED_KIND, CommandJob, MapJob, Node, PlanReport, PlanStarted
 from skvm.runtime.plan.recording import PlanLog, steps_of
+from skvm.runtime.plan.running.assistant import helper_for
 from skvm.runtime.plan.running.place import lay_scripts, open_cell, sandbox_name
 from skvm.runtime.plan.running.places import Places
 from skvm.runtime.plan.running.preparing import Prepared, prepare
 from skvm.runtime.plan.running.request import Outcome, PlanRequest, Silent, Watcher
+from skvm.runtime.plan.running.scratch import finish_merges, make_scratch, scratch_of, tidy
+from skvm.runtime.plan.running.source import digest_of_plan
 from skvm.runtime.plan.running.telling import Told
 from skvm.runtime.plan.working.workbench import Workbench
 from skvm.settings import Settings
+
+if TYPE_CHECKING:
+    from skvm.runtime.plan.branching import Branches
+    from skvm.runtime.plan.working.agents import Helper
 
 __all__ = ["look", "run_plan"]
 
@@ -66,8 +75,11 @@ async def run_plan(settings: Settings, request: PlanRequest, watcher: Watcher | 
         InfrastructureError: No sandbox works, or the journal cannot be written.
     """
     redactor = Redactor.of(settings)
+    digest = digest_of_plan(request.source.plan, request.procedures)
+    scratch = scratch_of(settings.tmp_dir, digest, request.work_dir)
     async with Journal(settings.journal_path, redactor=redactor) as journal:
-        prepared = await prepare(request, journal, shown=redactor.text)
+        merged = await finish_merges(settings.tmp_dir, scratch, request.work_dir)
+        prepared = await prepare(request, journal, shown=redactor.text, merged=merged)
         run = _Run(settings, request, prepared, watcher or Silent(), journal, redactor)
         return await run.go()
 
@@ -92,10 +104,14 @@ class _Run:
             )
             if laid:
                 notes.append(f"laid beside the work: {_few(laid)}")
+        opening = self._opening(needs_cell)
         # Before anything is on record: a run that cannot begin leaves nothing to go on with.
-        async with self._cell(is_needed=needs_cell) as cell:
+        async with (
+            self._cell(opening, is_needed=needs_cell) as cell,
+            helper_for(self.settings, self.request, cell, opening, network=self._network) as helper,
+        ):
             started = self._started()
-            report = await self._execute(started, cell)
+            report = await self._execute(started, cell, helper)
         return Outcome(
             plan_run=started.plan_run,
             graph=self.prepared.graph,
@@ -109,7 +125,7 @@ class _Run:
             notes=tuple(notes),
         )
 
-    async def _execute(self, started: PlanStarted, cell: Cell) -> PlanReport:
+    async def _execute(self, started: PlanStarted, cell: Cell, helper: Helper | None) -> PlanReport:
         prepared, earlier = self.prepared, self.prepared.earlier
         graph, finished = prepared.graph, prepared.standing.finished
         opening = PlanLog.open(
@@ -118,41 +134,88 @@ class _Run:
             parent=earlier.record if earlier is not None else None,
             attempts=earlier.attempts if earlier is not None else None,
             after=graph.after,
+            measured={step for group in self.request.source.plan.groups for step in group.steps},
             clean=self.redactor.text,
         )
         async with opening as log:
             for name in prepared.standing.said:
-                await log.finished(graph.nodes[name], finished[name], 0.0)
+                await log.finished(graph.nodes.get(name) or Node(name), finished[name], 0.0)
             self.watcher.began(started.plan_run, graph, finished)
             told = Told(log, self.watcher)
             share = Places(self.request.jobs)
-            bench = Workbench(cell, self.request.work_dir, share, told, earlier=finished)
-            report = await execute(graph, bench.do, share=share, log=told, finished=finished)
+            with self._branches(helper) as branches:
+                bench = Workbench(
+                    cell,
+                    self.request.work_dir,
+                    share,
+                    told,
+                    agent=helper,
+                    branches=branches,
+                    earlier=finished,
+                )
+                report = await execute(graph, bench.do, share=share, log=told, finished=finished)
             log.ended(report)
+            await self._measure(started, log)
         return report
 
-    @asynccontextmanager
-    async def _cell(self, *, is_needed: bool) -> AsyncIterator[Cell]:
-        source, request = self.request.source, self.request
+    async def _measure(self, started: PlanStarted, log: PlanLog) -> None:
+        """Write down what each group took: it decides how the group runs next time."""
+        if not log.rows:
+            return
+        from skvm.runtime.plan.deciding.measuring import measured_groups
+
+        plan = self.request.source.plan
+        for group in measured_groups(plan, started, log.rows, fused=self.prepared.fused):
+            await log.note(MEASURED_KIND, group)
+
+    @contextmanager
+    def _branches(self, helper: Helper | None) -> Iterator[Branches | None]:
+        """Directories of their own for agents, if there are any."""
+        if helper is None:
+            yield None
+            return
+        from skvm.runtime.plan.branching import Branches
+
+        scratch = scratch_of(self.settings.tmp_dir, self.prepared.plan_digest, self.request.work_dir)
+        make_scratch(scratch)
+        branches = Branches(self.request.work_dir, scratch)
+        branches.put_in_order(list(self.prepared.graph.nodes))
+        try:
+            yield branches
+        finally:
+            tidy(scratch)
+
+    @property
+    def _network(self) -> bool:
+        """Whether a step that is to be run reaches for a host."""
+        chosen = {step for node in self.prepared.graph.nodes for step in steps_of(node)}
+        return any(step.hosts for step in self.request.source.plan.steps if step.id in chosen)
+
+    def _opening(self, is_needed: bool) -> Callable[[Path], AbstractAsyncContextManager[Cell]]:
+        """Opens cells of this run, on any directory."""
         environment: Bound | None = None
-        if is_needed:
+        if is_needed or self.request.target.model:
             from skvm.harness.environment.required import bound_environment
 
-            environment = bound_environment(self.settings, source.folder, allow_missing=request.allow_missing)
-        chosen = {step for node in self.prepared.graph.nodes for step in steps_of(node)}
-        opening = partial(
-            open_cell,
-            sandbox_name(request.sandbox, os.environ),
-            request.work_dir,
-            environment,
-            network=any(step.hosts for step in source.plan.steps if step.id in chosen),
-        )
-        async with AsyncExitStack() as stack:
-            if is_needed:
-                yield await stack.enter_async_context(opening())
-            else:
-                lazily = open_on_demand(_Deferred(opening), Policy(request.work_dir))
-                yield await stack.enter_async_context(lazily)
+            environment = bound_environment(
+                self.settings, self.request.source.folder, allow_missing=self.request.allow_missing
+            )
+        name = sandbox_name(self.request.sandbox, os.environ)
+        return partial(open_cell, name, environment, network=self._network)
+
+    @asynccontextmanager
+    async def _cell(
+        self, opening: Callable[[Path], AbstractAsyncContextManager[Cell]], *, is_needed: bool
+    ) -> AsyncIterator[Cell]:
+        """The run's own cell; where no command is known to run in it, it is opened when one does."""
+        work_dir = self.request.work_dir
+        if is_needed:
+            async with opening(work_dir) as cell:
+                yield cell
+        else:
+            deferred = _Deferred(partial(opening, work_dir))
+            async with open_on_demand(deferred, Policy(work_dir)) as cell:
+                yield cell
 
     def _started(self) -> PlanStarted:
         now, earlier, request = datetime.now(UTC), self.prepared.earlier, self.request
