@@ -154,6 +154,7 @@ async def _opened_bench(
     from skvm.evaluate.run import open_bench
     from skvm.llm.contract import SpendLimit
     from skvm.runtime.plan.outfit import with_plan_command
+    from skvm.runtime.plan.touching import with_touching
 
     # Where a ceiling is reached nothing fits under the rest of it; a report can still be made.
     limit = SpendLimit(
@@ -166,9 +167,8 @@ async def _opened_bench(
         limit=limit if limit != SpendLimit() else None,
         config_mode=plan.adapter_config,
     ) as bench:
-        shared = with_plan_command(
-            replace(bench, temperature=plan.temperature, max_output_tokens=plan.max_output_tokens)
-        )
+        held = replace(bench, temperature=plan.temperature, max_output_tokens=plan.max_output_tokens)
+        shared = with_touching(with_plan_command(held))
         if plan.boost != "off":
             from skvm.runtime.boost.opening import boosted
 

@@ -64,6 +64,7 @@ async def _check_all(
     from skvm.optimizer.adapting.canary import check_drift
     from skvm.optimizer.adapting.findings import SKV291
     from skvm.optimizer.adapting.profile_evidence import EvidenceFile
+    from skvm.runtime.plan.touching import with_touching
     from skvm.target.store import ProfileStore
 
     store = ProfileStore.of(settings)
@@ -71,7 +72,8 @@ async def _check_all(
     given = limit if limit != SpendLimit() else None
     mode: Any = options["adapter_config"] or "managed"
     done: list[Canary] = []
-    async with open_bench(settings, sandbox=options["sandbox"], limit=given, config_mode=mode) as bench:
+    async with open_bench(settings, sandbox=options["sandbox"], limit=given, config_mode=mode) as opened:
+        bench = with_touching(opened)
         for (model, harness), variants in sorted(groups.items(), key=lambda item: item[0]):
             stored = store.latest(model, harness) or store.partial(model, harness)
             if stored is None:

@@ -121,13 +121,15 @@ async def _measure_all(
     from skvm.errors import FindingsError, SkvmError
     from skvm.evaluate.run import open_bench
     from skvm.llm.contract import SpendLimit
+    from skvm.runtime.plan.touching import with_touching
 
     limit = SpendLimit(options["max_usd"], options["max_tokens"])
     given = limit if limit != SpendLimit() else None
     results: list[dict[str, Any]] = []
     failed: list[str] = []
     mode: Any = options["adapter_config"] or "managed"
-    async with open_bench(settings, sandbox=options["sandbox"], limit=given, config_mode=mode) as bench:
+    async with open_bench(settings, sandbox=options["sandbox"], limit=given, config_mode=mode) as opened:
+        bench = with_touching(opened)
         for request in requests:
             try:
                 measured = await measure_with_progress(request, bench, store, quiet=options["as_json"])

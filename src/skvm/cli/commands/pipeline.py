@@ -141,6 +141,7 @@ async def _profile(
     from skvm.evaluate.run import open_bench
     from skvm.llm.contract import SpendLimit
     from skvm.profiler.plan import Request
+    from skvm.runtime.plan.touching import with_touching
     from skvm.target.contract import PRIMITIVES
     from skvm.target.store import ProfileStore, read_profile
 
@@ -163,5 +164,6 @@ async def _profile(
     )
     limit = SpendLimit(options["max_usd"], options["max_tokens"])
     mode: Any = options["adapter_config"] or "managed"
-    async with open_bench(settings, sandbox=options["sandbox"], limit=limit, config_mode=mode) as bench:
+    async with open_bench(settings, sandbox=options["sandbox"], limit=limit, config_mode=mode) as opened:
+        bench = with_touching(opened)
         return (await measure_with_progress(request, bench, store, quiet=options["is_json"])).profile

@@ -156,6 +156,7 @@ async def _run(
     from skvm.harness.hooks import Hooks
     from skvm.llm.contract import SpendLimit
     from skvm.runtime.plan.outfit import with_plan_command
+    from skvm.runtime.plan.touching import with_touching
 
     limit = SpendLimit(max_usd=options["max_usd"], max_tokens=options["max_tokens"])
     with err.status(f"{spec.task.id}: starting") as status:
@@ -167,7 +168,8 @@ async def _run(
             hooks=Hooks((WatchTurns(status, spec.task.id),)),
             config_mode=options["adapter_config"] or "managed",
         ) as bench:
-            record = await run_once(spec, _boosted(with_plan_command(bench), options["boost"]))
+            outfitted = with_touching(with_plan_command(bench))
+            record = await run_once(spec, _boosted(outfitted, options["boost"]))
             told = None if options["boost"] == "off" else await told_of(bench.journal, record)
             return record, load_trajectory(bench.blobs, record), told
 
