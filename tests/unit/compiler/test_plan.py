@@ -100,7 +100,7 @@ def test_a_loop_is_a_step_of_its_own(tmp_path: Path) -> None:
     assert (group.type, group.steps) == ("dlp", ("0.1",))
     assert group.items is not None
     assert (group.items.kind, group.items.over) == ("glob", "*.png")
-    assert group.items.command == 'convert "{item}" "small/{item}"'
+    assert group.items.command == "convert {item} small/{item}"
 
 
 def test_exact_commands_can_be_run_without_a_model(tmp_path: Path) -> None:
@@ -179,11 +179,11 @@ def test_no_hint_for_a_target_that_cannot_batch(tmp_path: Path) -> None:
     assert json.loads(result.records["plan.json"])["groups"]
 
 
-def test_a_name_the_shell_takes_apart_stays_a_variable(tmp_path: Path) -> None:
+def test_a_name_the_shell_takes_apart_is_the_items_name(tmp_path: Path) -> None:
     body = '# Batch\n\n```bash\nfor f in *.md; do\n  cp "$f" "${f%.md}.bak"\ndone\n```\n'
     group = planned(tmp_path, body).groups[0]
     assert group.items is not None
-    assert group.items.command == 'f=\'{item}\'; cp "$f" "${f%.md}.bak"'
+    assert group.items.command == "cp {item} {name}.bak"
 
 
 def test_no_group_no_hint(tmp_path: Path) -> None:

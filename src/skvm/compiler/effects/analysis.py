@@ -5,12 +5,11 @@ from __future__ import annotations
 import bisect
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
 from skvm.compiler.effects.model import (
     ANYTHING,
-    PERSON,
     PROGRAM,
     Action,
     Effects,
@@ -18,17 +17,19 @@ from skvm.compiler.effects.model import (
     Repetition,
     SkillEffects,
     SkillStep,
-    StepKind,
     Workflow,
     merged,
 )
 from skvm.compiler.effects.python_effects import python_effects
-from skvm.compiler.effects.repeats import python_repetitions, said_repetition, shell_repetitions
-from skvm.compiler.effects.resources import clash, hosts_in
+from skvm.compiler.effects.repeats import python_repetitions, said_repetition
+from skvm.compiler.effects.resources import hosts_in
 from skvm.compiler.effects.scripts import Scripts
-from skvm.compiler.effects.shell_effects import shell_effects
+from skvm.compiler.effects.shell_effects import CommandEffects, shell_effects
+from skvm.compiler.effects.shell_maps import shell_repetitions
+from skvm.compiler.effects.statements import statements_of
+from skvm.compiler.effects.step_reader import FenceEffects, StepReader
 from skvm.compiler.effects.steps import Outline, OutlineStep, outlines
-from skvm.compiler.effects.words import AT_ONCE, IN_TURN, SentenceKind, ask_of, leans, needs_steps, refers_to
+from skvm.compiler.effects.words import AT_ONCE, IN_TURN, ask_of, refers_to
 from skvm.compiler.reading.commands import PLACEHOLDER, SHELLS
 from skvm.compiler.reading.names import CODE
 from skvm.compiler.reading.prose import Prose, Sentence
@@ -81,7 +82,7 @@ class _Reader:
         return [fence.span.start for fence in self.skill.fences]
 
     @cached_property
-    def _fences(self) -> list[tuple[tuple[Action, ...], tuple[Repetition, ...]]]:
+    def _fences(self) -> list[FenceEffects]:
         """What each fence does, in order."""
         return [self._fence(fence) for fence in self.skill.fences]
 
@@ -98,8 +99,8 @@ class _Reader:
         }
         loose = [
             repetition
-            for _, repetitions in self._fences
-            for repetition in repetitions
+            for found in self._fences
+            for repetition in found.repetitions
             if repetition.span not in inside
         ]
         loose += self._said_elsewhere(workflows)
@@ -108,12 +109,14 @@ class _Reader:
 
     # --- code
 
-    def _fence(self, fence: CodeFence) -> tuple[tuple[Action, ...], tuple[Repetition, ...]]:
+    def _fence(self, fence: CodeFence) -> FenceEffects:
         code = self.skill.text(fence.content)
         at = fence.content.start
         if fence.language in SHELLS:
-            actions = tuple(self._shell(code, at))
-            return actions, tuple(shell_repetitions(code, at, self.scripts))
+            commands = shell_effects(code, self.scripts)
+            loops = tuple(shell_repetitions(code, at, self.scripts))
+            actions = tuple(self._shell(code, at, commands))
+            return FenceEffects(actions, tuple(statements_of(code, at, commands, loops)), loops)
         if is_python(fence.language):
             found = python_effects(code)
             whole = found.whole
@@ -121,19 +124,26 @@ class _Reader:
                 # It is a piece of a larger program: it works on what that made.
                 whole = merged([whole, Effects(reads=(ANYTHING, PROGRAM))])
             whole = merged([whole, Effects(writes=(PROGRAM,))])
-            return (Action(whole, fence.content),), tuple(python_repetitions(code, fence.content))
+            loops = tuple(python_repetitions(code, fence.content))
+            return FenceEffects((Action(whole, fence.content),), (), loops)
         if fence.language in _DATA or not fence.language:
-            return (), ()
-        return (Action(Effects(hosts=tuple(hosts_in(code)), is_open=True), fence.content),), ()
+            return FenceEffects()
+        whole = Effects(hosts=tuple(hosts_in(code)), is_open=True)
+        return FenceEffects((Action(whole, fence.content),))
 
-    def _shell(self, code: str, at: int) -> Iterator[Action]:
+    def _shell(self, code: str, at: int, commands: Sequence[CommandEffects]) -> Iterator[Action]:
         source = code.encode()
-        for found in shell_effects(code, self.scripts):
+        for found in commands:
             span = Span(at + found.command.span.start, at + found.command.span.end)
             text = source[found.command.span.start : found.command.span.end].decode("utf-8", "replace")
             yield Action(found.effects, span, text if found.is_exact else None)
 
-    def _fences_in(self, span: Span) -> range:
+    def fence(self, place: int) -> FenceEffects:
+        """What a code fence does."""
+        return self._fences[place]
+
+    def fences_in(self, span: Span) -> range:
+        """Numbers of the code fences that begin in a span."""
         first = bisect.bisect_left(self._fence_starts, span.start)
         return range(first, bisect.bisect_left(self._fence_starts, span.end))
 
@@ -161,7 +171,7 @@ class _Reader:
                     yield named, sentence.span
 
     def _step(self, step_id: str, outline: OutlineStep) -> SkillStep:
-        return _StepReader(self, outline).made(step_id)
+        return StepReader(self, outline).made(step_id)
 
     def _said_elsewhere(self, workflows: Sequence[Workflow]) -> Iterator[Repetition]:
         """Sentences outside every step that say something is done to each of several things at once."""
@@ -180,8 +190,8 @@ class _Reader:
     # --- evidence for permissions
 
     def _evidence(self) -> Iterator[Evidence]:
-        for actions, _ in self._fences:
-            for action in actions:
+        for found in self._fences:
+            for action in found.actions:
                 yield self._seen(action.effects, action.span)
         for sentence in self.prose.sentences:
             text = sentence.text
@@ -237,151 +247,3 @@ def _is_command(words: Sequence[str], effects: Effects) -> bool:
     if not effects.is_open or words[0] in _PROGRAMS:
         return bool(effects.calls) and (len(words) > 1)
     return any(word.startswith("--") for word in words[1:]) or "/" in words[0]
-
-
-class _StepReader:
-    """Puts one step together from its sentences and its code."""
-
-    def __init__(self, reader: _Reader, outline: OutlineStep) -> None:
-        self.reader = reader
-        self.outline = outline
-        self.actions: list[Action] = []
-        self.kinds: list[SentenceKind] = []
-        self.repetitions: list[Repetition] = []
-        self.leans = False
-        self.conditional = False
-        self.asks = False
-        self.unknown = False
-        self.literal = False
-
-    def made(self, step_id: str) -> SkillStep:
-        """The step."""
-        reader, outline = self.reader, self.outline
-        text = reader.skill.text(outline.span)
-        fences = reader._fences_in(outline.span)
-        sentences = reader.prose.sentences_in(outline.span)
-        for index, sentence in enumerate(sentences):
-            if sentence.span.start >= outline.span.start:
-                self._sentence(index, sentence, text, bool(fences) or len(sentences) > 1)
-        for place in fences:
-            self._fence(place)
-        effects = merged([action.effects for action in self.actions]) if self.actions else Effects()
-        kind = self._kind(effects)
-        if kind is StepKind.OPEN:
-            effects = replace(effects, is_open=True)
-        if kind is StepKind.CHECK and not effects.reads:
-            effects = replace(effects, reads=(ANYTHING,))
-        return SkillStep(
-            step_id,
-            outline.title,
-            outline.span,
-            kind,
-            effects,
-            tuple(self.actions),
-            uses_context=self.leans or self.conditional,
-            informs=kind is not StepKind.WRITE,
-            conditional=self.conditional,
-            refers_to=tuple(sorted(set(needs_steps(text)) - {outline.ordinal})),
-            repetitions=tuple(self.repetitions),
-            ordinal=outline.ordinal,
-        )
-
-    def _sentence(self, index: int, sentence: Sentence, whole: str, has_more: bool) -> None:
-        text = sentence.text
-        actions = self.reader.inline(sentence)
-        asked = ask_of(text)
-        said = said_repetition(text, whole, sentence.span, actions or self._below(sentence))
-        if said is not None:
-            self.repetitions.append(said)
-        self.conditional |= asked.conditional
-        self.asks |= asked.kind is SentenceKind.ASK
-        self.actions += actions
-        if actions:
-            self.kinds.append(SentenceKind.CHECK if asked.kind is SentenceKind.CHECK else SentenceKind.REMARK)
-            self.leans |= leans(CODE.sub("", text)) or any(action.command is None for action in actions)
-            return
-        is_title = index == 0
-        heads = (
-            is_title and has_more and (self.outline.is_heading or text.rstrip().endswith((":", "：", "**")))
-        )
-        if heads and not asked.writes and asked.kind not in {SentenceKind.TELL, SentenceKind.ASK}:
-            # What follows says what the title means.
-            if asked.kind is SentenceKind.CHECK:
-                self.kinds.append(SentenceKind.CHECK)
-            return
-        is_nameless = asked.kind is SentenceKind.WRITE and not asked.writes
-        if is_nameless and self.literal and text.rstrip().endswith(":"):
-            # "Append if not there:" under a title that names the file.
-            return
-        self.kinds.append(asked.kind)
-        self.unknown |= asked.kind is SentenceKind.OTHER or is_nameless
-        self.leans |= asked.kind is not SentenceKind.REMARK and leans(CODE.sub("", text))
-        if asked.kind is SentenceKind.TELL:
-            self.leans = True
-            self.actions.append(Action(Effects(asked.reads, (PERSON,)), sentence.span))
-        elif asked.reads or asked.writes:
-            if asked.kind is SentenceKind.WRITE:
-                self.literal = True
-            self.actions.append(Action(Effects(asked.reads, asked.writes), sentence.span))
-            if len(asked.reads) > 1 and not asked.writes and asked.kind is not SentenceKind.WRITE:
-                self._listed(asked.reads, sentence, whole)
-
-    def _below(self, sentence: Sentence) -> list[Action]:
-        """The commands of the items below a sentence that ends in a colon."""
-        if not sentence.text.rstrip().endswith(":"):
-            return []
-        prose = self.reader.prose
-        indent = prose.blocks[sentence.block].indent
-        found: list[Action] = []
-        for other in prose.sentences_in(Span(sentence.span.end, self.outline.span.end)):
-            if other.block == sentence.block:
-                continue
-            if prose.blocks[other.block].indent <= indent:
-                break
-            found += self.reader.inline(other)
-        return found
-
-    def _listed(self, files: Sequence[str], sentence: Sentence, whole: str) -> None:
-        """Several files read in one sentence, none of them first and none instead of another."""
-        if len(files) < 3 or any(clash((one,), files[:at]) for at, one in enumerate(files)):
-            return
-        if IN_TURN.search(whole) or re.search(r"\b(?:or|either|else|priority|first|then)\b", sentence.text):
-            return
-        why = "the files are only read, each by itself"
-        self.repetitions.append(Repetition(", ".join(files), "list", sentence.span, why, tuple(files)))
-
-    def _fence(self, place: int) -> None:
-        fence = self.reader.skill.fences[place]
-        actions, repetitions = self.reader._fences[place]
-        writes = any(action.effects.writes for action in self.actions)
-        is_content = writes and self.literal and fence.language not in SHELLS
-        if is_content:
-            # The words say which file, the fence says what stands in it.
-            return
-        self.actions += actions
-        self.repetitions += repetitions
-        if any(action.command is None for action in actions):
-            self.leans = True
-        if not actions and fence.language == "" and not _TREE.search(self.reader.skill.text(fence.content)):
-            self.unknown = self.unknown or not self.kinds
-
-    def _kind(self, effects: Effects) -> StepKind:
-        if self.asks:
-            return StepKind.ASK
-        if self.unknown or effects.is_open or not (self.actions or self.kinds):
-            return StepKind.OPEN
-        if SentenceKind.WRITE in self.kinds or (
-            effects.writes and not effects.calls and effects.writes != (PERSON,)
-        ):
-            self.leans |= not self._has_content()
-            return StepKind.WRITE
-        acts = [kind for kind in self.kinds if kind is not SentenceKind.REMARK]
-        if acts and all(kind is SentenceKind.CHECK for kind in acts) and not effects.writes:
-            return StepKind.CHECK
-        if not self.actions:
-            return StepKind.OPEN
-        return StepKind.COMMAND if effects.calls or effects.writes else StepKind.READ
-
-    def _has_content(self) -> bool:
-        """Whether a fence of the step holds what is to be written."""
-        return bool(self.reader._fences_in(self.outline.span))

@@ -49,6 +49,7 @@ class Effects:
         calls: Programs it runs.
         hosts: Hosts it reaches; ``*`` where it uses the network and does not say where.
         is_open: Whether it may touch what is not listed: counts as touching everything.
+        exclusive: What it must have for itself while it works: ``browser``, ``db:stock.sqlite``.
     """
 
     reads: tuple[str, ...] = ()
@@ -56,6 +57,7 @@ class Effects:
     calls: tuple[str, ...] = ()
     hosts: tuple[str, ...] = ()
     is_open: bool = False
+    exclusive: tuple[str, ...] = ()
 
 
 NOTHING = Effects()
@@ -73,6 +75,7 @@ def merged(parts: Iterable[Effects]) -> Effects:
         tuple(sorted({name for part in found for name in part.calls})),
         tuple(sorted({name for part in found for name in part.hosts})),
         any(part.is_open for part in found),
+        tuple(sorted({name for part in found for name in part.exclusive})),
     )
 
 
@@ -128,7 +131,9 @@ class Repetition:
         kind: ``glob``, ``list`` or ``named``.
         items: The items, where they are listed.
         variable: What stands for one item in the command.
-        command: The command for one item, if it is exact but for the variable.
+        command: The command for one item, with ``{item}`` and ``{name}``, if it is exact but for them.
+        output: The one file a model writes for each item, with ``{item}`` or ``{name}`` in it.
+        inputs: Files beside the item that are read for that.
         span: The words that say so.
         effects: What all rounds together touch, if that is known; else nothing is said.
         why: Why one item does not need another, for a person.
@@ -142,6 +147,8 @@ class Repetition:
     variable: str | None = None
     command: str | None = None
     effects: Effects | None = None
+    output: str | None = None
+    inputs: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,11 +162,16 @@ class SkillStep:
         kind: What it is.
         effects: What it touches.
         actions: What it does, in order.
+        statements: Its commands as they are to be run, each whole: a pipeline, a loop.
+        is_commands: Whether its exact statements are all it does.
         uses_context: Whether it needs what earlier steps found or decided.
         informs: Whether it finds or decides something.
+        gives_files: Whether all it gives to later steps is in files it writes.
         conditional: Whether it happens only in some cases.
         refers_to: Numbers of steps it names.
         repetitions: What it does to each of several things.
+        ordinal: The number it carries in the text.
+        text: All its words.
     """
 
     id: str
@@ -168,12 +180,16 @@ class SkillStep:
     kind: StepKind
     effects: Effects
     actions: tuple[Action, ...] = ()
+    statements: tuple[Action, ...] = ()
+    is_commands: bool = False
     uses_context: bool = True
     informs: bool = True
+    gives_files: bool = False
     conditional: bool = False
     refers_to: tuple[int, ...] = ()
     repetitions: tuple[Repetition, ...] = ()
     ordinal: int = 0
+    text: str = ""
 
 
 @dataclass(frozen=True, slots=True)

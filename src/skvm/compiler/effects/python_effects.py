@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
 
+from skvm.compiler.effects.exclusive import BROWSER, BROWSER_MODULES, database
 from skvm.compiler.effects.model import ANYTHING, ENVIRONMENT, Effects, merged
 from skvm.compiler.effects.python_names import KNOWN, MOVE, NETWORK, ON_PATH, READ, SEND, START, WRITE
 from skvm.compiler.effects.resources import hosts_in, path_name
@@ -71,6 +72,7 @@ class _Reader:
     used: set[str] = field(default_factory=set)
     texts: dict[str, str] = field(default_factory=dict)
     unknown: set[str] = field(default_factory=set)
+    exclusive: set[str] = field(default_factory=set)
     network: bool = False
     sends: bool = False
     reads_unnamed: bool = False
@@ -116,6 +118,7 @@ class _Reader:
             tuple(sorted(self.calls)),
             tuple(sorted(hosts)),
             self.is_open,
+            tuple(sorted(self.exclusive)),
         )
         return PythonEffects(
             merged([own, *self.started]) if self.started else own,
@@ -128,6 +131,8 @@ class _Reader:
     def _import(self, module: str, name: str) -> None:
         top = module.split(".", maxsplit=1)[0]
         self.modules[name] = top
+        if top in BROWSER_MODULES:
+            self.exclusive.add(BROWSER)
         if top not in KNOWN:
             self.unknown.add(top)
         if top in NETWORK and module not in {"urllib.parse", "http.server"}:
@@ -157,6 +162,7 @@ class _Reader:
             self._touch(target, reads=name in READ, writes=name in WRITE)
         elif name == "connect" and module == "sqlite3":
             self._touch(self._first(node), reads=True, writes=True)
+            self.exclusive.add(database(self._first(node) or ANYTHING))
         else:
             self._ask(node, owner, name)
 
@@ -182,7 +188,7 @@ class _Reader:
     def _open(self, node: ast.Call, at: int) -> None:
         mode = _mode(node, at + 1)
         target = _text_of(node.args[at], self.texts) if len(node.args) > at else None
-        self._touch(target, reads="w" not in mode and "x" not in mode, writes=bool(set(mode) & set("wax+")))
+        self._touch(target, reads="w" not in mode, writes=bool(set(mode) & set("wax+")))
 
     def _first(self, node: ast.Call) -> str | None:
         values = [

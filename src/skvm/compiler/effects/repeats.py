@@ -10,99 +10,18 @@ import ast
 import builtins
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 
-from skvm.compiler.effects.model import Action, Effects, Repetition, merged
+from skvm.compiler.effects.model import Action, Repetition
 from skvm.compiler.effects.python_effects import called, iter_loops
 from skvm.compiler.effects.python_names import KNOWN, NETWORK
-from skvm.compiler.effects.resources import touches_same
-from skvm.compiler.effects.shell_effects import Interpret, ShellLoop, shell_effects, shell_loops
 from skvm.compiler.effects.words import AT_ONCE, IN_TURN
 from skvm.compiler.reading.python_code import parse_python
 from skvm.diagnostics import Span
 from skvm.skill.sieve import sieved
 
-__all__ = ["python_repetitions", "said_repetition", "shell_repetitions"]
+__all__ = ["python_repetitions", "said_repetition"]
 
-_ITEM = "ITEM_OF_LOOP.x"
-_SIMPLE = re.compile(r"[\w./@+-]+\Z")
 _MAX_ITEMS = 64
-
-
-def shell_repetitions(code: str, at: int, interpret: Interpret) -> list[Repetition]:
-    """The loops of some shell code that may go at once.
-
-    Args:
-        code: The code.
-        at: Where it stands in ``SKILL.md``.
-        interpret: Asked about programs that are not well known.
-    """
-    if IN_TURN.search(code):
-        return []
-    found: list[Repetition] = []
-    for loop in shell_loops(code):
-        name = re.escape(loop.variable)
-        uses = re.compile(rf"\$(?:{name}\b|\{{{name}\b[^}}]*\}})")
-        body = uses.sub(_ITEM, loop.body)
-        if body == loop.body or "$" in uses.sub("", loop.body) or ">>" in loop.body:
-            continue
-        commands = shell_effects(body, interpret)
-        if not commands or not _apart([item.effects for item in commands]):
-            continue
-        calls = [item for item in commands if item.command.words[0] not in {"echo", "printf"}]
-        span = Span(at + loop.span.start, at + loop.span.end)
-        items = tuple(loop.over.split()) if all(map(_SIMPLE.match, loop.over.split())) else ()
-        if len(items) > _MAX_ITEMS or not calls:
-            continue
-        kind = "list" if len(items) > 1 else "glob" if "*" in loop.over and "$" not in loop.over else "named"
-        found.append(
-            Repetition(
-                loop.over,
-                kind,
-                span,
-                "every round of the loop works on its own item",
-                items if kind == "list" else (),
-                loop.variable,
-                _for_one(loop, len(calls), [item.command.span for item in commands]),
-                _of_all_rounds([item.effects for item in commands]),
-            )
-        )
-    return found
-
-
-def _for_one(loop: ShellLoop, count: int, spans: Sequence[Span]) -> str | None:
-    """The command for one item, ``{item}`` in its place; ``None`` where a round is more than one."""
-    lines = [line.strip() for line in re.split(r"[;\n]", loop.body) if line.strip()]
-    lines = [line for line in lines if not line.startswith(("echo ", "printf ", "#"))]
-    if count != 1 or len(lines) != 1 or not spans:
-        return None
-    plain = re.compile(rf"\$(?:{loop.variable}\b|\{{{loop.variable}\}})")
-    if f"${{{loop.variable}" not in plain.sub("", lines[0]):
-        return plain.sub("{item}", lines[0])
-    # The shell takes the name apart, so it must be a variable there.
-    return f"{loop.variable}='{{item}}'; {lines[0]}"
-
-
-def _of_all_rounds(parts: Sequence[Effects]) -> Effects:
-    """What the rounds of a loop touch, whatever the item."""
-    whole = merged(parts)
-
-    def general(names: Sequence[str]) -> tuple[str, ...]:
-        return tuple(sorted({name.replace(_ITEM, "*") for name in names}))
-
-    return replace(whole, reads=general(whole.reads), writes=general(whole.writes))
-
-
-def _apart(parts: Sequence[Effects]) -> bool:
-    """Whether two rounds never touch the same thing: every write carries the item."""
-    writes = [name for part in parts for name in part.writes]
-    if any(part.is_open for part in parts) or any(_ITEM not in name for name in writes):
-        return False
-    reads = [name for part in parts for name in part.reads if _ITEM not in name]
-    general = [name.replace(_ITEM, "*") for name in writes]
-    return not any(touches_same(one, other) for one in general for other in reads if other != "env:")
-
-
 _WORKS = """
 get open read_csv read_excel read_json urlopen convert image_to_string image_to_data
 run check_output savefig save write_text to_csv to_excel transcribe
@@ -137,7 +56,7 @@ def python_repetitions(code: str, span: Span) -> list[Repetition]:
         if len(over) > 120 or over.startswith("zip(") or _OF_ONE_OBJECT.search(over):
             continue
         items = _listed(loop.iter)
-        kind = "list" if items else "glob" if "glob" in over else "named"
+        kind = "list" if items else "named"
         why = "no round of the loop needs what another round made"
         variable = ast.unparse(loop.target)
         found.append(Repetition(over, kind, span, why, items, variable))

@@ -162,4 +162,5 @@ def _with_arguments(script: PythonEffects, call: Call) -> Effects:
         script.effects.calls,
         script.effects.hosts,
         script.effects.is_open,
+        script.effects.exclusive,
     )

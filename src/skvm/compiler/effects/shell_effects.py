@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from skvm.compiler.effects.exclusive import exclusive_of
 from skvm.compiler.effects.model import ENVIRONMENT, Effects, merged
 from skvm.compiler.effects.programs import NETWORK_PROGRAMS
 from skvm.compiler.effects.resources import is_path, path_name
@@ -55,6 +56,7 @@ class ShellLoop:
 
 
 _NO_COMMANDS: tuple[CommandEffects, ...] = ()
+_APPENDS = re.compile(r">>[ \t]*[\"']?([^\s;|&\"'()]+)")
 _ANGLES = re.compile(r"<([A-Za-z][\w ./|-]{0,60})>")
 
 
@@ -76,11 +78,15 @@ def shell_effects(code: str, interpret: Interpret) -> tuple[CommandEffects, ...]
     if not shell.commands:
         return _NO_COMMANDS
     source = code.encode()
+    appended = {path_name(name) for name in _APPENDS.findall(code)} if ">>" in code else set()
     found: list[CommandEffects] = []
     for command in shell.commands:
         if command.words[0] in shell.functions:
             continue
         effects = _command_effects(command, interpret)
+        if again := appended.intersection(effects.writes):
+            # What is added to is there before, and counts as read.
+            effects = merged([effects, Effects(tuple(sorted(again)))])
         if shell.has_error and effects.is_open:
             # What is no shell gives words that are no programs.
             effects = Effects(hosts=effects.hosts, is_open=True)
@@ -111,6 +117,8 @@ def _command_effects(command: Command, interpret: Interpret) -> Effects:
     # xargs feeds its command words nobody can read here.
     if command.words[0] == "xargs":
         known = merged([known, Effects(calls=("xargs",), is_open=True)])
+    if alone := exclusive_of(words):
+        known = merged([known, Effects(exclusive=alone)])
     return merged([known, redirected]) if command.reads or command.writes else known
 
 
@@ -134,7 +142,9 @@ def _unknown(words: tuple[str, ...]) -> Effects:
 
 
 _LOOP = re.compile(
-    r"^[ \t]*for[ \t]+([A-Za-z_]\w*)[ \t]+in[ \t]+([^;\n]{1,400}?)[ \t]*[;\n]\s*do\b", re.MULTILINE
+    r"^[ \t]*(?P<for>for)[ \t]+(?P<variable>[A-Za-z_]\w*)[ \t]+in[ \t]+"
+    r"(?P<over>[^;\n]{1,400}?)[ \t]*[;\n]\s*do\b",
+    re.MULTILINE,
 )
 _DONE = re.compile(r"(?:^|[;\s])done\b")
 
@@ -153,7 +163,7 @@ def shell_loops(code: str) -> list[ShellLoop]:
             continue
         spans = [
             Span(len(code[:start].encode()), len(code[:end].encode()))
-            for start, end in ((head.start(), done.end()), (head.end(), done.start()))
+            for start, end in ((head.start("for"), done.end()), (head.end(), done.start()))
         ]
-        found.append(ShellLoop(head[1], head[2].strip(), body, spans[0], spans[1]))
+        found.append(ShellLoop(head["variable"], head["over"].strip(), body, spans[0], spans[1]))
     return found

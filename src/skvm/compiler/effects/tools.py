@@ -189,10 +189,16 @@ def _install(call: Call) -> Effects:
 
 
 def _writer(call: Call) -> Effects:
-    files = [path_name(word) for word in call.without("-m", "-s", "--mode")] or [ANYTHING]
+    files = [path_name(word) for word in _file_words(call)] or [ANYTHING]
     if call.program in {"chmod", "chown", "chgrp"}:
         files = files[1:] or [ANYTHING]
-    return _made(call, writes=files)
+    adds = call.program == "tee" and call.has("-a", "--append", "-ai")
+    return _made(call, reads=files if adds else (), writes=files)
+
+
+def _file_words(call: Call) -> list[str]:
+    """The words of a program that makes or removes files; ``tee -a x`` names one, ``mkdir -m 700 x`` too."""
+    return list(call.positional) if call.program == "tee" else call.without("-m", "-s", "--mode")
 
 
 def _curl(call: Call) -> Effects:

@@ -11,7 +11,17 @@ from skvm.compiler.effects.resources import is_path, path_name
 from skvm.compiler.reading.names import CODE, FILE
 from skvm.skill.sieve import sieved
 
-__all__ = ["AT_ONCE", "IN_TURN", "Asked", "SentenceKind", "ask_of", "leans", "needs_steps", "refers_to"]
+__all__ = [
+    "AT_ONCE",
+    "IN_TURN",
+    "Asked",
+    "SentenceKind",
+    "ask_of",
+    "leans",
+    "leans_hard",
+    "needs_steps",
+    "refers_to",
+]
 
 
 class SentenceKind(enum.StrEnum):
@@ -87,6 +97,13 @@ _LEANS = sieved(
     r"chosen|selected|identified|detected|generated|created|extracted|collected|approved|corresponding|"
     r"relevant|"
     r"appropriate|specified|provided|final|remaining|each|all)\b|上述|以上|基于|结果|根据",
+    re.IGNORECASE,
+)
+_LEANS_HARD = sieved(
+    r"\b(?:them|they|those|these|such|previous(?:ly)?|prior|earlier|above|preceding|so far|findings?|found|"
+    r"based on|according to|accordingly|chosen|selected|identified|detected|approved|corresponding|"
+    r"relevant|appropriate|specified|provided|remaining|(?:for|on|with) (?:each|every))\b|"
+    r"上述|以上|基于|根据",
     re.IGNORECASE,
 )
 _REFERENCE = re.compile(
@@ -184,6 +201,11 @@ def _files(text: str) -> list[tuple[str, int]]:
 def leans(text: str) -> bool:
     """Whether a sentence speaks of something said or found before."""
     return _LEANS.search(text) is not None
+
+
+def leans_hard(text: str) -> bool:
+    """The same of a sentence with an exact command in it, where “all” and “the result” only describe."""
+    return _LEANS_HARD.search(text) is not None
 
 
 _NEEDED = re.compile(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 from skvm.compiler.builds.variant import json_bytes
@@ -10,6 +11,7 @@ from skvm.compiler.contract import PassContext, PassResult, compiler_pass
 from skvm.compiler.plans.plan import Group, Plan, dag_of, mermaid_of
 from skvm.compiler.plans.plan_counsel import ask_for_plan, with_proposal
 from skvm.compiler.plans.planning import plan_of
+from skvm.compiler.plans.run_hint import groups_run, run_line
 from skvm.compiler.reading.spotting import is_chinese
 from skvm.diagnostics import Span
 from skvm.skill.edit import Edit
@@ -39,7 +41,7 @@ _IN_CHINESE = (
 _TITLE_CHARS, _SHORT_TITLE_CHARS = 80, 50
 
 
-@compiler_pass("extract-parallelism", number=3, produces=("dag",), version=2)
+@compiler_pass("extract-parallelism", number=3, produces=("dag",), version=3)
 @dataclass(frozen=True, slots=True)
 class ExtractParallelism:
     """Dependencies from what steps read and write; a group only where none joins its members."""
@@ -63,7 +65,7 @@ class ExtractParallelism:
         if graph := mermaid_of(dag):
             records["workflow-dag.md"] = graph.encode()
         return PassResult(
-            edits=tuple(_hint(skill, plan)) if _can_batch(ctx.profile) else (),
+            edits=tuple(_hint(skill, plan, can_batch=_can_batch(ctx.profile))),
             artifacts={"dag": dag},
             diagnostics=diagnostics,
             records=records,
@@ -80,33 +82,37 @@ def _can_batch(profile: Profile | None) -> bool:
     return held is None or held.rank > 0
 
 
-def _hint(skill: Skill, plan: Plan) -> list[Edit]:
-    """One insertion at the end: a line for each group whose batch can be named exactly."""
-    told = _told(plan)[:_MAX_HINTS]
-    if not told:
-        return []
+def _hint(skill: Skill, plan: Plan, *, can_batch: bool = True) -> list[Edit]:
+    """One insertion at the end: a command for what it can run, and a line for each further exact group."""
     chinese = is_chinese(" ".join(step.description for step in plan.steps))
-    lines = [_line(plan, group, in_chinese=chinese) for group in told]
+    run = run_line(plan, in_chinese=chinese)
+    by_command = groups_run(plan) if run is not None else ()
+    covered = {step for group in by_command for step in group.steps}
+    told = _told(plan, covered)[:_MAX_HINTS] if can_batch else []
+    if not told and run is None:
+        return []
+    lines = [run] if run is not None else []
+    lines += [_line(plan, group, in_chinese=chinese) for group in told]
+    if told:
+        one_by_one = "If your tools take one call at a time, go through them one by one."
+        lines.append("如果工具一次只能调用一个，就逐个进行。" if chinese else one_by_one)
     end = len(skill.source)
     lead = "\n" if skill.source.endswith(b"\n") else "\n\n"
-    one_by_one = "If your tools take one call at a time, go through them one by one."
-    if chinese:
-        one_by_one = "如果工具一次只能调用一个，就逐个进行。"
-    text = "\n\n".join(["---", *lines, one_by_one])
+    text = "\n\n".join(["---", *lines])
     return [
         Edit(
             Span(end, end),
             f"{lead}{text}\n",
-            reason="; ".join(f"{group.id} ({group.type}): {group.reason}" for group in told),
-            rule="name-the-batch",
+            reason="; ".join(f"{group.id} ({group.type}): {group.reason}" for group in (*by_command, *told)),
+            rule="name-the-batch" if run is None else "name-the-command",
         )
     ]
 
 
-def _told(plan: Plan) -> list[Group]:
+def _told(plan: Plan, covered: AbstractSet[str]) -> list[Group]:
     """The groups worth a line: their calls can be named, and no line before names them."""
     found: list[Group] = []
-    named: set[str] = set()
+    named: set[str] = set(covered)
     for group in plan.groups:
         if _is_exact(group) and not named & set(group.steps):
             found.append(group)

@@ -86,7 +86,8 @@ def _dependency(  # noqa: PLR0911 - one return a reason
             return Dependency(
                 step=earlier.id, kind="control", reason=f"what step {one.id} touches is not known"
             )
-    if earlier.informs and (step.uses_context or step.effects.writes):
+    needs_files_only = earlier.gives_files and not step.uses_context
+    if earlier.informs and not needs_files_only and (step.uses_context or step.effects.writes):
         return Dependency(step=earlier.id, kind="flow", reason=MAY_USE)
     if step.uses_context and _subject(earlier.title) & _subject(step.title):
         return Dependency(step=earlier.id, kind="flow", reason=SAME_SUBJECT)

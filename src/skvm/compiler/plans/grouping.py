@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from skvm.compiler.effects.model import Repetition, SkillStep, StepKind, Workflow
 from skvm.compiler.findings import SKV231
@@ -94,19 +96,30 @@ def _mechanism(members: Sequence[SkillStep], *, is_large: bool) -> str:
 
 
 def _call(step: SkillStep) -> str:
-    commands = [action.command for action in step.actions if action.command]
+    commands = _commands(step)
     if commands:
         return ", ".join(f"run `{' '.join(command.split())}`" for command in commands)
     effects = step.effects
+    is_whole = step.gives_files and step.kind is StepKind.WRITE and not step.repetitions
+    if is_whole:
+        read, made = (", ".join(f"`{name}`" for name in names) for names in (effects.reads, effects.writes))
+        return f"read {read}, write {made}"
+    named = f"“{step.title[:60]}”"
     if any("*" in name and name != "*" for name in (*effects.reads, *effects.writes)):
         # What the name is, the text must say.
-        return f"“{step.title[:60]}”"
+        return named
     if step.kind is StepKind.WRITE and effects.writes:
         return "write " + ", ".join(f"`{name}`" for name in effects.writes if ":" not in name)
     files = [name for name in effects.reads if ":" not in name and name != "*"]
-    if files:
-        return f"{step.kind} " + ", ".join(f"`{name}`" for name in files)
-    return f"“{step.title[:60]}”"
+    return f"{step.kind} " + ", ".join(f"`{name}`" for name in files) if files else named
+
+
+def _commands(step: SkillStep) -> list[str]:
+    """The commands of a step that fit in a line; a loop of several lines does not."""
+    if not step.is_commands:
+        return [action.command for action in step.actions if action.command]
+    commands = [item.command for item in step.statements if item.command is not None]
+    return [] if any("\n" in command for command in commands) else commands
 
 
 def repeated(workflows: Iterable[Workflow]) -> list[Group]:
@@ -119,11 +132,32 @@ def repeated(workflows: Iterable[Workflow]) -> list[Group]:
             if key not in holders or len(step.span) < len(holders[key].span):
                 holders[key] = step
     return [
-        mapped(step.id, repetition)
+        mapped(step.id, _whole(step, repetition))
         for (span, over), step in holders.items()
         for repetition in step.repetitions
         if (repetition.span, repetition.over) == (span, over)
     ]
+
+
+_MAKES_FOLDERS = re.compile(r"mkdir -p [\w./ -]+\Z")
+
+
+def _whole(step: SkillStep, repetition: Repetition) -> Repetition:
+    """A repetition whose command does all the step does for one item; without command where it cannot."""
+    if repetition.command is None:
+        return repetition
+    others = [item for item in step.statements if not item.span.contains(repetition.span)]
+    loops = [item for item in step.statements if item.span.contains(repetition.span)]
+    before = [item.command for item in others if item.span < repetition.span]
+    folders = [text for text in before if text is not None and _MAKES_FOLDERS.match(text)]
+    if (
+        not step.is_commands
+        or len(folders) != len(others)
+        or len(loops) != 1
+        or loops[0].span != repetition.span
+    ):
+        return replace(repetition, command=None)
+    return replace(repetition, command=" && ".join((*folders, repetition.command)))
 
 
 def mapped(step_id: str, repetition: Repetition) -> Group:
@@ -139,6 +173,8 @@ def mapped(step_id: str, repetition: Repetition) -> Group:
             values=repetition.items,
             variable=repetition.variable,
             command=repetition.command,
+            output=repetition.output,
+            inputs=repetition.inputs,
         ),
         mechanism=_map_words(repetition),
         reason=repetition.why,
@@ -150,6 +186,8 @@ def _map_words(repetition: Repetition) -> str:
     over = " ".join(repetition.over.split())
     if repetition.kind == "helpers":
         return f"one turn that starts all {over}, each with its own part"
+    if repetition.output is not None:
+        return f"one short task for each of `{over}`, each writes its own `{repetition.output}`"
     if repetition.command is not None:
         return f"one call for each of `{over}`, up to 8 in one turn: `{' '.join(repetition.command.split())}`"
     if repetition.variable is not None:

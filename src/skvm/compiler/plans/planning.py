@@ -29,6 +29,7 @@ from skvm.compiler.plans.plan import (
     PlanStep,
     TextSpan,
 )
+from skvm.compiler.plans.safety import exclusive_of_step, is_idempotent, is_repeatable
 from skvm.compiler.requirements import Analysis, analyse
 from skvm.diagnostics import Diagnostic, Span
 from skvm.skill.emit import skill_digest
@@ -108,16 +109,17 @@ def _records(skill: Skill, graph: Graph) -> list[PlanStep]:
 
 
 def _record(step: SkillStep, links: Mapping[str, Dependency], analysis: Analysis) -> PlanStep:
-    exact = [action for action in step.actions if action.command is not None]
-    commands = [action for action in step.actions if action.effects.calls or action.effects.is_open]
     return PlanStep(
         id=step.id,
         description=step.title,
         span=_span(step.span),
         kind=str(step.kind),  # type: ignore[arg-type]
         primitives=_primitives(analysis, step.span),
-        actions=tuple(_action(action) for action in exact),
-        executable=bool(exact) and len(exact) == len(commands) == len(step.actions) and not step.uses_context,
+        actions=tuple(_action(item) for item in step.statements if item.command is not None),
+        executable=step.is_commands,
+        text=step.text,
+        idempotent=is_repeatable(step),
+        exclusive=exclusive_of_step(step),
         reads=step.effects.reads,
         writes=step.effects.writes,
         hosts=step.effects.hosts,
@@ -146,7 +148,7 @@ def _action(action: Action) -> PlanAction:
         reads=effects.reads,
         writes=effects.writes,
         hosts=effects.hosts,
-        idempotent=not effects.is_open and not effects.writes,
+        idempotent=is_idempotent(effects, action.command),
     )
 
 
@@ -168,6 +170,9 @@ def _loose(skill: Skill, repetition: Repetition, index: int) -> tuple[PlanProced
         writes=known.writes,
         hosts=known.hosts,
         open=repetition.effects is None,
+        text=skill.text(repetition.span),
+        idempotent=repetition.effects is not None and is_idempotent(known, skill.text(repetition.span)),
+        exclusive=known.exclusive,
     )
     procedure = PlanProcedure(id=f"loop-{index}", title=title, span=span, steps=(number,))
     return procedure, step, mapped(number, repetition)

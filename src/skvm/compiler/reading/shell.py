@@ -17,7 +17,7 @@ from skvm.diagnostics import Span
 if TYPE_CHECKING:
     from tree_sitter import Node, Parser
 
-__all__ = ["Command", "ShellCode", "read_shell"]
+__all__ = ["Command", "ShellCode", "read_shell", "statements_in"]
 
 _MAX_BYTES = 200_000
 _PROMPT = re.compile("^[ \\t]*(?:\\$|❯)[ \\t]+(?=\\S)".encode(), re.MULTILINE)
@@ -138,6 +138,64 @@ def read_shell(code: str) -> ShellCode:
     walk.visit(root)
     commands = tuple(sorted(walk.commands, key=lambda found: found.span))
     return ShellCode(commands, frozenset(walk.functions), frozenset(walk.variables), root.has_error)
+
+
+@lru_cache(maxsize=1024)
+def statements_in(code: str) -> tuple[tuple[Span, bool], ...]:
+    """The statements of shell code that stand in no other: a pipeline, ``a && b``, a loop.
+
+    Args:
+        code: Any text; what is beyond 200,000 bytes is not read.
+
+    Returns:
+        The bytes of each, and whether the shell that has run it may be another one afterwards (a variable,
+        another directory, a function).
+    """
+    source = code.encode()[:_MAX_BYTES]
+    source = _PROMPT.sub(lambda found: b" " * len(found[0]), source)
+    root = _parser().parse(source).root_node
+    return tuple(
+        (Span(node.start_byte, node.end_byte), _changes_shell(node))
+        for node in root.named_children
+        if node.type != "comment"
+    )
+
+
+_STATE = {
+    b"cd",
+    b"pushd",
+    b"popd",
+    b"source",
+    b".",
+    b"set",
+    b"shopt",
+    b"trap",
+    b"umask",
+    b"ulimit",
+    b"exec",
+    b"eval",
+    b"alias",
+    b"read",
+    b"wait",
+}
+
+
+def _changes_shell(node: Node) -> bool:
+    """Whether a statement leaves something behind in its shell; what stands in a subshell does not."""
+    pending = [node]
+    while pending:
+        found = pending.pop()
+        if found.type in {"subshell", "command_substitution", "process_substitution", "string"}:
+            continue
+        if found.type in {"function_definition", "declaration_command", "unset_command", "ERROR"}:
+            return True
+        if found.type == "variable_assignment" and (found.parent is None or found.parent.type != "command"):
+            return True
+        name = found.child_by_field_name("name") if found.type == "command" else None
+        if name is not None and name.text in _STATE:
+            return True
+        pending += found.named_children
+    return False
 
 
 class _Walk:

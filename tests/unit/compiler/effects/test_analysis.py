@@ -77,7 +77,7 @@ def test_a_loop_whose_rounds_are_apart(tmp_path: Path) -> None:
         )
     ).loose
     assert [(loop.over, loop.kind, loop.command) for loop in found] == [
-        ("*.png", "glob", 'convert "{item}" -resize 50% "small/{item}"')
+        ("*.png", "glob", "convert {item} -resize 50% small/{item}")
     ]
 
 

@@ -1,0 +1,78 @@
+"""The files a step of words names, and the words that make it more than reading, thinking and writing."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from skvm.compiler.effects.patterns import is_glob
+from skvm.compiler.effects.resources import is_path
+from skvm.compiler.reading.names import FILE
+
+__all__ = ["ACTS", "PLACE", "READS_FROM", "WRITES", "NamedFile", "named_files", "only_words"]
+
+CODE = re.compile(r"(?P<fence>`{1,2})(?P<code>[^`\n]+)(?P=fence)")
+ACTS = re.compile(
+    r"\b(?:run|execute|call|send|e-?mail|mail|post|publish|deploy|install|upload|download|fetch|browse|"
+    r"search the|commit|push|delete|remove|rename|move|archive|open a|ask|confirm|wait|start|stop|restart|"
+    r"launch|spawn|invoke|notify|tell|report to|update|modify|edit|insert|overwrite|replace the file|print|"
+    r"show|append)\b",
+    re.IGNORECASE,
+)
+"""Verbs of what touches more than the files that are named."""
+WRITES = re.compile(
+    r"(?:^\W*|[,;:.()\n–—-]\W*|\b(?:and|then|to|or|also|must|should)\s+)"
+    r"(?:write|save|store|put|create|produce|make|record|output|emit|generate)\b",
+    re.IGNORECASE,
+)
+"""Verbs of writing where a clause begins."""
+READS_FROM = re.compile(
+    r"\b(?:from|using|of|with|per|see|by|following|against|for|reads?|open|load|take|look up|"
+    r"(?:in|of) the (?:table|list|rules|form|template|example) (?:in|of|from)|"
+    r"(?:listed|described|defined|given|shown|named|explained|laid down) in)\s+"
+    r"(?:the\s+)?(?:[\w-]+\s+){0,3}$",
+    re.IGNORECASE,
+)
+"""What stands before a file that is read, even behind a verb of writing."""
+PLACE = re.compile(
+    r"<([A-Za-z][\w -]*)>|\{([A-Za-z][\w -]*)\}|(?<![a-z.])\b([A-Z]{2,})\b|\$\{?([A-Za-z]\w*)\}?"
+)
+"""What stands for something in a path."""
+_FORBIDS = re.compile(r"\b(?:do not|don['’]t|never|no|nothing|without|must not|not)\b[^.;\n]*", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class NamedFile:
+    """A path a text names, in back-ticks or bare.
+
+    Args:
+        text: As it is written.
+        start: Where its mention begins, in characters.
+        end: Where it ends.
+    """
+
+    text: str
+    start: int
+    end: int
+
+
+def named_files(text: str) -> list[NamedFile]:
+    """Every path of a text, in order.
+
+    Args:
+        text: Words with Markdown in them.
+    """
+    found = []
+    for code in CODE.finditer(text):
+        word = code["code"].strip()
+        plain = PLACE.sub("x", word)
+        if " " not in plain and (is_path(plain) or is_glob(word) or plain.endswith("/")):
+            found.append(NamedFile(word, *code.span()))
+    blanked = CODE.sub(lambda code: " " * len(code[0]), text)
+    found += [NamedFile(name[1], *name.span(1)) for name in FILE.finditer(blanked)]
+    return sorted(found, key=lambda name: name.start)
+
+
+def only_words(text: str) -> str:
+    """A text without code and without what it forbids."""
+    return _FORBIDS.sub(" ", CODE.sub("x", text))
