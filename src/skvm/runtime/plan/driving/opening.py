@@ -1,0 +1,74 @@
+"""Let the runs of a bench follow the plans of their skills."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from skvm.evaluate.bench import Bench, RunSpec
+from skvm.evidence.redact import Redactor
+from skvm.harness.contract import HARNESSES, Facility, ProgramInCell, SkillMode
+from skvm.llm.local import usable_processors
+from skvm.runtime.plan.driving.drivable import drivable_plan
+from skvm.runtime.plan.driving.planned import Arm, Planned, Surroundings
+from skvm.runtime.plan.resources import Commons
+
+__all__ = ["Mode", "Plans", "plans_for"]
+
+Mode = Literal["off", "auto", "serial", "parallel"]
+"""Whether plans are followed, and how their groups run."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plans:
+    """Makes runs follow plans.
+
+    Args:
+        mode: How their groups run.
+        around: What they share; ``None`` where plans are off.
+    """
+
+    mode: Arm = "auto"
+    around: Surroundings | None = None
+
+    def drive(self, spec: RunSpec) -> tuple[RunSpec, str]:
+        """The same run, following its skill's plan where it can; and why it cannot, else ``""``. Blocks."""
+        if self.around is None or spec.skill is None or not isinstance(spec.harness, str):
+            return spec, "no skill is delivered to a harness of ours"
+        if spec.skill_mode is not SkillMode.INJECT:
+            return spec, "the model is to find the skill itself"
+        agent = HARNESSES.get(spec.harness)()
+        if isinstance(agent, ProgramInCell) or Facility.HOOKS not in agent.facilities:
+            return spec, f"{spec.harness} is a program: it follows a plan with `skvm plan run`"
+        found = drivable_plan(spec.skill)
+        if found.plan is None:
+            return spec, found.reason
+        planned = Planned(agent, spec.harness, found.plan, self.mode, self.around)
+        return replace(spec, harness=planned), ""
+
+
+@asynccontextmanager
+async def plans_for(bench: Bench, mode: Mode, *, jobs: int | None = None) -> AsyncIterator[Plans]:
+    """Open what plans share; leaving closes it.
+
+    Args:
+        bench: Open.
+        mode: Whether and how plans are followed.
+        jobs: Commands at once at most; as many as processors may be used if ``None``.
+    """
+    if mode == "off":
+        yield Plans()
+        return
+    at_once = jobs or usable_processors()
+    state_dir = bench.settings.cache_dir / "plans"
+    async with Commons(jobs=at_once, state_dir=state_dir) as commons:
+        around = Surroundings(
+            journal=bench.journal,
+            tmp_dir=bench.settings.tmp_dir,
+            share=commons.share,
+            jobs=at_once,
+            clean=Redactor.of(bench.settings).text,
+        )
+        yield Plans(mode, around)

@@ -1,0 +1,118 @@
+"""What an agent is told of a plan that ran, and the one trajectory all of its conversations make."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from skvm.evidence.record import Usage
+from skvm.harness.contract import Facility, Harness
+from skvm.harness.trajectory import ToolKind, Turn
+from skvm.runtime.plan.graph import Graph
+from skvm.runtime.plan.model import Node, PlanReport, StepState
+
+__all__ = ["Conversations", "closing_prompt"]
+
+_LINE_CHARS = 300
+_MAX_LINES = 40
+_WORDS = {
+    StepState.DONE: "done",
+    StepState.FAILED: "FAILED",
+    StepState.LEFT: "not done",
+    StepState.CANCELLED: "not done",
+    StepState.UNCERTAIN: "perhaps done",
+}
+
+
+def closing_prompt(prompt: str, graph: Graph, report: PlanReport) -> str:
+    """What the agent is asked that ends a run: to answer where all is done, else to go on from there."""
+    lines = [_line(graph.nodes[name], report) for name in report.results]
+    if len(lines) > _MAX_LINES:
+        lines = [*lines[:_MAX_LINES], f"- and {len(lines) - _MAX_LINES} more"]
+    listed = "\n".join(lines)
+    if report.is_done:
+        ask = (
+            "All steps of the skill have been carried out already; their results are in the work directory. "
+            "Do not do them again. If the task asks for something that is still missing, do that. "
+            "Then give the final answer of the task."
+        )
+        return f"{prompt.strip()}\n\nWhat was done already:\n{listed}\n\n{ask}"
+    ask = (
+        "The work stopped in the middle. What is marked as done need not be done again; do the rest "
+        "yourself, beginning with a look at the work directory, and then give the final answer of the task."
+    )
+    return f"{prompt.strip()}\n\nWhat was done so far:\n{listed}\n\n{ask}"
+
+
+def _line(node: Node, report: PlanReport) -> str:
+    result = report.results[node.id]
+    said = result.text if result.is_done else result.reason or result.text
+    words = " ".join(said.split())
+    shown = words if len(words) <= _LINE_CHARS else f"{words[: _LINE_CHARS - 1]}…"
+    title = " ".join(node.title.split()) or node.id
+    return f"- [{_WORDS[result.state]}] {title}" + (f": {shown}" if shown else "")
+
+
+@dataclass(slots=True)
+class Conversations:
+    """Turns of everything that ran for a plan, kept by node.
+
+    Args:
+        harness: Whose tools a command is told in.
+    """
+
+    harness: Harness
+    _turns: dict[str, list[Sequence[Turn]]] = field(default_factory=dict)
+    _order: dict[str, None] = field(default_factory=dict)
+
+    def add(self, node: Node, turns: Sequence[Turn]) -> None:
+        """Take a conversation of a node; a node that was tried twice has two."""
+        self._turns.setdefault(node.id, []).append(turns)
+
+    def in_order(self, graph: Graph, closing: Iterable[Turn] = ()) -> tuple[Turn, ...]:
+        """All turns as one sequence: in the order of the plan, items in theirs, the closing last.
+
+        Indexes are made anew and ids of calls unique.
+        """
+        place = {name: index for index, name in enumerate(graph.nodes)}
+        # Items came in any order; of one step they are told in the order of their names.
+        names = sorted(self._turns, key=lambda name: (place[_step_of(name, place)], name))
+        parts = [
+            (name if not attempt else f"{name}#{attempt}", turns)
+            for name in names
+            for attempt, turns in enumerate(self._turns[name])
+        ]
+        parts.append(("", tuple(closing)))
+        found: list[Turn] = []
+        for name, turns in parts:
+            found += [self._placed(turn, name, len(found) + index) for index, turn in enumerate(turns)]
+        return tuple(found)
+
+    def _placed(self, turn: Turn, name: str, index: int) -> Turn:
+        prefix = f"{name}:" if name else "end:"
+        calls = tuple(
+            call.model_copy(update={"id": f"{prefix}{call.id}", "name": self._tool(call.name, call.kind)})
+            for call in turn.tool_calls
+        )
+        seen = tuple(
+            each.model_copy(update={"tool_call_id": f"{prefix}{each.tool_call_id}"})
+            for each in turn.observations
+        )
+        return turn.model_copy(update={"index": index, "tool_calls": calls, "observations": seen})
+
+    def _tool(self, name: str, kind: ToolKind) -> str:
+        """Our own commands under the name the harness has for them."""
+        has_tools = Facility.NATIVE_TOOLS in self.harness.facilities
+        return "execute_command" if has_tools and kind is ToolKind.RUN and name == "shell" else name
+
+    @property
+    def usage(self) -> Usage:
+        """What all turns used."""
+        return sum(
+            (turn.usage for tries in self._turns.values() for turns in tries for turn in turns), Usage()
+        )
+
+
+def _step_of(name: str, steps: Iterable[str] | dict[str, int]) -> str:
+    """The step of the plan a node or one of its items belongs to."""
+    return name if name in steps else name.partition("[")[0]
