@@ -78,6 +78,7 @@ def command(ctx: click.Context, /, **options: Any) -> int:
 
 def _request(options: dict[str, Any]) -> PlanRequest:
     from skvm.errors import UsageError
+    from skvm.llm.local import usable_processors
     from skvm.runtime.plan.model import Target
     from skvm.runtime.plan.running.request import PlanRequest
     from skvm.runtime.plan.running.source import read_source
@@ -92,7 +93,7 @@ def _request(options: dict[str, Any]) -> PlanRequest:
     return PlanRequest(
         source=source,
         work_dir=work_dir,
-        jobs=options["jobs"] or len(os.sched_getaffinity(0)),
+        jobs=options["jobs"] or usable_processors(),
         target=target,
         arm=options["arm"] or "auto",
         procedures=options["procedure"] or None,

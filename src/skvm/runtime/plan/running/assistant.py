@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from skvm.errors import UsageError
 from skvm.harness.sandbox import Cell
+from skvm.runtime.plan.resources import Commons
 from skvm.runtime.plan.running.request import PlanRequest
 from skvm.runtime.plan.running.source import PlanSource
 from skvm.settings import Settings
@@ -30,6 +31,7 @@ async def helper_for(
     cell: Cell,
     open_further: Callable[[Path], AbstractAsyncContextManager[Cell]],
     *,
+    commons: Commons,
     network: bool = False,
 ) -> AsyncIterator[Helper | None]:
     """Who does the steps that need a model; ``None`` where the request names none.
@@ -39,6 +41,7 @@ async def helper_for(
         request: What is asked.
         cell: The run's.
         open_further: Opens a cell like it on another work directory.
+        commons: Is told when a provider asks for fewer calls at once.
         network: Whether the cell may reach anything.
 
     Raises:
@@ -62,19 +65,20 @@ async def helper_for(
         ModelPort(settings, put_blob=blobs.put) as port,
         port.session(CallScope(plan.skill, "plan")) as session,
     ):
-        context = RunContext(
-            prompt=request.prompt or f"Work through the skill {plan.skill} in this directory.",
-            model_id=request.target.model,
-            session=session,
-            cell=cell,
-            work_dir=request.work_dir,
-            timeout_s=_STEP_TIMEOUT_S,
-            max_steps=_MAX_TURNS,
-            skill=_delivery(request.source),
-            network=network,
-            open_cell=open_further,
-        )
-        yield Helper(harness, context)
+        with commons.heeding(port):
+            context = RunContext(
+                prompt=request.prompt or f"Work through the skill {plan.skill} in this directory.",
+                model_id=request.target.model,
+                session=session,
+                cell=cell,
+                work_dir=request.work_dir,
+                timeout_s=_STEP_TIMEOUT_S,
+                max_steps=_MAX_TURNS,
+                skill=_delivery(request.source),
+                network=network,
+                open_cell=open_further,
+            )
+            yield Helper(harness, context)
 
 
 def _harness(name: str) -> Harness:

@@ -22,9 +22,9 @@ from skvm.harness.sandbox import Cell, Policy
 from skvm.runtime.plan.executor import execute
 from skvm.runtime.plan.model import MEASURED_KIND, CommandJob, MapJob, Node, PlanReport, PlanStarted
 from skvm.runtime.plan.recording import PlanLog, steps_of
+from skvm.runtime.plan.resources import Commons
 from skvm.runtime.plan.running.assistant import helper_for
 from skvm.runtime.plan.running.place import lay_scripts, open_cell, sandbox_name
-from skvm.runtime.plan.running.places import Places
 from skvm.runtime.plan.running.preparing import Prepared, prepare
 from skvm.runtime.plan.running.request import Outcome, PlanRequest, Silent, Watcher
 from skvm.runtime.plan.running.scratch import finish_merges, make_scratch, scratch_of, tidy
@@ -108,10 +108,13 @@ class _Run:
         # Before anything is on record: a run that cannot begin leaves nothing to go on with.
         async with (
             self._cell(opening, is_needed=needs_cell) as cell,
-            helper_for(self.settings, self.request, cell, opening, network=self._network) as helper,
+            Commons(jobs=self.request.jobs, state_dir=self.settings.cache_dir / "plans") as commons,
+            helper_for(
+                self.settings, self.request, cell, opening, commons=commons, network=self._network
+            ) as helper,
         ):
             started = self._started()
-            report = await self._execute(started, cell, helper)
+            report = await self._execute(started, cell, commons, helper)
         return Outcome(
             plan_run=started.plan_run,
             graph=self.prepared.graph,
@@ -125,7 +128,9 @@ class _Run:
             notes=tuple(notes),
         )
 
-    async def _execute(self, started: PlanStarted, cell: Cell, helper: Helper | None) -> PlanReport:
+    async def _execute(
+        self, started: PlanStarted, cell: Cell, commons: Commons, helper: Helper | None
+    ) -> PlanReport:
         prepared, earlier = self.prepared, self.prepared.earlier
         graph, finished = prepared.graph, prepared.standing.finished
         opening = PlanLog.open(
@@ -142,7 +147,7 @@ class _Run:
                 await log.finished(graph.nodes.get(name) or Node(name), finished[name], 0.0)
             self.watcher.began(started.plan_run, graph, finished)
             told = Told(log, self.watcher)
-            share = Places(self.request.jobs)
+            share = commons.share(started.plan_run)
             with self._branches(helper) as branches:
                 bench = Workbench(
                     cell,
