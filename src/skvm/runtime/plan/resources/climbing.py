@@ -66,7 +66,12 @@ class Climb:
 
     def ended(self, at_s: float) -> None:
         """A call ends; to be told before its place is given back."""
-        was_full = self.places.taken >= self.places.now
+        if self.places.taken > self.places.now:
+            # It began when there were more: it says nothing of how many there are now.
+            self.places.taken -= 1
+            self._seen = 0
+            return
+        was_full = self.places.taken == self.places.now
         before = self.places.now
         self.places.give_back()
         if self.places.now > before:
