@@ -19,6 +19,7 @@ __all__ = [
     "adapter_config_option",
     "boost_option",
     "check_adapter_config",
+    "plan_option",
     "settings_of",
 ]
 
@@ -51,6 +52,14 @@ boost_option = click.option(
     default="off",
     show_default=True,
     help="Templates of the skill: none, run beside the model, or answering in its place.",
+)
+
+plan_option = click.option(
+    "--plan",
+    type=click.Choice(["off", "auto", "serial", "parallel"]),
+    default="off",
+    show_default=True,
+    help="Follow the skill's plan in a built-in harness: its groups as measured, in a row, or at once.",
 )
 
 

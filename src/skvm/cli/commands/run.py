@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +14,7 @@ from skvm.cli.command import (
     adapter_config_option,
     boost_option,
     check_adapter_config,
+    plan_option,
     settings_of,
 )
 
@@ -31,6 +34,7 @@ __all__ = ["command"]
 @click.option("--adapter", default="bare-agent", show_default=True, help="Harness.")
 @adapter_config_option
 @boost_option
+@plan_option
 @click.option("--workdir", metavar="DIR", help="Run in this folder and keep it.")
 @click.option("--keep-workdir", is_flag=True, help="Keep the temporary work directory.")
 @click.option("--timeout-ms", type=click.IntRange(min=1), help="Wall clock, instead of the task's.")
@@ -109,6 +113,8 @@ def _spec(settings: Any, options: dict[str, Any]) -> RunSpec:
         raise UsageError("--skill-mode needs --skill")
     if options["boost"] != "off" and not options["skill"]:
         raise UsageError("--boost needs --skill", help="templates are learnt of a skill and kept with it")
+    if options["plan"] != "off" and not options["skill"]:
+        raise UsageError("--plan needs --skill", help="a plan is made of a skill's steps")
     if options["permissions"] == "enforce" and options["sandbox"] == "none":
         raise UsageError("--permissions=enforce needs a sandbox that confines", help="leave --sandbox out")
     HARNESSES.get(options["adapter"])
@@ -155,7 +161,7 @@ async def _run(
     from skvm.evaluate.run import open_bench, run_once
     from skvm.harness.hooks import Hooks
     from skvm.llm.contract import SpendLimit
-    from skvm.runtime.plan.outfit import with_plan_command
+    from skvm.runtime.plan.outfit.hook import with_plan_command
     from skvm.runtime.plan.touching import with_touching
 
     limit = SpendLimit(max_usd=options["max_usd"], max_tokens=options["max_tokens"])
@@ -169,9 +175,28 @@ async def _run(
             config_mode=options["adapter_config"] or "managed",
         ) as bench:
             outfitted = with_touching(with_plan_command(bench))
-            record = await run_once(spec, _boosted(outfitted, options["boost"]))
+            async with _driven(spec, outfitted, options["plan"]) as driven:
+                record = await run_once(driven, _boosted(outfitted, options["boost"]))
             told = None if options["boost"] == "off" else await told_of(bench.journal, record)
             return record, load_trajectory(bench.blobs, record), told
+
+
+@asynccontextmanager
+async def _driven(spec: RunSpec, bench: Bench, mode: Any) -> AsyncIterator[RunSpec]:
+    """The run, following its skill's plan if that is asked for and can be."""
+    if mode == "off":
+        yield spec
+        return
+    import anyio.to_thread
+
+    from skvm.cli.console import err, visible
+    from skvm.runtime.plan.driving.opening import plans_for
+
+    async with plans_for(bench, mode) as plans:
+        driven, why_not = await anyio.to_thread.run_sync(plans.drive, spec)
+        if why_not:
+            err.print(f"plan: not followed: {visible(why_not)}", style="yellow", markup=False)
+        yield driven
 
 
 def _boosted(bench: Bench, mode: Any) -> Bench:

@@ -63,7 +63,7 @@ async def plans_for(bench: Bench, mode: Mode, *, jobs: int | None = None) -> Asy
         return
     at_once = jobs or usable_processors()
     state_dir = bench.settings.cache_dir / "plans"
-    async with Commons(jobs=at_once, state_dir=state_dir) as commons:
+    async with Commons(jobs=at_once, state_dir=state_dir) as commons, _heeding(commons, bench):
         around = Surroundings(
             journal=bench.journal,
             tmp_dir=bench.settings.tmp_dir,
@@ -72,3 +72,15 @@ async def plans_for(bench: Bench, mode: Mode, *, jobs: int | None = None) -> Asy
             clean=Redactor.of(bench.settings).text,
         )
         yield Plans(mode, around)
+
+
+@asynccontextmanager
+async def _heeding(commons: Commons, bench: Bench) -> AsyncIterator[None]:
+    """Give way where a provider asks for it; only the real port tells."""
+    from skvm.llm.port import ModelPort
+
+    if isinstance(bench.port, ModelPort):
+        with commons.heeding(bench.port):
+            yield
+    else:
+        yield

@@ -17,6 +17,7 @@ from skvm.runtime.plan.working.limits import Gate, RunLimits
 if TYPE_CHECKING:
     from pydantic_ai.messages import ModelResponse
 
+    from skvm.harness.dispatch import Touches
     from skvm.harness.trajectory import Observation, ToolCall
 
 __all__ = ["Helper", "prompt_of", "run_agent"]
@@ -41,9 +42,18 @@ class Helper:
 
 @dataclass(slots=True)
 class _Relay(Hook):
-    """Shows the run's hooks what one of several agents does; only the run itself begins and ends for them."""
+    """Shows the run's hooks what one of several agents does; only the run itself begins and ends for them.
+
+    Args:
+        hooks: The run's.
+        is_at_home: Whether the agent works in the run's own directory, of which hooks know what is touched.
+    """
 
     hooks: Hooks
+    is_at_home: bool
+
+    def touches(self, call: ToolCall) -> Touches | None:
+        return self.hooks.touches(call) if self.is_at_home else None
 
     async def after_model(self, context: HookContext, response: ModelResponse) -> None:
         await self.hooks.after_model(context, response)
@@ -97,7 +107,8 @@ async def run_agent(
         InfrastructureError: Provider or cell failed.
     """
     gate = Gate(limits)
-    hooks = Hooks((gate, _Relay(context.hooks)))
+    is_at_home = context.work_dir == helper.context.work_dir
+    hooks = Hooks((gate, _Relay(context.hooks, is_at_home)))
     bounded = replace(
         context,
         prompt=prompt,

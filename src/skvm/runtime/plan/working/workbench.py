@@ -117,15 +117,20 @@ class Workbench:
         if isinstance(job, MapJob):
             return await self._map(node, job)
         if isinstance(job, CommandJob):
-            async with self._beside(node):
-                result, turn = await run_commands(node, job, self._shell, self.work_dir, self.limits)
-            self._tell(node, [turn])
-            return result
+            return await self._commands(node, job)
         if self.agent is None:
             return StepResult(StepState.LEFT, reason=f"it needs a model: {job.instruction}")
         if isinstance(job, AskJob):
             return await self._ask(node, job, self.agent)
         return await self._agent(node, job, self.agent)
+
+    async def _commands(self, node: Node, job: CommandJob) -> StepResult:
+        if not job.commands:
+            return StepResult(StepState.DONE)
+        async with self._beside(node):
+            result, turn = await run_commands(node, job, self._shell, self.work_dir, self.limits)
+        self._tell(node, [turn])
+        return result
 
     def _tell(self, node: Node, turns: Sequence[Turn]) -> None:
         if self.on_turns is not None and turns:
