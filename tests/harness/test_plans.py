@@ -8,7 +8,7 @@ import pytest
 
 import skvm
 from skvm.evidence.record import Outcome
-from skvm.runtime.plan.outfit import with_plan_command
+from skvm.runtime.plan.outfit.hook import with_plan_command
 from skvm.task.model import Task
 from tests.harness.conftest import GetProgram
 from tests.harness.staging import Done, Stage, Steps

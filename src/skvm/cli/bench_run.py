@@ -153,7 +153,7 @@ async def _opened_bench(
     from skvm.evaluate.judging import judge_of
     from skvm.evaluate.run import open_bench
     from skvm.llm.contract import SpendLimit
-    from skvm.runtime.plan.outfit import with_plan_command
+    from skvm.runtime.plan.outfit.hook import with_plan_command
     from skvm.runtime.plan.touching import with_touching
 
     # Where a ceiling is reached nothing fits under the rest of it; a report can still be made.

@@ -9,7 +9,7 @@ import pytest
 
 import skvm
 from skvm.evidence.record import Outcome
-from skvm.runtime.plan.outfit import with_plan_command
+from skvm.runtime.plan.outfit.hook import with_plan_command
 from skvm.settings import load_settings
 from skvm.task.model import Task
 from tests.confinement import ALL, working

@@ -8,7 +8,7 @@ import pytest
 
 import skvm
 from skvm.harness.sandbox import Cell, Policy
-from skvm.runtime.plan.outfit import Outfit, lay_outfit
+from skvm.runtime.plan.outfit.laying import Outfit, lay_outfit
 from tests.confinement import ALL, make_ground, working
 
 pytestmark = pytest.mark.anyio
