@@ -9,13 +9,16 @@ from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
 
 import anyio.to_thread
 
 from skvm.compiler.plans.plan import Plan
 from skvm.errors import InfrastructureError
-from skvm.harness.environment.bind import Bound, using
 from skvm.harness.sandbox import Cell, Limits, Policy
+
+if TYPE_CHECKING:
+    from skvm.harness.environment.bind import Bound
 
 __all__ = ["IN_CELL", "lay_scripts", "open_cell", "sandbox_name"]
 
@@ -50,13 +53,18 @@ async def open_cell(
 
     sandbox = await anyio.to_thread.run_sync(choose_sandbox, name)
     policy = Policy(work_dir, network=network, limits=Limits(cpu_s=round(timeout_s), processes=1024))
-    if environment is not None:
-        policy = replace(
-            policy,
-            read_only=(environment.folder,),
-            path_prefix=environment.path_prefix,
-            env=environment.env,
-        )
+    if environment is None:
+        async with sandbox.open(policy) as cell:
+            yield cell
+        return
+    from skvm.harness.environment.bind import using
+
+    policy = replace(
+        policy,
+        read_only=(environment.folder,),
+        path_prefix=environment.path_prefix,
+        env=environment.env,
+    )
     async with using(environment), sandbox.open(policy) as cell:
         yield cell
 

@@ -16,7 +16,6 @@ import anyio.to_thread
 
 from skvm.evidence.journal import Journal
 from skvm.evidence.redact import Redactor
-from skvm.harness.environment.bind import Bound
 from skvm.harness.lazy_cell import open_on_demand
 from skvm.harness.sandbox import Cell, Policy
 from skvm.runtime.plan.executor import execute
@@ -34,6 +33,7 @@ from skvm.runtime.plan.working.workbench import Workbench
 from skvm.settings import Settings
 
 if TYPE_CHECKING:
+    from skvm.harness.environment.bind import Bound
     from skvm.runtime.plan.branching import Branches
     from skvm.runtime.plan.working.agents import Helper
 
@@ -199,7 +199,9 @@ class _Run:
     def _opening(self, is_needed: bool) -> Callable[[Path], AbstractAsyncContextManager[Cell]]:
         """Opens cells of this run, on any directory."""
         environment: Bound | None = None
-        if is_needed or self.request.target.model:
+        # Only a variant has one; looking it up is not for every plan.
+        has_manifest = (self.request.source.folder / "env-manifest.json").is_file()
+        if has_manifest and (is_needed or self.request.target.model):
             from skvm.harness.environment.required import bound_environment
 
             environment = bound_environment(
