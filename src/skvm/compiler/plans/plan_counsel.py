@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from skvm.compiler.contract import Counsel
 from skvm.compiler.effects.resources import clash
 from skvm.compiler.findings import SKV232
+from skvm.compiler.plans.forecast import with_forecast
 from skvm.compiler.plans.plan import Dependency, Group, Items, Plan, PlanStep, TextSpan
 from skvm.diagnostics import Diagnostic, Span
 from skvm.skill.ir import Skill
@@ -112,7 +113,7 @@ def with_proposal(plan: Plan, proposal: PlanProposal) -> tuple[Plan, tuple[Diagn
             groups.append(made)
     numbered = tuple(group.model_copy(update={"id": f"g{index}"}) for index, group in enumerate(groups, 1))
     result = plan.model_copy(update={"steps": tuple(steps.values()), "groups": numbered})
-    return result, tuple(SKV232.at(message) for message in refused)
+    return with_forecast(result), tuple(SKV232.at(message) for message in refused)
 
 
 def _short(text: str) -> str:

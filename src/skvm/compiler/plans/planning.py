@@ -18,6 +18,7 @@ from skvm.compiler.effects.model import (
     SkillStep,
     StepKind,
 )
+from skvm.compiler.plans.forecast import with_forecast
 from skvm.compiler.plans.graph import Graph, link, unmeetable
 from skvm.compiler.plans.grouping import by_level, mapped, repeated, stated
 from skvm.compiler.plans.plan import (
@@ -71,7 +72,7 @@ def plan_of(skill: Skill) -> PlanResult:
         steps=(*_records(skill, graph), *(step for _, step, _ in loose)),
         groups=tuple(group.model_copy(update={"id": f"g{index}"}) for index, group in enumerate(groups, 1)),
     )
-    return PlanResult(plan, tuple(diagnostics))
+    return PlanResult(with_forecast(plan), tuple(diagnostics))
 
 
 def _span(span: Span) -> TextSpan:

@@ -36,7 +36,9 @@ def work_of(step: PlanStep, items: Items | None, steps: Mapping[str, PlanStep]) 
 
 
 def has_known_items(items: Items) -> bool:
-    """Whether the items of a map can be found without asking anybody."""
+    """Whether the items of a map, and what is done for one, can be found without asking anybody."""
+    if items.command is None and items.output is None:
+        return False
     if items.kind == "glob":
         return bool(items.over.strip())
     return items.kind == "list" and bool(items.values)
