@@ -41,9 +41,7 @@ def model_plan(*steps: tuple[str, tuple[str, ...], str], items: dict[str, Any] |
         {
             "skill": "shape",
             "skillDigest": "sha256:0",
-            "procedures": [
-                {"id": "1", "title": "All", "span": _SPAN, "steps": [step[0] for step in steps]}
-            ],
+            "procedures": [{"id": "1", "title": "All", "span": _SPAN, "steps": [step[0] for step in steps]}],
             "steps": made,
             "groups": groups,
         }

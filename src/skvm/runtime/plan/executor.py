@@ -20,6 +20,8 @@ from skvm.runtime.plan.model import Do, Log, Node, PlanReport, Share, StepResult
 
 __all__ = ["execute"]
 
+_MAX_UNWRITTEN = 64
+"""Nodes that have ended and are not written down yet, beyond which none begins: a slow disk slows us down."""
 _KEEPS_TEXTS = 256
 """Graphs of more nodes keep no texts in their report; the log has them."""
 
@@ -72,6 +74,7 @@ class _Execution:
     _rank: dict[str, tuple[float, int]] = field(default_factory=dict)
     _lanes: dict[tuple[str, ...], _Lane] = field(default_factory=dict)
     _keeps_texts: bool = True
+    _unwritten: int = 0
 
     async def go(self, finished: Mapping[str, StepResult]) -> None:
         nodes = self.graph.nodes
@@ -109,7 +112,7 @@ class _Execution:
             if not lane.ready:
                 continue
             width = max(1, self.share.width(lane.needs))
-            while lane.ready and lane.under_way < width:
+            while lane.ready and lane.under_way < width and self._unwritten < _MAX_UNWRITTEN:
                 node = self.graph.nodes[heapq.heappop(lane.ready)[2]]
                 lane.under_way += 1
                 group.start_soon(self._run, node, lane, group)
@@ -124,8 +127,10 @@ class _Execution:
             except SkvmError as error:
                 result = StepResult(StepState.FAILED, reason=error.message)
         lane.under_way -= 1
+        self._unwritten += 1
         # Written down before anything builds on it.
         await self.log.finished(node, result, queued_s)
+        self._unwritten -= 1
         await self._close(node, result)
         self._start(group)
 
