@@ -188,6 +188,11 @@ def _heading_title(prose: Prose, block: Block) -> str:
     return prose.skill.headings[index].title if index is not None else prose.skill.name
 
 
+_CODE = re.compile(r"`+([^`\n]*)`+")
+
+
 def _plain(text: str) -> str:
-    words = " ".join(re.sub(r"[*_`]{1,3}", "", text).split())
-    return words[:160]
+    """A title without markup; a star in code stands for something and stays."""
+    parts = _CODE.split(text)
+    parts[::2] = [re.sub(r"[*_`]{1,3}", "", part) for part in parts[::2]]
+    return " ".join("".join(parts).split())[:160]

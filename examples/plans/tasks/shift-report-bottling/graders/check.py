@@ -35,7 +35,8 @@ def read_record(name: str) -> dict[str, object]:
 def line_of(shift: str) -> str:
     """The line a shift has to get."""
     wanted = expected["shifts"][shift]
-    return f"{shift.title()}: {wanted['machine']} stood still for {wanted['minutes']} minutes ({wanted['lead']})."
+    told = f"{wanted['machine']} stood still for {wanted['minutes']} minutes ({wanted['lead']})"
+    return f"{shift.title()}: {told}."
 
 
 def is_kept() -> bool:
