@@ -20,16 +20,18 @@ from skvm.harness.sandbox import Cell, Limits, Policy
 if TYPE_CHECKING:
     from skvm.harness.environment.bind import Bound
 
-__all__ = ["IN_CELL", "lay_scripts", "open_cell", "sandbox_name"]
+__all__ = ["DIRECT", "IN_CELL", "lay_scripts", "open_cell", "sandbox_name"]
 
 IN_CELL = "SKVM_IN_CELL"
 """Set to ``1`` inside a cell of ours: commands then run directly, confined by that cell."""
+DIRECT = "direct"
+"""Commands run as they are, in the cell this process is in."""
 _MAX_FILE_BYTES = 64 << 20
 
 
 def sandbox_name(asked: str, env: Mapping[str, str]) -> str:
-    """The back end to use: none within a cell of ours, which confines already."""
-    return "none" if env.get(IN_CELL) == "1" else asked
+    """The back end to use: ``direct`` within a cell of ours, which confines already."""
+    return DIRECT if env.get(IN_CELL) == "1" else asked
 
 
 @asynccontextmanager
@@ -39,7 +41,7 @@ async def open_cell(
     """Open the cell of a run; leaving ends everything in it.
 
     Args:
-        name: The back end, ``auto`` for the best that works here.
+        name: The back end, ``auto`` for the best that works here, ``direct`` for none in a cell of ours.
         environment: What its commands find first.
         work_dir: The directory it may change.
         network: Whether it may reach anything.
@@ -49,6 +51,12 @@ async def open_cell(
         InfrastructureError: No sandbox works here, or the cell cannot be opened.
         UsageError: There is no back end of this name.
     """
+    if name == DIRECT:
+        from skvm.runtime.plan.outfit.direct import direct_cell
+
+        async with direct_cell(work_dir) as cell:
+            yield cell
+        return
     from skvm.harness.confine import choose_sandbox
 
     sandbox = await anyio.to_thread.run_sync(choose_sandbox, name)

@@ -23,7 +23,7 @@ from skvm.runtime.plan.model import MEASURED_KIND, CommandJob, MapJob, Node, Pla
 from skvm.runtime.plan.recording import PlanLog, steps_of
 from skvm.runtime.plan.resources import Commons
 from skvm.runtime.plan.running.assistant import helper_for
-from skvm.runtime.plan.running.place import lay_scripts, open_cell, sandbox_name
+from skvm.runtime.plan.running.place import DIRECT, lay_scripts, open_cell, sandbox_name
 from skvm.runtime.plan.running.preparing import Prepared, prepare
 from skvm.runtime.plan.running.request import Outcome, PlanRequest, Silent, Watcher
 from skvm.runtime.plan.running.scratch import finish_merges, make_scratch, scratch_of, tidy
@@ -200,14 +200,14 @@ class _Run:
         """Opens cells of this run, on any directory."""
         environment: Bound | None = None
         # Only a variant has one; looking it up is not for every plan.
+        name = sandbox_name(self.request.sandbox, os.environ)
         has_manifest = (self.request.source.folder / "env-manifest.json").is_file()
-        if has_manifest and (is_needed or self.request.target.model):
+        if has_manifest and name != DIRECT and (is_needed or self.request.target.model):
             from skvm.harness.environment.required import bound_environment
 
             environment = bound_environment(
                 self.settings, self.request.source.folder, allow_missing=self.request.allow_missing
             )
-        name = sandbox_name(self.request.sandbox, os.environ)
         return partial(open_cell, name, environment, network=self._network)
 
     @asynccontextmanager
