@@ -52,8 +52,11 @@ def graph_of(
     fused: Container[str] = (),
     procedures: Sequence[str] | None = None,
     answered: Container[str] = (),
+    serial: bool = False,
 ) -> Graph:
     """The graph of a plan on a target.
+
+    Where all groups are fused nothing runs at once: what lies between them was not measured by itself.
 
     Args:
         plan: The plan.
@@ -61,17 +64,21 @@ def graph_of(
         fused: Ids of groups that run one after the other.
         procedures: Ids of the procedures to run; by default the only one there is.
         answered: Ids of steps with a question to a person that has been answered: they are done as any other.
+        serial: Whether everything goes one after the other.
 
     Raises:
         UsageError: The plan has several procedures and none is named, a named one is not there, or its
             dependencies are no graph.
     """
     steps = {step.id: step for step in plan.steps}
-    run = _Run(target, fused, frozenset(_chosen(plan, procedures)), answered, steps)
+    chosen = frozenset(_chosen(plan, procedures))
+    own = [group.id for group in plan.groups if chosen & set(group.steps)]
+    is_serial = serial or (bool(own) and all(name in fused for name in own))
+    run = _Run(target, own if is_serial else fused, chosen, answered, steps)
     groups = _groups_of(plan)
     nodes = [_node(step, groups.get(step.id, ()), run) for step in plan.steps if step.id in run.chosen]
-    nodes = _in_a_row(nodes, plan.groups, fused)
-    return _agents_fused(Graph.of(nodes))
+    nodes = _members_in_a_row(nodes, plan.groups, fused)
+    return _agents_fused(Graph.of(_in_a_row(nodes) if is_serial else nodes))
 
 
 def main_procedure(plan: Plan) -> PlanProcedure | None:
@@ -216,7 +223,14 @@ def _asks_a_model(job: Job) -> bool:
     return isinstance(work, AskJob | AgentJob)
 
 
-def _in_a_row(nodes: Sequence[Node], groups: Iterable[Group], fused: Container[str]) -> list[Node]:
+def _in_a_row(nodes: Sequence[Node]) -> list[Node]:
+    """Each after the one before, in an order that keeps what they wait for."""
+    ordered = list(Graph.of(nodes).nodes.values())
+    later = [replace(node, after=(*node.after, before.id)) for before, node in pairwise(ordered)]
+    return [*ordered[:1], *later]
+
+
+def _members_in_a_row(nodes: Sequence[Node], groups: Iterable[Group], fused: Container[str]) -> list[Node]:
     """The members of a fused group wait for each other in the order of the plan."""
     found = {node.id: node for node in nodes}
     for group in groups:

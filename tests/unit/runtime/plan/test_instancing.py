@@ -129,6 +129,35 @@ def test_a_fused_group_is_a_row():
     assert fused.after == {"1.1": (), "1.2": ("1.1",), "1.3": ("1.2",)}
 
 
+def test_where_no_group_pays_nothing_runs_at_once():
+    made = plan(
+        command("1.1", "a", writes=["a"]),
+        command("1.2", "b", ("1.1",), writes=["b"]),
+        command("1.3", "c", writes=["c"]),
+        command("1.4", "d", ("1.3",), writes=["d"]),
+        groups=(
+            {"id": "g1", "type": "ilp", "steps": ["1.1", "1.3"]},
+            {"id": "g2", "type": "ilp", "steps": ["1.2", "1.4"]},
+        ),
+    )
+    one = graph_of(made, target=Target(), fused={"g1"})
+    assert one.may_overlap("1.2")
+    for graph in (
+        graph_of(made, target=Target(), fused={"g1", "g2"}),
+        graph_of(made, target=Target(), serial=True),
+    ):
+        assert not any(map(graph.may_overlap, graph.nodes))
+        assert list(graph.nodes) == ["1.1", "1.2", "1.3", "1.4"]
+
+
+def test_a_map_of_a_serial_run_is_a_row_too():
+    items = {"kind": "list", "over": "a", "values": ["a", "b"], "command": "wc {item}"}
+    made = plan(step("1.1"), groups=({"id": "g1", "type": "dlp", "steps": ["1.1"], "items": items},))
+    job = graph_of(made, target=Target(), serial=True).nodes["1.1"].job
+    assert isinstance(job, MapJob)
+    assert job.is_serial
+
+
 def test_agents_that_only_follow_each_other_become_one():
     made = plan(
         step("1.1", text="First."),
