@@ -23,7 +23,6 @@ from skvm.runtime.plan.resources.levels import Hold, Lane, Level, Lock, Request,
 __all__ = ["PATIENCE", "Arbiter"]
 
 PATIENCE = 8
-"""So often a place goes to others before a request that lacks it, among others, claims it."""
 
 
 @dataclass(slots=True)
@@ -32,10 +31,12 @@ class Arbiter:
 
     Args:
         clock: A steady clock, in seconds.
+        patience: So often a place goes to others before a request that lacks it, among others, claims it.
         on_locked_out: Told when a level is not ours for now, and whether that is to let others have it.
     """
 
     clock: Callable[[], float]
+    patience: int = PATIENCE
     on_locked_out: Callable[[Level, bool], None] = lambda level, for_others: None
     is_paused: bool = False
     """Whether nothing new of this machine is given, but for one at a time."""
@@ -185,7 +186,7 @@ class Arbiter:
         if len(lane.levels) < 2:
             return
         since = dict(zip(lane.levels, lane.marks, strict=True))
-        if any(level.is_barred or level.granted - since[level] < PATIENCE for level in lacking):
+        if any(level.is_barred or level.granted - since[level] < self.patience for level in lacking):
             return
         if lane.claim_no == math.inf:
             lane.claim_no = next(self._numbers)

@@ -97,7 +97,7 @@ class Commons:
             self._notes += machine.notes
         self._pressure = pressure
         self._easing = Easing(self._jobs)
-        self.arbiter = Arbiter(clock, self._locked_out)
+        self.arbiter = Arbiter(clock, on_locked_out=self._locked_out)
         self._levels: dict[str, Level] = {}
         self._reasons: dict[str, None] = {}
         self._barred: dict[Level, int] = {}
