@@ -61,6 +61,7 @@ class Bar:
 
     Args:
         node: Its id.
+        title: For a person; the node's id where nothing better is known.
         state: How it ended.
         leg: Number of the leg, from 1.
         lane: Row it stands in, from 0; ``None`` for a node that never began.
@@ -75,6 +76,7 @@ class Bar:
     """
 
     node: str
+    title: str
     state: BarState
     leg: int
     lane: int | None
@@ -86,11 +88,6 @@ class Bar:
     is_superseded: bool = False
     is_map: bool = False
     parent: str | None = None
-
-    @property
-    def title(self) -> str:
-        """For a person; the node's id where nothing better is known."""
-        return (self.record.title if self.record else "") or self.node
 
     @property
     def ran_s(self) -> float:
@@ -132,7 +129,7 @@ class Timeline:
         legs: In order; at least one.
         bars: In the order they began or were given up.
         lanes: Rows they stand in.
-        critical: The chain of nodes that decided when the run ended, first to last.
+        critical: The chain of nodes that decided when the run ended, first to last; none before it has.
         running: From when on how many nodes ran at once, maps not counted: their items are.
         waiting: From when on how many were ready and had no place.
         groups: What was measured of groups.

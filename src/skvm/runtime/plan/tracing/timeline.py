@@ -53,7 +53,7 @@ def timeline_of(records: Sequence[LegRecords], *, now: datetime | None = None) -
         legs=legs,
         bars=tuple(bars),
         lanes=lanes,
-        critical=critical_path(last),
+        critical=() if legs[-1].is_running or legs[-1].is_interrupted else critical_path(last),
         running=_levels((bar.started_s, bar.ended_s) for bar in leaves if bar.started_s is not None),
         waiting=_levels((bar.ready_s, bar.started_s) for bar in leaves if bar.started_s is not None),
         groups=tuple(found for each in records for found in each.measured),
@@ -101,9 +101,11 @@ def _bars(records: Sequence[LegRecords], legs: Sequence[Leg]) -> list[Bar]:
         found += [*inside, *_open_maps(inside, leg)]
     maps = {bar.parent for bar in found if bar.parent is not None}
     last = {bar.node: place for place, bar in enumerate(found)}
+    titles = {bar.node: bar.title for bar in found if bar.title}
     told = [
         replace(
             bar,
+            title=titles.get(bar.node, bar.node),
             is_superseded=last[bar.node] != place,
             is_map=bar.node in maps,
         )
@@ -121,6 +123,7 @@ def _ended(record: StepFinished, leg: Leg) -> Bar:
     started_s = None if record.started_s is None else min(leg.begins_s + record.started_s, ended_s)
     return Bar(
         node=record.node,
+        title=record.title,
         state=BarState(record.state.value),
         leg=leg.number,
         lane=None,
@@ -143,7 +146,9 @@ def _open(records: LegRecords, leg: Leg) -> list[Bar]:
             continue
         at_s = leg.begins_s + begun.at_s
         state = BarState.RUNNING if leg.is_running else BarState.CUT_SHORT
-        found.append(Bar(begun.node, state, leg.number, None, at_s, at_s, leg.ends_s, attempt=begun.attempt))
+        found.append(
+            Bar(begun.node, "", state, leg.number, None, at_s, at_s, leg.ends_s, attempt=begun.attempt)
+        )
     return found
 
 
@@ -155,7 +160,7 @@ def _open_maps(bars: Sequence[Bar], leg: Leg) -> list[Bar]:
         if bar.parent is not None and bar.parent not in known:
             begins[bar.parent] = min(bar.ready_s, begins.get(bar.parent, bar.ready_s))
     state = BarState.RUNNING if leg.is_running else BarState.CUT_SHORT
-    return [Bar(node, state, leg.number, None, at_s, at_s, leg.ends_s) for node, at_s in begins.items()]
+    return [Bar(node, "", state, leg.number, None, at_s, at_s, leg.ends_s) for node, at_s in begins.items()]
 
 
 def _in_lanes(bars: Sequence[Bar]) -> tuple[list[Bar], int]:
