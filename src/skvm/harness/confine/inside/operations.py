@@ -48,17 +48,33 @@ def read_file(request: dict[str, Any], _body: bytes) -> Reply:
 
 
 def write_file(request: dict[str, Any], body: bytes) -> Reply:
-    """Write the regular file ``path``, making its parents."""
+    """Write the regular file ``path``, making its parents; a new one is there whole or not at all."""
     path = request["path"]
-    if parent := os.path.dirname(path):  # noqa: PTH120 - pathlib is slow to import
+    parent = os.path.dirname(path)  # noqa: PTH120 - pathlib is slow to import
+    if parent:
         os.makedirs(parent, exist_ok=True)  # noqa: PTH103
-    descriptor = _open_regular(path, os.O_WRONLY | os.O_CREAT)
+    if os.path.lexists(path):
+        # It stays the file it is: with its mode, its other names and whatever leads to it.
+        _fill(_open_regular(path, os.O_WRONLY | os.O_CREAT), body)
+        return {}, b""
+    part = os.path.join(parent, f".part-{os.getpid()}-{os.urandom(6).hex()}")  # noqa: PTH118
+    try:
+        _fill(_open_regular(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL), body)
+        os.rename(part, path)  # noqa: PTH104
+    except OSError as error:
+        if os.path.lexists(part):
+            os.unlink(part)  # noqa: PTH108
+        # Whoever asked knows of one path only.
+        raise OSError(error.errno, error.strerror, path) from None
+    return {}, b""
+
+
+def _fill(descriptor: int, body: bytes) -> None:
     with os.fdopen(descriptor, "wb", buffering=0) as file:
         file.truncate(0)
         view = memoryview(body)
         while view:
             view = view[file.write(view) or 0 :]
-    return {}, b""
 
 
 def list_directory(request: dict[str, Any], _body: bytes) -> Reply:

@@ -47,7 +47,6 @@ ASK_OUTPUT_TOKENS = 1024
 SHOWN_CHARS = 60_000
 """Characters of all files of a question."""
 _FENCED = re.compile(r"^(`{3,}|~{3,})[^\n`]*\n(.*?)\n?\1[ \t]*$", re.DOTALL | re.MULTILINE)
-_WRITE = 'mkdir -p -- "$(dirname -- "$1")" && cat > "$2" && mv -f -T -- "$2" "$1"'
 
 
 @dataclass(frozen=True, slots=True)
@@ -289,18 +288,16 @@ def content_of(answer: str, output: str, *, is_cut: bool = False) -> tuple[str, 
             json.loads(text)
         except ValueError as error:
             return "", f"it is not valid JSON ({error})"
-    return f"{text}\n", ""
+    # Half a surrogate pair cannot be written.
+    return f"{text}\n".encode("utf-8", "replace").decode(), ""
 
 
 async def _write(cell: Cell, path: str, content: str) -> None:
-    """Put the file in its place whole, through the cell."""
-    part = str(PurePosixPath(path).with_name(f".{PurePosixPath(path).name}.part"))
-    done = await cell.execute(
-        ["sh", "-c", _WRITE, "sh", path, part], timeout_s=30.0, stdin=content.encode("utf-8", "replace")
-    )
-    if done.exit_code != 0:
-        said = " ".join(done.stderr.split())[:200] or "no message"
-        raise InfrastructureError(f"{path}: cannot be written: {said}")
+    """Put the file in its place, through the cell."""
+    try:
+        await cell.write(path, content.encode())
+    except OSError as error:
+        raise InfrastructureError(f"{path}: cannot be written: {error.strerror or error}") from error
 
 
 def _difference(before: Usage, after: Usage) -> Usage | None:
