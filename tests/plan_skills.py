@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,9 @@ __all__ = [
     "RUN",
     "RUN_ON",
     "after",
+    "check_files",
+    "check_first",
+    "check_last",
     "meeting",
     "plan_of",
     "plan_of_counts",
@@ -113,3 +117,31 @@ def plan_skill(
     for name, content in dict(files).items():
         (root / name).write_text(content)
     return load_skill(root)
+
+
+def check_first(said: str) -> None:
+    """What ``plan run`` said: what is done, what is left, and how to go on."""
+    for name in ("1.1", "1.2"):
+        assert re.search(rf"\bdone\s+{re.escape(name)}\b", said), said
+    assert re.search(rf"\bleft\s+{re.escape(LEFT)}\b", said), said
+    assert "say in your own words which file has more words" in said
+    assert f"next: {RUN_ON}" in said
+
+
+def check_last(said: str) -> None:
+    """What it said when it had gone on: nothing twice, and nothing left."""
+    for name in ("1.1", "1.2", LEFT):
+        assert re.search(rf"\bdone before\s+{re.escape(name)}\b", said), said
+    assert re.search(r"\bdone\s+1\.4\b", said), said
+    assert "left" not in said
+
+
+def check_files(files: Mapping[str, str]) -> None:
+    """What lies in the work directory afterwards: all outputs, nothing of ours but the plan."""
+    outputs = {name: text.strip() for name, text in files.items()}
+    assert (outputs["a.count"], outputs["b.count"], outputs["size.txt"]) == ("3", "2", "10")
+    assert set(outputs) == {
+        *FIXTURES,
+        *("a.met", "b.met", "a.count", "b.count"),
+        *("summary.txt", "size.txt", "plan.json"),
+    }

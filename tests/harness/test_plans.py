@@ -1,40 +1,86 @@
-"""``skvm plan run`` in every real program: asked for by the model, run by the program's own tool in the cell."""
+"""``skvm plan run`` in every real program: its model asks for it, its own tool runs it in the cell."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
+from pydantic_ai.tools import ToolDefinition
 
-import skvm
 from skvm.evidence.record import Outcome
+from skvm.harness.acp.presets import PRESETS
+from skvm.harness.acp.tools import COMMON_TOOLS
+from skvm.harness.programs.scripted import offered_tools
+from skvm.llm.fake import FakeAnswer, FakeToolCall
 from skvm.runtime.plan.outfit.hook import with_plan_command
 from skvm.task.model import Task
 from tests.harness.conftest import GetProgram
 from tests.harness.staging import Done, Stage, Steps
-from tests.harness.table import DRIVEN, Driven
-from tests.plan_skills import FIXTURES, plan_skill
+from tests.harness.table import DRIVEN
+from tests.plan_skills import FIXTURES, RUN, RUN_ON, check_files, check_first, check_last, plan_skill
 
 pytestmark = pytest.mark.anyio
 
 TASK = Task(id="t", prompt="Count the words of a.txt and b.txt.", timeout_ms=180_000, fixtures=FIXTURES)
+OVER_ACP = {f"acp:{preset.name}": preset.program for preset in PRESETS} | {"jiuwenclaw": "jiuwenclaw"}
+PROGRAMS = {name: name for name in DRIVEN} | OVER_ACP
 
 
-@pytest.fixture(params=sorted(DRIVEN))
-def driven(request: pytest.FixtureRequest, get_program: GetProgram) -> Driven:
-    get_program(request.param)
-    return DRIVEN[request.param]
+@pytest.fixture(params=sorted(PROGRAMS))
+def name(request: pytest.FixtureRequest, get_program: GetProgram) -> str:
+    get_program(PROGRAMS[request.param])
+    return str(request.param)
+
+
+class Commands:
+    """A model that runs commands with whatever tool a program has for that.
+
+    Args:
+        lines: The commands, one after the other.
+        watch: Is asked at every request, while the program waits.
+    """
+
+    def __init__(self, *lines: str, watch: Callable[[dict[str, Any]], None]) -> None:
+        self.lines, self.watch = lines, watch
+
+    def __call__(self, body: dict[str, Any]) -> FakeAnswer:
+        tools = offered_tools(body)
+        calls = [call for line in self.lines if (call := _call(tools, line)) is not None]
+        return Steps(*calls, watch=self.watch)(body)
+
+
+def _call(tools: Mapping[str, Mapping[str, Any]], line: str) -> FakeToolCall | None:
+    offered = [ToolDefinition(name=each, parameters_json_schema=dict(tools[each])) for each in tools]
+    tool = COMMON_TOOLS.command_tool(offered)
+    if tool is None:
+        return None
+    value = ["bash", "-c", line] if tool.is_argv else line
+    return FakeToolCall(tool.name, {tool.argument: value, **tool.others})
 
 
 def observed(done: Done) -> list[str]:
-    return [each.text for turn in done.told.turns for each in turn.observations]
+    """What tools said, one text each, as the words they stand for."""
+    return [each.text.replace("\\n", "\n") for turn in done.told.turns for each in turn.observations]
 
 
-async def test_the_command_is_there(driven: Driven, stage: Stage, tmp_path: Path) -> None:
-    steps = Steps(driven.run("skvm --version; ls; env | grep -c SKVM"), watch=stage.watch_for_keys)
-    done = await stage.run(driven.name, steps, task=TASK, skill=plan_skill(tmp_path), dress=with_plan_command)
+async def test_it_runs_commands_at_once_and_goes_on_when_the_rest_is_done(
+    name: str, stage: Stage, tmp_path: Path
+) -> None:
+    work = stage.outer / "work"
+    lines = (RUN, "printf 'a has more' > summary.txt", RUN_ON)
+    # Its commands begin in a folder of its own.
+    there = [f"cd {work} && {line}" for line in lines] if name == "jiuwenclaw" else lines
+    model = Commands(*there, watch=stage.watch_for_keys)
+    done = await stage.run(
+        name, model, task=TASK, skill=plan_skill(tmp_path), dress=with_plan_command, work_dir=work
+    )
     assert done.record.outcome is Outcome.SCORED, done.record.detail
-    print(observed(done))
-    assert f"skvm, version {skvm.__version__}" in observed(done)[0]
+    first, _, last = observed(done)
+    check_first(first)
+    check_last(last)
+    check_files(done.files)
+    assert done.record.notes == ()
     assert stage.leaks == []
     assert stage.left == []
