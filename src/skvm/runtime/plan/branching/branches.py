@@ -23,6 +23,7 @@ from skvm.errors import InfrastructureError
 from skvm.evaluate.workspace import Ceiling
 from skvm.runtime.plan.branching import merging
 from skvm.runtime.plan.branching.copying import TooLargeError
+from skvm.runtime.plan.branching.deeds import NOTHING
 from skvm.runtime.plan.branching.findings import SKV844
 from skvm.runtime.plan.branching.folders import Folder, Recovered, recover
 from skvm.runtime.plan.branching.ledger import Entry, Ledger
@@ -103,6 +104,11 @@ class Branches:
         """
         self._ledger.put_in_order(ids, within)
 
+    @property
+    def merges(self) -> int:
+        """How many merges there have been."""
+        return self._ledger.commits
+
     async def recover(self) -> tuple[Recovered, ...]:
         """Finish merges that a killed process began in this directory, and remove what it left.
 
@@ -117,16 +123,20 @@ class Branches:
             return await anyio.to_thread.run_sync(partial(recover, self._scratch, self._base))
 
     @contextlib.asynccontextmanager
-    async def beside(self, node: Node) -> AsyncIterator[None]:
-        """Let it be known that a step works in the shared directory itself; waits for no other step."""
+    async def beside(self, node: Node) -> AsyncIterator[list[Diagnostic]]:
+        """Let it be known that a step works in the shared directory itself; waits for no other step.
+
+        Gives a list that holds what is to be told of it, once it has ended.
+        """
         if not self._is_recovered:
             await self.recover()
         async with self._changing:
             entry = self._ledger.enter_beside(node)
+        findings: list[Diagnostic] = []
         try:
-            yield
+            yield findings
         finally:
-            self._ledger.leave(entry)
+            findings += merging.out_of_order(node, self._ledger.leave_beside(entry))
 
     @contextlib.asynccontextmanager
     async def fork(self, node: Node, *, alone: bool = False) -> AsyncIterator[Branch]:
@@ -174,14 +184,14 @@ class Branches:
         if entry is None:
             raise ValueError("a branch is made by fork")
         if folder is None:
-            order = self._ledger.commit(entry, frozenset(), frozenset())
+            order = self._ledger.commit(entry, NOTHING)
             return Merge(order=order, findings=(_too_large(branch),), notes=branch.notes)
         seen = await anyio.to_thread.run_sync(merging.look, folder, self._base, branch.node, self._ceiling)
         while True:
-            await self._ledger.wait_turn(entry, seen.undeclared)
+            await self._ledger.wait_turn(entry, seen.did)
             async with self._changing:
                 # Somebody may have begun while we waited for the lock.
-                if not self._ledger.has_turn(entry, seen.undeclared):
+                if not self._ledger.has_turn(entry, seen.did):
                     continue
                 with anyio.CancelScope(shield=True):
                     return await self._commit(branch, entry, folder, seen)
@@ -257,14 +267,14 @@ class Branches:
         if conflicts:
             branch._will_return = True
             return merging.refused(branch.node, seen, conflicts, branch.notes)
-        overtaken = tuple(self._ledger.overtaken(entry, seen.undeclared, seen.unnamed_reads))
+        overtaken = self._ledger.overtaken(entry, seen.did)
         try:
             await anyio.to_thread.run_sync(merging.place_all, folder, self._base, branch.node, seen)
         except InfrastructureError:
             if folder.has_intent:
                 self._unfinished = folder
             raise
-        order = self._ledger.commit(entry, frozenset(seen.changed), seen.unnamed_reads)
+        order = self._ledger.commit(entry, seen.did)
         return merging.merged(branch.node, seen, order, overtaken, branch.notes)
 
     async def _finish_unfinished(self) -> None:

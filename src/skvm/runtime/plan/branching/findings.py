@@ -27,7 +27,6 @@ SKV843 = rule(
     "A step changed something it does not name after a later step of the plan had been done that reads or"
     " writes it. The result is that of another order than the plan's: the later step did not see this change."
     " Run the plan again with skvm plan run --fresh --serial, and name the file in both steps of the skill.",
-    Severity.ERROR,
 )
 SKV844 = rule(
     "SKV844",

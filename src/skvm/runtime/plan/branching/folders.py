@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import stat
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -65,6 +66,7 @@ class Folder:
                 if os.geteuid() == 0:
                     # A cell's own user has to get through to the copy, of which it is then the owner.
                     path.chmod(0o711)
+                    _let_through(scratch)
                 (path / WORK).mkdir(mode=0o700)
             except BaseException:
                 os.close(lock)
@@ -112,6 +114,13 @@ class Folder:
         """Remove it with all that is in it. Blocks."""
         remove_tree(self.path)
         os.close(self._lock)
+
+
+def _let_through(scratch: Path) -> None:
+    """Let others pass through a folder of ours that is closed to them; they cannot list it."""
+    status = scratch.stat()
+    if status.st_uid == os.geteuid() and not status.st_mode & 0o001:
+        scratch.chmod(stat.S_IMODE(status.st_mode) | 0o011)
 
 
 def recover(scratch: Path, base: Path) -> tuple[Recovered, ...]:

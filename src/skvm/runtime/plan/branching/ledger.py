@@ -7,36 +7,17 @@ those that merge only earlier ones of the plan, so nobody waits for himself.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
 import anyio
 
-from skvm.compiler.effects.resources import clash
+from skvm.runtime.plan.branching.deeds import Deed, Did, Place, are_at_odds, touches
 from skvm.runtime.plan.model import Node
 
-__all__ = ["Entry", "Ledger", "Place", "names_of", "touches"]
+__all__ = ["Entry", "Ledger"]
 
-Place = tuple[int, ...]
-"""Where a node stands in the plan; an item of a node stands behind it and before the next."""
 _LAST = 1 << 60
-
-
-def names_of(path: str) -> tuple[str, ...]:
-    """What a plan may call a path.
-
-    A repository's folder is named by its scheme, and what only looks like a scheme is a path.
-    """
-    if path == ".git" or path.startswith(".git/") or "/.git/" in path:
-        return (path, "git:")
-    return (f"./{path}",) if ":" in path else (path,)
-
-
-def touches(paths: Iterable[str], names: Iterable[str]) -> bool:
-    """Whether one of the paths may be meant by one of a plan's names."""
-    names = tuple(names)
-    return bool(names) and any(clash(names_of(path), names) is not None for path in paths)
 
 
 @dataclass(slots=True, eq=False)
@@ -69,29 +50,14 @@ class Entry:
         return self.place[: len(other.place)] == other.place and self.place != other.place
 
 
-class _Done(NamedTuple):
-    """What is kept of a node that is done."""
-
-    node: str
-    place: Place
-    names: tuple[str, ...]
-    changed: frozenset[str]
-    read: frozenset[str]
-
-    @classmethod
-    def of(
-        cls, entry: Entry, changed: frozenset[str] = frozenset(), read: frozenset[str] = frozenset()
-    ) -> _Done:
-        return cls(entry.node.id, entry.place, entry.names, changed, read)
-
-
 @dataclass(slots=True)
 class Ledger:
     """The state of one shared directory; for one event loop."""
 
     _places: dict[str, Place] = field(default_factory=dict)
     _begun: dict[str, Entry] = field(default_factory=dict)
-    _done: list[_Done] = field(default_factory=list)
+    _done: list[Deed] = field(default_factory=list)
+    _loose: list[Deed] = field(default_factory=list)
     _commits: list[frozenset[str]] = field(default_factory=list)
     _tick: int = 0
     _beside_ended: int = 0
@@ -185,50 +151,39 @@ class Ledger:
             self._alone = None
         if not will_return:
             self._forget(entry)
-            if entry.is_beside:
-                self._done.append(_Done.of(entry))
-                self._beside_ended = self._tick
         self._tell()
+
+    def leave_beside(self, entry: Entry) -> tuple[str, ...]:
+        """A node that worked in the shared directory ends; tells what ``overtaken`` tells."""
+        self.leave(entry)
+        self._beside_ended = self._tick
+        deed = Deed.of(entry.node, entry.place, None)
+        self._done.append(deed)
+        return self._overtaken(deed)
 
     def _forget(self, entry: Entry) -> None:
         if self._begun.get(entry.node.id) is entry:
             del self._begun[entry.node.id]
         self._tell()
 
-    async def wait_turn(self, entry: Entry, undeclared: frozenset[str]) -> None:
-        """Wait until a node may merge.
-
-        Args:
-            entry: The node.
-            undeclared: What it changed and does not say it writes.
-        """
-        if self.has_turn(entry, undeclared):
+    async def wait_turn(self, entry: Entry, did: Did) -> None:
+        """Wait until a node may merge."""
+        if self.has_turn(entry, did):
             return
         entry.is_working = False
         self._tell()
-        await self._until(lambda: self.has_turn(entry, undeclared))
+        await self._until(lambda: self.has_turn(entry, did))
         entry.is_working = True
 
-    def has_turn(self, entry: Entry, undeclared: frozenset[str]) -> bool:
+    def has_turn(self, entry: Entry, did: Did) -> bool:
         """Whether a node may merge now."""
         if self._alone is not None and self._alone is not entry:
             return False
         return not any(
-            self._is_before(other, entry, undeclared)
+            _is_before(other, entry, did)
             for other in self._begun.values()
             if other is not entry and not entry.is_item_of(other) and not other.is_item_of(entry)
         )
-
-    def _is_before(self, other: Entry, entry: Entry, undeclared: frozenset[str]) -> bool:
-        """Whether another node has to be settled before one merges."""
-        if other.is_beside:
-            # It reads and writes what is there: nothing it touches may change under it.
-            return bool(undeclared) and (other.node.is_open or touches(undeclared, other.names))
-        if other.place >= entry.place:
-            return False
-        if entry.node.is_open:
-            return True
-        return bool(undeclared) and (other.node.is_open or touches(undeclared, other.names))
 
     def changed_since(self, entry: Entry) -> frozenset[str]:
         """What was merged by others since a node began."""
@@ -238,28 +193,28 @@ class Ledger:
         """Whether a node worked in the directory itself since a node began, or still does."""
         return self._beside_ended > entry.began_tick or any(other.is_beside for other in self._begun.values())
 
-    def commit(self, entry: Entry, changed: frozenset[str], read: frozenset[str]) -> int:
+    def overtaken(self, entry: Entry, did: Did) -> tuple[str, ...]:
+        """Ids of later nodes of the plan that were done before a node and at odds with it."""
+        return self._overtaken(Deed.of(entry.node, entry.place, did))
+
+    def _overtaken(self, deed: Deed) -> tuple[str, ...]:
+        # Two that did as they said cannot be at odds.
+        others = self._loose if deed.did.is_as_said else self._done
+        return tuple(
+            other.node
+            for other in others
+            if other.place > deed.place and not other.is_within(deed.place) and are_at_odds(deed, other)
+        )
+
+    def commit(self, entry: Entry, did: Did) -> int:
         """Note that a node's changes are merged; tells how many merges there were before it."""
-        self._commits.append(changed)
-        self._done.append(_Done.of(entry, changed, read))
+        deed = Deed.of(entry.node, entry.place, did)
+        self._commits.append(did.changed)
+        self._done.append(deed)
+        if not did.is_as_said:
+            self._loose.append(deed)
         self._forget(entry)
         return len(self._commits) - 1
-
-    def overtaken(self, entry: Entry, undeclared: frozenset[str], read: frozenset[str]) -> Iterator[str]:
-        """Ids of later nodes of the plan that were done already and have to do with what a node did.
-
-        Args:
-            entry: The node that merges.
-            undeclared: What it changed and does not say it writes.
-            read: What it was seen to read and does not say it reads.
-        """
-        if not undeclared and not read:
-            return
-        for other in self._done:
-            if other.place > entry.place and other.place[: len(entry.place)] != entry.place:
-                touched = touches(undeclared, other.names) or undeclared & (other.changed | other.read)
-                if touched or read & other.changed:
-                    yield other.node
 
     def _tell(self) -> None:
         """Something happened: whoever waits looks again."""
@@ -270,3 +225,18 @@ class Ledger:
     async def _until(self, test: Callable[[], bool]) -> None:
         while not test():
             await self._news.wait()
+
+
+def _is_before(other: Entry, entry: Entry, did: Did) -> bool:
+    """Whether another node has to be settled before one merges."""
+    if other.is_beside:
+        # It reads what is there and writes bit by bit: what it touches may neither change under it, nor be
+        # taken for whole.
+        is_read = other.node.is_open or touches(did.read, other.node.writes)
+        is_changed = other.node.is_open or touches(did.undeclared, other.names)
+        return (bool(did.read) and is_read) or (bool(did.undeclared) and is_changed)
+    if other.place >= entry.place:
+        return False
+    if entry.node.is_open:
+        return True
+    return bool(did.undeclared) and (other.node.is_open or touches(did.undeclared, other.names))

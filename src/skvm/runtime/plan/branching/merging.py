@@ -9,14 +9,14 @@ from pathlib import Path
 from skvm.diagnostics import Diagnostic
 from skvm.evaluate.workspace import Ceiling
 from skvm.runtime.plan.branching.changes import Change, changes_of, is_cache
+from skvm.runtime.plan.branching.deeds import NOTHING, Did, touches
 from skvm.runtime.plan.branching.findings import SKV841, SKV842, SKV843
 from skvm.runtime.plan.branching.folders import Folder
-from skvm.runtime.plan.branching.ledger import touches
 from skvm.runtime.plan.branching.placing import place
 from skvm.runtime.plan.branching.tree import Root, Stamp, stamp_of, walk
 from skvm.runtime.plan.model import Node
 
-__all__ = ["Merge", "Seen", "conflicts_of", "look", "merged", "place_all", "refused"]
+__all__ = ["Merge", "Seen", "conflicts_of", "look", "merged", "out_of_order", "place_all", "refused"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,15 +51,13 @@ class Seen:
 
     Args:
         changed: Its changes by path.
-        undeclared: Those it does not say it writes; caches are nobody's.
-        unnamed_reads: Files it was seen to read and neither changed nor says it reads.
+        did: The same, without what is nobody's, held against what it says.
         reads: All files it was seen to read and did not change.
         notes: What is not merged.
     """
 
     changed: Mapping[str, Change]
-    undeclared: frozenset[str] = frozenset()
-    unnamed_reads: frozenset[str] = frozenset()
+    did: Did = NOTHING
     reads: frozenset[str] = frozenset()
     notes: tuple[str, ...] = ()
 
@@ -70,8 +68,11 @@ def look(folder: Folder, base: Path, node: Node, ceiling: Ceiling) -> Seen:
         found = changes_of(work, folder.work_dir, root, folder.copied, max_depth=ceiling.max_depth)
     return Seen(
         changed=found.changed,
-        undeclared=_undeclared(found.changed, node),
-        unnamed_reads=frozenset(path for path in found.read if not touches((path,), node.reads)),
+        did=Did(
+            frozenset(found.changed),
+            _undeclared(found.changed, node),
+            frozenset(path for path in found.read if not is_cache(path) and not touches((path,), node.reads)),
+        ),
         reads=found.read,
         notes=found.notes,
     )
@@ -120,7 +121,9 @@ def conflicts_of(
         if walks:
             elsewhere |= _changed_in_base(root, folder, ceiling)
         written = {path for path in seen.changed if _is_in_the_way(root, folder, path, seen)}
-    read = {path for path in elsewhere if path in seen.reads or touches((path,), node.reads)}
+    # Who says that he writes a file may look whether it is there.
+    names = (*node.reads, *node.writes)
+    read = {path for path in elsewhere if path in seen.reads or touches((path,), names)}
     stale = {path for path in read - seen.changed.keys() if not is_cache(path)}
     return tuple(sorted(written | stale))
 
@@ -234,14 +237,11 @@ def refused(node: Node, seen: Seen, conflicts: tuple[str, ...], notes: tuple[str
 def merged(node: Node, seen: Seen, order: int, overtaken: tuple[str, ...], notes: tuple[str, ...]) -> Merge:
     """What is told where everything was merged."""
     digests = _digests(seen.changed)
-    undeclared = tuple(sorted(seen.undeclared & digests.keys()))
+    undeclared = tuple(sorted(seen.did.undeclared & digests.keys()))
     findings = []
     if undeclared and not node.is_open:
         findings.append(SKV841.at(f"step {node.id} changed {_few(undeclared)}, which it does not name"))
-    if overtaken:
-        findings.append(
-            SKV843.at(f"step {node.id} took effect after {_few(overtaken)}, which touch the same")
-        )
+    findings += out_of_order(node, overtaken)
     return Merge(
         changed=digests,
         undeclared=undeclared,
@@ -249,6 +249,13 @@ def merged(node: Node, seen: Seen, order: int, overtaken: tuple[str, ...], notes
         notes=(*notes, *seen.notes),
         order=order,
     )
+
+
+def out_of_order(node: Node, overtaken: tuple[str, ...]) -> list[Diagnostic]:
+    """What is told of a step that took effect after later ones it has to do with."""
+    if not overtaken:
+        return []
+    return [SKV843.at(f"step {node.id} took effect after {_few(overtaken)}, which touched the same")]
 
 
 def _few(names: tuple[str, ...]) -> str:

@@ -206,6 +206,82 @@ async def test_merge_waits_for_a_command_that_reads_what_is_not_named(base: Path
     assert order == ["as it was\n", "merged"]
 
 
+async def test_half_of_what_a_command_writes_is_not_taken_for_whole(base: Path, branches: Branches) -> None:
+    if os.statvfs(base).f_flag & os.ST_NOATIME:
+        pytest.skip("this disk does not note reads")
+    is_half_done, may_end = anyio.Event(), anyio.Event()
+
+    async def command() -> None:
+        async with branches.beside(Node("c", writes=("notes.md", "data/b.csv"))):
+            (base / "notes.md").write_text("new")
+            is_half_done.set()
+            await may_end.wait()
+            (base / "data" / "b.csv").write_text("new")
+
+    async def work(branch: Branch) -> tuple[str, str]:
+        both = (branch.work_dir / "notes.md").read_text(), (branch.work_dir / "data" / "b.csv").read_text()
+        may_end.set()
+        return both
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(command)
+        await is_half_done.wait()
+        made = await branches.run(Node("1"), work)
+    assert made.tries == 2
+    assert made.value == ("new", "new")
+
+
+async def test_command_that_comes_too_late_is_told(base: Path, branches: Branches) -> None:
+    branches.put_in_order(["1", "2"])
+    async with branches.fork(Node("2")) as branch:
+        (branch.work_dir / "notes.md").write_text("new")
+        assert (await branches.merge(branch)).is_merged
+    async with branches.beside(Node("1", reads=("notes.md",))) as findings:
+        assert (base / "notes.md").read_text() == "new"
+    assert [finding.code for finding in findings] == ["SKV843"]
+
+
+async def test_nobody_begins_while_one_is_alone(base: Path, branches: Branches) -> None:
+    order: list[str] = []
+
+    async def other() -> None:
+        async with branches.fork(Node("2")) as branch:
+            order.append((branch.work_dir / "notes.md").read_text())
+
+    async with anyio.create_task_group() as group, branches.fork(Node("1"), alone=True) as branch:
+        group.start_soon(other)
+        await anyio.sleep(0.02)
+        (branch.work_dir / "notes.md").write_text("alone")
+        assert (await branches.merge(branch)).is_merged
+        order.append("merged")
+    assert order == ["merged", "alone"]
+
+
+async def test_cancelled_step_blocks_nobody(base: Path, branches: Branches, tmp_path: Path) -> None:
+    branches.put_in_order(["1", "2"])
+
+    async def never(branch: Branch) -> None:
+        (branch.work_dir / "notes.md").write_text("half")
+        await anyio.sleep_forever()
+
+    async def second(branch: Branch) -> None:
+        (branch.work_dir / "two").write_text("2")
+
+    async with anyio.create_task_group() as group:
+
+        async def first() -> None:
+            with anyio.move_on_after(0.05):
+                await branches.run(Node("1", is_open=True), never)
+
+        group.start_soon(first)
+        await anyio.wait_all_tasks_blocked()
+        with anyio.fail_after(20):
+            await branches.run(Node("2", is_open=True), second)
+    assert (base / "two").read_text() == "2"
+    assert (base / "notes.md").read_text() == "as it was\n"
+    assert left(tmp_path) == []
+
+
 async def test_what_overtook_is_told(branches: Branches) -> None:
     branches.put_in_order(["1", "2"])
     async with branches.fork(Node("1", writes=("a",))) as first:
