@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -155,8 +156,7 @@ def _told(outcome: Outcome, plan: Plan, options: dict[str, Any]) -> int:
 
         print_outcome(outcome, plan, again)
     else:
-        for line in outcome_lines(outcome, plan, again):
-            click.echo(line)
+        _say(outcome_lines(outcome, plan, again))
     return exit_code_of(outcome.report)
 
 
@@ -166,9 +166,17 @@ def _told_dry(prepared: Prepared, options: dict[str, Any]) -> int:
     if options["as_json"]:
         _print_json(dry_json(prepared))
     else:
-        for line in dry_lines(prepared):
-            click.echo(line)
+        _say(dry_lines(prepared))
     return 0
+
+
+def _say(lines: Iterable[str]) -> None:
+    """Print lines; a reader that leaves early changes nothing of what was done."""
+    try:
+        for line in lines:
+            click.echo(line)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _again(options: dict[str, Any]) -> tuple[str, ...]:

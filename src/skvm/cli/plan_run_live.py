@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from skvm.cli.console import out, progress
-from skvm.cli.plan_run_report import next_of, summary_of, visible
+from skvm.cli.plan_run_report import next_of, summary_of, told_of, visible
 from skvm.compiler.plans.plan import Plan
 from skvm.runtime.plan.graph import Graph
 from skvm.runtime.plan.model import Node, StepResult, StepState
@@ -92,7 +92,8 @@ def print_outcome(outcome: Outcome, plan: Plan, again: Sequence[str]) -> None:
     table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
     for title in ("step", "state", "what", "why"):
         table.add_column(title, overflow="fold", no_wrap=title in {"step", "state"})
-    for name, result in results.items():
+    for name in told_of(results):
+        result = results[name]
         state = "done before" if name in kept else result.state.value
         table.add_row(
             Text(visible(name)),

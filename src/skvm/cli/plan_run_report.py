@@ -32,6 +32,7 @@ __all__ = [
     "outcome_json",
     "outcome_lines",
     "summary_of",
+    "told_of",
     "visible",
 ]
 
@@ -72,7 +73,9 @@ def exit_code_of(report: PlanReport) -> int:
 
 
 def kind_of(node: Node) -> str:
-    """What does a node: ``command``, ``question``, ``agent`` or ``left``; ``each …`` for a map."""
+    """What does a node: ``command``, ``question``, ``agent``, ``left``, ``none``; ``each …`` for a map."""
+    if node.job == CommandJob(()):
+        return "none"
     job = node.job.each if isinstance(node.job, MapJob) else node.job
     names = {CommandJob: "command", AskJob: "question", AgentJob: "agent", LeftJob: "left"}
     return ("each " if isinstance(node.job, MapJob) else "") + names[type(job)]
@@ -82,6 +85,11 @@ def summary_of(results: Mapping[str, StepResult]) -> str:
     """How many ended how: ``3 done, 1 left``."""
     counts = [(state, sum(result.state is state for result in results.values())) for state in _ORDER]
     return ", ".join(f"{count:,} {state.value}" for state, count in counts if count) or "no steps"
+
+
+def told_of(results: Mapping[str, StepResult]) -> list[str]:
+    """The steps worth a line: of very many, only those that are not done."""
+    return [name for name, result in results.items() if not (result.is_done and len(results) > _MAX_LINES)]
 
 
 def next_of(graph: Graph, plan: Plan, results: Mapping[str, StepResult], again: Sequence[str]) -> Next:
@@ -134,7 +142,7 @@ def outcome_lines(outcome: Outcome, plan: Plan, again: Sequence[str]) -> Iterato
     for note in outcome.notes:
         yield f"note: {visible(note)}"
     kept = set(outcome.kept)
-    told = [name for name, result in results.items() if not (result.is_done and len(results) > _MAX_LINES)]
+    told = told_of(results)
     for name in told[:_MAX_LINES]:
         result, node = results[name], outcome.graph.nodes[name]
         state = "done before" if name in kept else result.state.value
@@ -243,7 +251,7 @@ def dry_json(prepared: Prepared) -> dict[str, Any]:
 
 def _words(node: Node) -> str:
     job = node.job.each if isinstance(node.job, MapJob) else node.job
-    return "; ".join(job.commands) if isinstance(job, CommandJob) else node.title
+    return "; ".join(job.commands) if isinstance(job, CommandJob) and job.commands else node.title
 
 
 def _clip(text: str, most: int = _MAX_CHARS) -> str:

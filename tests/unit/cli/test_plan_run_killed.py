@@ -12,6 +12,7 @@ from contextlib import closing
 
 import pytest
 
+from skvm.llm.fake import FakeAnswer, FakeServer, FakeToolCall
 from tests.unit.cli.plans import mapped, step, write_plan
 
 RUN = [
@@ -168,3 +169,50 @@ def test_a_second_process_on_the_same_plan_and_folder_is_refused(tmp_path):
         first.communicate(timeout=60)
     assert first.returncode == 0
     assert lines_of(work, "began") == ["x"]
+
+
+def thinking(body):
+    """A model that writes what a step wants, slowly."""
+    told = json.dumps(body["messages"])
+    name = next(name for name in ("2.4", "2.3", "2.2") if f"step {name}" in told)
+    if name == "2.2":
+        return FakeAnswer("an answer", delay_s=0.05)
+    if any(message["role"] == "tool" for message in body["messages"]):
+        return FakeAnswer("It is done.", delay_s=0.05)
+    command = f"echo {name} > {name}.txt; echo {name} >> tries-{name}.txt"
+    return FakeAnswer("", [FakeToolCall("execute_command", {"command": command})], delay_s=0.05)
+
+
+def test_killed_while_a_model_works_nothing_is_done_by_halves(tmp_path):
+    work, cache = tmp_path / "work", tmp_path / "cache"
+    work.mkdir()
+    cache.mkdir()
+    path = write_plan(
+        tmp_path,
+        step("2.1", "echo 2.1 >> began; echo text > 2.1.txt", writes=["2.1.txt"]),
+        step("2.2", after=["2.1"], kind="write", reads=["2.1.txt"], writes=["2.2.txt"], idempotent=True),
+        step("2.3", after=["2.1"], writes=["2.3.txt", "tries-2.3.txt"]),
+        step("2.4", after=["2.1"], writes=["2.4.txt", "tries-2.4.txt"]),
+        step("2.5", "cat 2.2.txt 2.3.txt 2.4.txt > 2.5.txt", after=["2.2", "2.3", "2.4"], writes=["2.5.txt"]),
+    )
+    source = random.Random(3)
+    with FakeServer.running(thinking) as server:
+        route = {"match": "fake/*", "kind": "openai-compatible", "baseUrl": server.base_url, "apiKey": "none"}
+        (cache / "skvm.config.json").write_text(json.dumps({"providers": {"routes": [route]}}))
+        words = ("--model=fake/m", "--no-auto-probe", f"--tmp-dir={tmp_path / 'tmp'}", "--json")
+        for _ in range(4):
+            asked = len(server.requests)
+            with begun(path, cache, *words) as process:
+                while process.poll() is None and len(server.requests) == asked:
+                    time.sleep(0.005)
+                time.sleep(source.uniform(0, 0.25))
+                process.kill()
+                process.communicate(timeout=60)
+        with begun(path, cache, *words) as process:
+            out, said = process.communicate(timeout=120)
+    assert process.returncode == 0, said + out
+    assert (work / "2.5.txt").read_text().split() == ["an", "answer", "2.3", "2.4"]
+    assert lines_of(work, "began") == ["2.1"]
+    # An agent works in a directory of its own: what it did in vain was never seen.
+    assert (lines_of(work, "tries-2.3.txt"), lines_of(work, "tries-2.4.txt")) == (["2.3"], ["2.4"])
+    assert not list((tmp_path / "tmp").glob("skvm-plan-*"))

@@ -11,12 +11,15 @@ from pathlib import Path, PurePosixPath
 __all__ = ["digest_of", "digests_of"]
 
 _CHUNK_BYTES = 1 << 20
+_MAX_BYTES = 256 << 20
+"""Larger files are not read."""
 
 
 def digest_of(root: Path, name: str) -> str | None:
     """The SHA-256 of a file below a folder, as hex; ``""`` where nothing lies.
 
-    ``None`` for what has none: a folder, a link, a pipe, a file that cannot be read, a name that leads out.
+    ``None`` for what has none: a folder, a link, a pipe, a file that cannot be read or is over 256 MiB, a
+    name that leads out.
     """
     parts = PurePosixPath(name).parts
     if not parts or ".." in parts or name.startswith(("/", "~")) or "\0" in name:
@@ -28,7 +31,8 @@ def digest_of(root: Path, name: str) -> str | None:
     except OSError:
         return None
     with os.fdopen(descriptor, "rb") as file:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        info = os.fstat(descriptor)
+        if not stat.S_ISREG(info.st_mode) or info.st_size > _MAX_BYTES:
             return None
         digest = hashlib.sha256()
         while chunk := file.read(_CHUNK_BYTES):
