@@ -55,7 +55,7 @@ def _agent_step(turn: Turn, model: str) -> dict[str, Any]:
         step["tool_calls"] = [_tool_call(call) for call in turn.tool_calls]
     if turn.observations:
         step["observation"] = {"results": [_result(observation) for observation in turn.observations]}
-    if turn.from_hook:
+    if turn.from_hook or turn.is_kept_back:
         # No model was called: the format forbids metrics here.
         step["llm_call_count"] = 0
     else:

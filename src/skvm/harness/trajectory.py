@@ -75,6 +75,8 @@ class Turn(Record):
         duration_ms: Of this model call.
         finish_reason: The provider's, normalized by pydantic-ai.
         from_hook: Whether a hook answered in the model's place.
+        is_kept_back: Whether its action is one the model wanted in an earlier turn, which the harness could
+            not take then; the model was asked nothing, and ``usage`` is empty.
     """
 
     index: int
@@ -86,6 +88,7 @@ class Turn(Record):
     duration_ms: float = 0.0
     finish_reason: str | None = None
     from_hook: bool = False
+    is_kept_back: bool = False
 
 
 class Trajectory(Record):

@@ -99,6 +99,8 @@ def _turn(turn: Turn) -> Iterator[str]:
     by = (
         "a hook"
         if turn.from_hook
+        else "wanted in an earlier turn"
+        if turn.is_kept_back
         else f"{turn.usage.total_tokens:,} tokens, {words.seconds(turn.duration_ms)}"
     )
     yield f'<h3>Turn {turn.index + 1} <span class="soft">{text(by)}</span></h3>'

@@ -251,6 +251,7 @@ class _Lines:
 
         error = f"  {visible(exchange.error)}" if exchange.error else ""
         error += "  by a template" if exchange.from_hook else ""
+        error += "  kept from an earlier answer" if exchange.is_kept_back else ""
         self._say(
             f"{exchange.status}  {exchange.dialect:<9}  {visible(exchange.model)}  "
             f"{exchange.duration_ms / 1000:.1f} s  {_spent(usage)}{error}"

@@ -70,6 +70,8 @@ class Held:
         work_dir: Where the hooks are told it works.
         is_local: Whether that is so; not where a gateway stands alone.
         tools: Knows the tool a hook can run a command with; ``None``: no hook can.
+        one_call: Whether its program carries out one call an answer; what is beyond that is kept for its
+            next requests. One that says so itself with a request is believed.
     """
 
     temperature: float | None = None
@@ -82,6 +84,7 @@ class Held:
     work_dir: Path = field(default_factory=Path)
     is_local: bool = True
     tools: FindsCommandTool | None = None
+    one_call: bool = False
 
     def applied_to(self, settings: ModelSettings) -> ModelSettings:
         """The settings of a request, but for what a run is held to."""
@@ -122,6 +125,8 @@ class Exchange:
         has_tools: Whether the request offered tools.
         system: The system text.
         from_hook: Whether a hook, or the step limit, answered in the model's place.
+        is_kept_back: Whether the answer is a call the model made in an earlier one, which the program could
+            not take then; the model was asked nothing.
         status: What the client was told.
         error: One line on why there is no answer, or only a part of one.
         is_cut: Whether texts were shortened in keeping them.
@@ -137,6 +142,7 @@ class Exchange:
     has_tools: bool = False
     system: str = ""
     from_hook: bool = False
+    is_kept_back: bool = False
     status: int = 200
     error: str | None = None
     is_cut: bool = False

@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 import anyio
 
-from skvm.errors import InfrastructureError, UsageError
+from skvm.errors import InfrastructureError
 from skvm.evidence.record import CallRecord, Usage
-from skvm.harness.gateway.asking import AgentsOwn, hook_context
+from skvm.harness.gateway.asking import hook_context
 from skvm.harness.gateway.call_ids import CallIds
-from skvm.harness.gateway.contract import Exchange, Held, Wire
-from skvm.harness.gateway.recording import Recorder
+from skvm.harness.gateway.contract import Exchange, Wire
+from skvm.harness.gateway.door import OpenDoor
 from skvm.harness.gateway.refusal import NO_RETRY, RunOverError, note_failure, refusal_of, words_of
 from skvm.harness.gateway.relay import (
     Kept,
@@ -27,6 +27,7 @@ from skvm.harness.gateway.relay import (
     settings_for,
     upstream_request,
 )
+from skvm.harness.gateway.single import FirstCall, Withheld, wants_one_call
 from skvm.harness.gateway.splice import JsonObject, read_object
 from skvm.harness.gateway.translate import translation_for
 from skvm.harness.gateway.translate.contract import Heading, RefusedRequestError
@@ -42,59 +43,13 @@ if TYPE_CHECKING:
     from pydantic_ai.models import Model
 
     from skvm.harness.gateway.translate.contract import Asked, Renderer
-    from skvm.llm.contract import PortSession
 
-__all__ = ["LAST_WORDS", "OpenDoor", "answer_call"]
+__all__ = ["LAST_WORDS", "answer_call"]
 
 KEEP_ALIVE_S = 15.0
 """How long a client that waits for a stream hears nothing; many give up after some minutes."""
 LAST_WORDS = "[step limit reached: the run ends here]"
 """Said in the model's place where the run has taken all its turns: a program that is told so ends."""
-
-
-@dataclass(slots=True)
-class OpenDoor:
-    """A door while it is open.
-
-    Args:
-        session: Where its calls go.
-        model_id: The model that answers; ``None`` for the one a request names.
-        held: What the run is held to.
-        recorder: Keeps what passes.
-        own: Knows the agent's own conversation.
-        turns: Requests with tools that were answered, or are being answered.
-        calls: All requests.
-        under_way: The calls that are being answered, and what is set when they are recorded.
-    """
-
-    session: PortSession
-    model_id: str | None
-    held: Held
-    recorder: Recorder
-    own: AgentsOwn = field(default_factory=AgentsOwn)
-    turns: int = 0
-    calls: int = 0
-    under_way: dict[anyio.CancelScope, anyio.Event] = field(default_factory=dict)
-    has_said_last_words: bool = False
-
-    async def model(self, asked: str) -> Model:
-        """The model for a request that names one.
-
-        Raises:
-            UsageError, ConfigError, InfrastructureError: As ``PortSession.model``.
-        """
-        model_id = self.model_id or asked
-        if not model_id:
-            raise UsageError("the request names no model", help="write it as provider/model")
-        return await self.session.model(model_id)
-
-    def is_over(self, *, has_tools: bool) -> bool:
-        """Whether a call that was just counted is one too many.
-
-        Calls that are no turns have a bound, too, beyond what any program needs.
-        """
-        limit = self.held.max_steps
-        return limit is not None and ((has_tools and self.turns > limit) or self.calls > 4 * limit + 20)
 
 
 async def answer_call(door: OpenDoor, dialect: Wire, incoming: Incoming, reply: Reply) -> None:
@@ -131,6 +86,7 @@ class _Call:
     kept: Kept = field(default_factory=Kept)
     error: Exception | None = None
     from_hook: bool = False
+    is_kept_back: bool = False
     renderer: Renderer | None = None
     _asked: Asked | None = None
     _context: HookContext | None = None
@@ -142,6 +98,11 @@ class _Call:
     @property
     def has_tools(self) -> bool:
         return bool(self.payload.get("tools"))
+
+    @property
+    def takes_one_call(self) -> bool:
+        """Whether the program takes no more than one call an answer."""
+        return self.has_tools and (self.door.held.one_call or wants_one_call(self.dialect, self.payload))
 
     @property
     def is_stream(self) -> bool:
@@ -220,7 +181,23 @@ class _Call:
             self.from_hook, self.usage = True, Usage()
             await self._say(answer)
             return
+        if door.kept_calls and self.has_tools and (left := self._left_of_earlier()):
+            self.is_kept_back, self.usage = True, Usage()
+            await self._say(left)
+            return
         await self._ask(await door.model(self.name))
+
+    def _left_of_earlier(self) -> ModelResponse | None:
+        """The next call of an answer the program has taken the first ones of."""
+        asked = self._readable()
+        left = None if asked is None else self.door.kept_calls.next_for(asked.messages)
+        return left if self.takes_one_call else None
+
+    def _first_of(self, response: ModelResponse) -> ModelResponse:
+        """As much of a model's answer as the program takes."""
+        if not self.takes_one_call or len(response.tool_calls) < 2:
+            return response
+        return self.door.kept_calls.first_of(response, self.asked().messages)
 
     async def _end_run(self) -> None:
         """End the run in the model's place, the first time; a program that goes on is told an error."""
@@ -257,7 +234,16 @@ class _Call:
         body = self.body.spliced(changes) if changes else self.incoming.body
         request = upstream_request(model.endpoint, self.incoming, body)
         hides_usage = "stream_options" in changes
-        await pass_through(model, request, self.reply, self.kept, hides_usage=hides_usage)
+        if not self.takes_one_call or self._readable() is None:
+            await pass_through(model, request, self.reply, self.kept, hides_usage=hides_usage)
+            return
+        withheld = Withheld(self.reply)
+        await pass_through(model, request, withheld, self.kept, hides_usage=hides_usage)
+        answer = None if withheld.is_passing else self._passed()
+        if answer is None or len(answer.tool_calls) < 2:
+            await withheld.pass_on()
+        else:
+            await self._say(self._first_of(answer))
 
     async def _ask_embedded(self, model: Model) -> None:
         """Ask a small model for a whole answer, and read the calls it wrote as text.
@@ -268,7 +254,7 @@ class _Call:
         messages, settings = list(asked.messages), settings_for(model, self.door.held, asked.settings)
         response = await model.request(messages, settings, asked.parameters)
         tools = [tool.name for tool in asked.parameters.function_tools]
-        await self._say(with_written_calls(response, tools, at=len(messages)))
+        await self._say(self._first_of(with_written_calls(response, tools, at=len(messages))))
 
     def _note_call(self, call: CallRecord) -> None:
         self.usage = call.usage if self.usage is None else self.usage + call.usage
@@ -281,17 +267,20 @@ class _Call:
         messages, settings = list(asked.messages), settings_for(model, self.door.held, asked.settings)
         ids = CallIds(messages)
         if not (self.is_stream and isinstance(model, PortModel)):
-            await self._say(ids.response(await model.request(messages, settings, asked.parameters)))
+            response = ids.response(await model.request(messages, settings, asked.parameters))
+            await self._say(self._first_of(response))
             return
+        first = FirstCall() if self.takes_one_call else None
         renderer = self.renderer = translation_for(self.dialect).renderer(self.heading)
         async with model.request_stream(messages, settings, asked.parameters) as stream:
             # The answer has begun, and its beginning needs nothing of what comes.
             if said := renderer.start():
                 await self.reply.send(said)
             async for event in stream:
-                if said := renderer.feed(ids.event(event)):
+                told = ids.event(event)
+                if (first is None or first.lets_pass(told)) and (said := renderer.feed(told)):
                     await self.reply.send(said)
-            response = ids.response(stream.get())
+            response = self._first_of(ids.response(stream.get()))
         if response.finish_reason == "error":
             raise InfrastructureError("the model stopped with an error")
         await self.reply.send(renderer.finish(response))
@@ -329,7 +318,7 @@ class _Call:
         door = self.door
         messages = self._messages() if door.recorder.is_kept else ()
         if self.response is None and self.error is None:
-            self.response = self._passed()
+            self.response = self._passed() if door.recorder.is_kept else None
         if self.has_tools and self.response is None:
             door.turns -= 1
         if self.error is not None:
@@ -359,7 +348,7 @@ class _Call:
     def _passed(self) -> ModelResponse | None:
         """The answer that passed as bytes; ``None`` if it did not come to its end."""
         body = self.kept.body
-        if not (body and self.door.recorder.is_kept):
+        if not body:
             return None
         translation = translation_for(self.dialect)
         if self.kept.is_events:
@@ -385,6 +374,7 @@ class _Call:
             has_tools=self.has_tools,
             system=self._asked.system if self._asked is not None else "",
             from_hook=self.from_hook,
+            is_kept_back=self.is_kept_back,
             status=self.reply.status,
             error=self._what_went_wrong(),
             is_cut=self.kept.is_cut,

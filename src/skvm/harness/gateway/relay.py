@@ -11,14 +11,14 @@ import re
 from collections.abc import Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import anyio
 import httpx2
 
 from skvm.errors import InfrastructureError
 from skvm.harness.gateway.contract import Held, Wire
-from skvm.harness.serving import EVENT_STREAM, Incoming, Reply
+from skvm.harness.serving import EVENT_STREAM, Incoming
 from skvm.llm.capabilities import assumed
 from skvm.llm.codecs.events import decode_events
 from skvm.llm.model import CONNECT_TIMEOUT_S, EMBEDDED_MAX_TOKENS, READ_TIMEOUT_S, PortModel
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 __all__ = [
     "MAX_ANSWER_BYTES",
     "Kept",
+    "Taker",
     "native_dialect",
     "pass_through",
     "put_in",
@@ -192,8 +193,25 @@ class Kept:
         return b"".join(self._chunks)
 
 
+class Taker(Protocol):
+    """Takes an answer as it passes; a ``Reply`` is one."""
+
+    @property
+    def is_started(self) -> bool:
+        """Whether more of a stream is all that can follow."""
+
+    async def send(self, data: bytes, *, kind: str = EVENT_STREAM) -> None:
+        """Take some of a stream."""
+
+    async def whole(self, status: int, body: bytes, *, kind: str = "application/json") -> None:
+        """Take a whole answer."""
+
+    async def end(self) -> None:
+        """Take the end of a stream."""
+
+
 async def pass_through(
-    model: PortModel, request: httpx2.Request, reply: Reply, kept: Kept, *, hides_usage: bool
+    model: PortModel, request: httpx2.Request, reply: Taker, kept: Kept, *, hides_usage: bool
 ) -> None:
     """Send a request and pass its answer on as it comes, no faster than the client takes it.
 
@@ -223,7 +241,7 @@ async def pass_through(
             await response.aclose()
 
 
-async def _stream(response: httpx2.Response, reply: Reply, kept: Kept, unasked: _Unasked | None) -> None:
+async def _stream(response: httpx2.Response, reply: Taker, kept: Kept, unasked: _Unasked | None) -> None:
     async with aclosing(response.aiter_bytes()) as chunks:
         async for chunk in chunks:
             kept.add(chunk)

@@ -26,7 +26,8 @@ import anyio
 import anyio.abc
 
 from skvm.harness.gateway.contract import Door, Exchange, Held, Recorded, Wire
-from skvm.harness.gateway.exchange import OpenDoor, answer_call
+from skvm.harness.gateway.door import OpenDoor
+from skvm.harness.gateway.exchange import answer_call
 from skvm.harness.gateway.recording import Recorder
 from skvm.harness.gateway.refusal import NO_RETRY, refusal_of
 from skvm.harness.gateway.translate import translation_for

@@ -103,6 +103,7 @@ def _turn(
         duration_ms=exchange.duration_ms,
         finish_reason=response.finish_reason,
         from_hook=exchange.from_hook,
+        is_kept_back=exchange.is_kept_back,
     )
 
 

@@ -201,6 +201,7 @@ class _Run:
             prompt=context.prompt,
             work_dir=context.work_dir,
             tools=self.adapter.tools,
+            one_call=Facility.PARALLEL_TOOLS not in self.adapter.facilities,
         )
         async with Gateway() as gateway:
             origin = await gateway.serve(self.place.door)
