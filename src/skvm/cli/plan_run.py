@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
@@ -115,7 +115,7 @@ def _with_answers(settings: Settings, request: PlanRequest, *, is_yes: bool) -> 
     asking = [step for step in request.source.plan.steps if step.confirmation]
     if not asking:
         return request
-    if not is_yes and not (sys.stdin is not None and sys.stdin.isatty()):
+    if not is_yes and not _is_watched(sys.stdin):
         return request
     import anyio
 
@@ -137,12 +137,17 @@ def _watched(options: dict[str, Any]) -> Any:
     """A live view on a terminal; nothing elsewhere."""
     from contextlib import nullcontext
 
-    if options["as_json"] or sys.stderr is None or not sys.stderr.isatty():
+    if options["as_json"] or not _is_watched(sys.stderr):
         watcher: Watcher | None = None
         return nullcontext(watcher)
     from skvm.cli.plan_run_live import live_view
 
     return live_view()
+
+
+def _is_watched(stream: TextIO | None) -> bool:
+    """Whether a person looks at it; in a cell it is an agent, whatever it runs commands on."""
+    return stream is not None and stream.isatty() and os.environ.get("SKVM_IN_CELL") != "1"
 
 
 def _told(outcome: Outcome, plan: Plan, options: dict[str, Any]) -> int:
@@ -151,7 +156,7 @@ def _told(outcome: Outcome, plan: Plan, options: dict[str, Any]) -> int:
     again = _again(options)
     if options["as_json"]:
         _print_json(outcome_json(outcome, plan, again))
-    elif sys.stdout is not None and sys.stdout.isatty():
+    elif _is_watched(sys.stdout):
         from skvm.cli.plan_run_live import print_outcome
 
         print_outcome(outcome, plan, again)

@@ -1,6 +1,11 @@
 """``skvm plan run`` from the command line: going on, what is left, what is uncertain, refusals."""
 
+import hashlib
 import json
+import os
+import sqlite3
+from contextlib import closing
+from pathlib import Path
 
 import pytest
 
@@ -193,6 +198,91 @@ def test_a_step_that_is_not_there_is_named(tmp_path, work, skvm, flag):
     code, _, said = skvm(path, flag, "9.9")
     assert code == 2
     assert f"{flag} 9.9: the plan has no step of this id" in said
+
+
+def test_serial_runs_the_steps_in_the_order_of_the_plan(tmp_path, work, skvm):
+    names = [f"1.{index}" for index in range(6)]
+    path = write_plan(
+        tmp_path, *(step(name, f"sleep 0.0{9 - int(name[2:])}; {logged(name)}") for name in names)
+    )
+    assert skvm(path, "--serial", "--jobs", "4")[0] == 0
+    assert log_of(work) == names
+
+
+def test_in_a_cell_of_ours_commands_run_as_they_are(tmp_path, work, skvm, monkeypatch):
+    monkeypatch.setenv("SKVM_IN_CELL", "1")
+    path = write_plan(tmp_path, step("1.1", "echo here > a.txt"), step("1.2", "exit 4"))
+    code, out, _ = skvm(path)
+    assert code == 1
+    assert (work / "a.txt").read_text() == "here\n"
+    assert "exit 4: exit code 4" in out
+
+
+def test_words_of_strangers_cannot_steer_the_terminal(tmp_path, work, skvm):
+    evil = step("1.1", "printf '\\033[31mred\\007' >&2; exit 1")
+    evil["description"] = "clear \033[2J the screen\nand forge a line"
+    code, out, said = skvm(write_plan(tmp_path, evil))
+    assert code == 1
+    assert "\033" not in out + said
+    assert "\a" not in out + said
+    assert "clear \ufffd[2J the screen and forge a line" in out
+
+
+def test_what_a_step_printed_and_wrote_is_in_the_json(tmp_path, work, skvm):
+    path = write_plan(tmp_path, step("1.1", "echo said; echo a > a.txt", writes=["a.txt"]))
+    (told,) = json.loads(skvm(path, "--json")[1])["steps"]
+    assert told["text"] == "said"
+    assert told["digests"] == {"a.txt": hashlib.sha256(b"a\n").hexdigest()}
+    assert (told["state"], told["exitCode"], told["kind"]) == ("done", 0, "command")
+
+
+def test_a_plan_without_steps_is_done(tmp_path, work, skvm):
+    code, out, _ = skvm(write_plan(tmp_path))
+    assert code == 0
+    assert out.startswith("no steps in ")
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--resume=x", "--fresh"], "--resume and --fresh exclude each other"),
+        (["--workdir=nowhere"], "no such folder"),
+        (["--procedure=9"], "has no procedure '9'"),
+        (["--model=fake/m", "--adapter=nobody"], "nobody"),
+    ],
+)
+def test_what_makes_no_sense_is_refused(tmp_path, work, skvm, words, said):
+    path = write_plan(tmp_path, step("1.1", logged("one")), step("1.2", is_open=True))
+    code, _, told = skvm(path, *words)
+    assert code == 2
+    assert said in told
+    assert log_of(work) == []
+
+
+def test_a_journal_that_is_none_is_named_and_nothing_runs(tmp_path, work, skvm, monkeypatch):
+    monkeypatch.setenv("SKVM_LOGS_DIR", str(tmp_path))
+    (tmp_path / "journal.sqlite").write_text("no journal " * 100)
+    code, _, told = skvm(write_plan(tmp_path, step("1.1", logged("one"))))
+    assert code == 3
+    assert "journal.sqlite" in told
+    assert log_of(work) == []
+
+
+def test_groups_are_measured_and_the_next_run_knows(tmp_path, work, skvm):
+    for name in ("a", "b", "c"):
+        (work / f"{name}.in").write_text(name)
+    path = write_plan(
+        tmp_path, step("1.1", "true", writes=["out/"]), groups=[mapped("1.1", "*.in", "cat {item}")]
+    )
+    for arm in ("--parallel", "--serial"):
+        assert skvm(path, arm)[0] == 0
+    with closing(sqlite3.connect(Path(os.environ["SKVM_CACHE"]) / "log" / "journal.sqlite")) as journal:
+        rows = journal.execute("select body from records where kind = 'plan_group'").fetchall()
+    measured = [json.loads(body) for (body,) in rows]
+    assert [(row["group"], row["arm"], row["units"]) for row in measured] == [
+        ("map-1.1", "parallel", 3),
+        ("map-1.1", "serial", 3),
+    ]
 
 
 def answer(body):

@@ -74,6 +74,7 @@ async def prepare(
         fused=fused,
         procedures=request.procedures,
         answered=frozenset(request.answered),
+        serial=request.arm == "serial",
     )
     earlier, notes = await _earlier(request, journal, plan_digest, shown)
     review = partial(standing_of, graph, earlier, request.work_dir, done=request.done, repeat=request.repeat)
