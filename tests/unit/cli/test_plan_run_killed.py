@@ -127,30 +127,39 @@ def test_killed_at_any_moment_it_goes_on_and_does_nothing_twice_that_may_not_be(
     assert [(work / f"{name}.out").read_text() for name in ITEMS] == ["A", "B", "C", "D"]
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_ends_the_commands_and_is_on_record(tmp_path, number):
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+@pytest.mark.parametrize("sandbox", ["auto", "none"])
+def test_a_signal_ends_the_commands_and_what_was_under_way_is_told(tmp_path, number, sandbox):
     work, cache = tmp_path / "work", tmp_path / "cache"
     work.mkdir()
+    endless = "(while :; do echo x >> ticks; sleep 0.01; done) & wait"
     path = write_plan(
         tmp_path,
         step("1.1", "true"),
-        step("1.2", "echo began > began; sleep 3; echo late > late", after=["1.1"]),
+        step("1.2", endless, after=["1.1"], idempotent=False),
+        step("1.3", "true"),
     )
-    with begun(path, cache) as process:
-        while not (work / "began").exists():
+    with begun(path, cache, sandbox=sandbox) as process:
+        while not (work / "ticks").exists():
             assert process.poll() is None, process.communicate()
             time.sleep(0.01)
         process.send_signal(number)
         _, said = process.communicate(timeout=60)
-    assert process.returncode == 130
-    assert said.splitlines()[-1] == "interrupted"
+    assert process.returncode == (-number if number is signal.SIGKILL else 130)
+    with begun(path, cache, "--dry-run", "--json", sandbox=sandbox) as process:
+        told = json.loads(process.communicate(timeout=60)[0])
+    ticks = (work / "ticks").stat().st_size
+    time.sleep(0.1)
+    assert (work / "ticks").stat().st_size == ticks, "its commands are still there"
+    assert told["finished"]["1.2"] == "uncertain"
+    assert told["finished"]["1.1"] == "done"
     with closing(sqlite3.connect(cache / "log" / "journal.sqlite")) as journal:
         ended = journal.execute("select body from records where kind = 'plan_finished'").fetchall()
-    assert [json.loads(body)["interrupted"] for (body,) in ended] == [True]
-    assert done_of(cache) == {"1.1"}
-    with begun(path, cache, "--dry-run", "--json") as process:
-        assert json.loads(process.communicate(timeout=60)[0])["finished"] == {"1.1": "done"}
-    assert not (work / "late").exists()
+    if number is signal.SIGKILL:
+        assert ended == []
+    else:
+        assert said.splitlines()[-1] == "interrupted"
+        assert [json.loads(body)["interrupted"] for (body,) in ended] == [True]
 
 
 def test_a_second_process_on_the_same_plan_and_folder_is_refused(tmp_path):
