@@ -41,8 +41,8 @@ async def direct_cell(work_dir: Path) -> AsyncIterator[Cell]:
     Args:
         work_dir: Where commands and relative paths start.
     """
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith("SKVM_")}
-    yield DirectCell(work_dir, inherited)
+    ours = [name for name in os.environ if name.startswith("SKVM_") or name == "PYDANTIC_DISABLE_PLUGINS"]
+    yield DirectCell(work_dir, {name: value for name, value in os.environ.items() if name not in ours})
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,7 +34,8 @@ _IMPORTED = ("anyio", "click", "pydantic", "pydantic_core")
 """What the command cannot start without; the rest of our dependencies lies beside one of them."""
 _OURS = ("LOGS_DIR", "PROFILES_DIR", "PROPOSALS_DIR", "DATA_DIR", "CASSETTE", "AUTO_PROBE")
 _BOOT = """
-import sys
+import gc, sys
+gc.set_threshold(50_000)
 from importlib.util import module_from_spec, spec_from_file_location
 sys.path[:0] = {paths!r}
 sys.argv[0] = "skvm"
@@ -44,13 +45,15 @@ spec.loader.exec_module(sys.modules["skvm"])
 from skvm.cli.main import main
 main()
 """
-# Our package is named, not looked for: where it lies may be a source tree that no cell may list.
+# Our package is named, not looked for: where it lies may be a source tree that no cell may list. Most of a
+# short run is the start: nothing is collected then, and no plugin of pydantic's is looked for in any package.
 _LAUNCHER = """\
 #!/bin/sh
 # skvm, inside a cell: what it keeps goes into the cell's home.
 unset {unset}
 SKVM_IN_CELL=1 SKVM_CACHE="${{HOME:-/tmp}}/.skvm" SKVM_TMP_DIR="${{TMPDIR:-/tmp}}"
-export SKVM_IN_CELL SKVM_CACHE SKVM_TMP_DIR
+PYDANTIC_DISABLE_PLUGINS=__all__
+export SKVM_IN_CELL SKVM_CACHE SKVM_TMP_DIR PYDANTIC_DISABLE_PLUGINS
 for python in {pythons}; do
     if [ -x "$python" ]; then
         exec "$python" -I -S -B -X utf8 -c {boot} "$@"
