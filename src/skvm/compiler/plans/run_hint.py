@@ -8,8 +8,6 @@ __all__ = ["RUN", "groups_run", "run_line"]
 
 RUN = "skvm plan run plan.json"
 """The command that runs a plan, as it is told to an agent."""
-_MOST_TITLES = 4
-_TITLE_CHARS = 60
 
 
 def groups_run(plan: Plan) -> tuple[Group, ...]:
@@ -43,23 +41,36 @@ def run_line(plan: Plan, *, in_chinese: bool) -> str | None:
         return None
     steps = _runnable(plan, procedure)
     has_rest = len(steps) < len(procedure.steps)
-    shown = [f"“{_clipped(step.description)}”" for step in steps[:_MOST_TITLES]]
-    more = len(steps) - len(shown)
+    named = _numbers([_place(procedure, step.id) for step in steps])
     if in_chinese:
-        return _chinese_line(shown, more, has_rest=has_rest)
-    named = ", ".join(shown) + (f" and {more} more" if more else "")
-    line = f"**Steps one command does** — `{RUN}` does {named}, at once where nothing joins them."
+        return _chinese_line(named, has_rest=has_rest)
+    line = f"**Steps one command does** — `{RUN}` does steps {named} above, side by side where they allow it."
     if has_rest:
         line += f" The steps it lists as left are yours: do one, then go on with `{RUN} --done STEP`."
     return f"{line} If there is no such command, do the steps one by one yourself."
 
 
-def _chinese_line(shown: list[str], more: int, *, has_rest: bool) -> str:
-    named = "、".join(shown) + (f"等 {more + len(shown)} 步" if more else "")
-    line = f"**一条命令完成的步骤** — `{RUN}` 完成{named}，互不依赖的同时进行。"
+def _chinese_line(named: str, *, has_rest: bool) -> str:
+    line = f"**一条命令完成的步骤** — `{RUN}` 完成上面的第 {named} 步，互不依赖的一起进行。"
     if has_rest:
         line += f"它列为 left 的步骤由你来做：每做完一步，用 `{RUN} --done STEP` 继续。"
     return f"{line}如果没有这条命令，就自己逐步完成。"
+
+
+def _place(procedure: PlanProcedure, step_id: str) -> int:
+    """The place of a step in its procedure, from 1; no title, which may name what this line does not ask."""
+    return procedure.steps.index(step_id) + 1
+
+
+def _numbers(places: list[int]) -> str:
+    """``1–3, 5``."""
+    runs: list[list[int]] = []
+    for place in places:
+        if runs and place == runs[-1][-1] + 1:
+            runs[-1].append(place)
+        else:
+            runs.append([place])
+    return ", ".join(str(run[0]) if len(run) == 1 else f"{run[0]}–{run[-1]}" for run in runs)
 
 
 def _procedure(plan: Plan) -> PlanProcedure | None:
@@ -75,9 +86,3 @@ def _runnable(plan: Plan, procedure: PlanProcedure) -> list[PlanStep]:
     steps = {step.id: step for step in plan.steps}
     mine = [steps[step_id] for step_id in procedure.steps]
     return [step for step in mine if step.executable and not step.confirmation and not step.conditional]
-
-
-def _clipped(title: str) -> str:
-    if len(title) <= _TITLE_CHARS:
-        return title.rstrip(" .:;,。：")
-    return (title[:_TITLE_CHARS].rpartition(" ")[0] or title[:_TITLE_CHARS]).rstrip(" ,;:(") + "…"

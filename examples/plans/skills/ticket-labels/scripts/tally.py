@@ -4,7 +4,7 @@ import argparse
 import json
 from pathlib import Path
 
-LABELS = ("refund", "delivery", "damage", "login", "invoice", "other")
+LABELS = ("refund", "delivery", "damage", "login", "invoice", "hours")
 
 
 def label_of(path: Path) -> str:

@@ -6,7 +6,7 @@ import os
 import sys
 from pathlib import Path
 
-LABELS = ("refund", "delivery", "damage", "login", "invoice", "other")
+LABELS = ("refund", "delivery", "damage", "login", "invoice", "hours")
 
 expected = json.loads(Path(os.environ["SKVM_GRADERS"], "expected.json").read_text(encoding="utf-8"))
 points: list[dict[str, object]] = []
