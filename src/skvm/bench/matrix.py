@@ -162,4 +162,6 @@ def _key(spec: RunSpec, plan: BenchPlan, task: str, skill: str | None) -> str:
         fields["adapterConfig"] = plan.adapter_config
     if plan.boost != "off":
         fields["boost"] = plan.boost
+    if plan.follow_plans != "off":
+        fields["plan"] = plan.follow_plans
     return "sha256:" + hashlib.sha256(json.dumps(fields, sort_keys=True).encode()).hexdigest()

@@ -195,6 +195,7 @@ class BenchPlan(_Part):
         margin: What difference ``sure`` may overlook, in score.
         keep_work_dirs: Whether work directories stay.
         boost: Whether templates act in every condition: not at all, beside the model, or in its place.
+        follow_plans: Whether runs follow the plans of their skills, and how groups of steps then run.
         jit_runs: Warm-up runs of the condition ``jit-boost`` at most, ≥ 1.
         max_usd: Spend ceiling in dollars.
         max_tokens: Spend ceiling in tokens.
@@ -229,6 +230,7 @@ class BenchPlan(_Part):
     margin: float = 0.05
     keep_work_dirs: bool = False
     boost: Literal["off", "shadow", "on"] = "off"
+    follow_plans: Literal["off", "auto", "serial", "parallel"] = "off"
     jit_runs: int = Field(default=6, ge=1)
     max_usd: float | None = None
     max_tokens: int | None = None

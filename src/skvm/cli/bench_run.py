@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -181,7 +181,16 @@ async def _opened_bench(
                 bench, plan.judge_model, is_deferred=plan.is_judge_deferred, allow_self=plan.may_judge_itself
             )
             shared = replace(shared, judge=judge)
-        yield shared
+        async with _following(shared, plan) as whole:
+            yield whole
+
+
+def _following(bench: Bench, plan: BenchPlan) -> AbstractAsyncContextManager[Bench]:
+    if plan.follow_plans == "off":
+        return nullcontext(bench)
+    from skvm.runtime.plan.driving.opening import following
+
+    return following(bench, plan.follow_plans)
 
 
 async def _past(journal: Journal) -> Sequence[RunRecord]:

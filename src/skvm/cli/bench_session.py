@@ -200,6 +200,7 @@ def shared_fields(options: dict[str, Any]) -> dict[str, Any]:
         "margin": options["margin"],
         "keep_work_dirs": options["keep_workdirs"],
         "boost": options["boost"],
+        "follow_plans": options["plan"],
         "jit_runs": options["jit_runs"],
         "max_usd": options["max_usd"],
         "max_tokens": options["max_tokens"],

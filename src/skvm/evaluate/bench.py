@@ -128,6 +128,8 @@ class Bench:
         max_output_tokens: Output tokens a turn at most; ``None`` leaves that to the harness.
         judge: Scores what a rubric asks for (see ``judging.judge_of``); ``None`` leaves that unscored.
         config_mode: Whose configuration harnesses that are programs run with.
+        follow: Has a run follow the plan of its skill: gives the run, and why it does not, if so. It may
+            block.
     """
 
     settings: Settings
@@ -140,6 +142,7 @@ class Bench:
     max_output_tokens: int | None = None
     judge: Judge | None = None
     config_mode: ConfigMode = "managed"
+    follow: Callable[[RunSpec], tuple[RunSpec, str]] | None = None
 
 
 @asynccontextmanager

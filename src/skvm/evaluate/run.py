@@ -67,6 +67,9 @@ async def run_once(spec: RunSpec, bench: Bench) -> RunRecord:
     if errors := errors_of(spec.task):
         listed = "; ".join(f"{error.code} {error.message}" for error in errors)
         raise UsageError(f"task {spec.task.id!r}: {listed}", help=errors[0].help)
+    why_plain = ""
+    if bench.follow is not None:
+        spec, why_plain = await anyio.to_thread.run_sync(bench.follow, spec)
     agent = HARNESSES.get(spec.harness)() if isinstance(spec.harness, str) else spec.harness
     if bench.judge is not None and needs_judge(spec.task):
         bench.judge.check([spec.model_id])
@@ -75,6 +78,8 @@ async def run_once(spec: RunSpec, bench: Bench) -> RunRecord:
     if not spec.simulated:
         await _warm_up(spec, bench)
     run = _Run(spec, bench, agent)
+    if why_plain:
+        run.account.notes.append(f"plan: not followed: {why_plain}")
     (start,) = await bench.journal.append_made(run.begin, spec.parent)
     passed_on: BaseException | None = None
     try:

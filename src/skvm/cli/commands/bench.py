@@ -12,6 +12,7 @@ from skvm.cli.command import (
     adapter_config_option,
     boost_option,
     check_adapter_config,
+    plan_option,
     settings_of,
 )
 
@@ -119,6 +120,7 @@ _SPENDING = ("judge", "merge_judge", "compare")
     help="Warm-up runs of jit-boost at most; it stops once every prompt is answered.",
 )
 @boost_option
+@plan_option
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.pass_context
 def command(ctx: click.Context, /, **options: Any) -> int | None:

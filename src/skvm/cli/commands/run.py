@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -175,28 +174,18 @@ async def _run(
             config_mode=options["adapter_config"] or "managed",
         ) as bench:
             outfitted = with_touching(with_plan_command(bench))
-            async with _driven(spec, outfitted, options["plan"]) as driven:
-                record = await run_once(driven, _boosted(outfitted, options["boost"]))
+            async with _following(_boosted(outfitted, options["boost"]), options["plan"]) as whole:
+                record = await run_once(spec, whole)
             told = None if options["boost"] == "off" else await told_of(bench.journal, record)
             return record, load_trajectory(bench.blobs, record), told
 
 
-@asynccontextmanager
-async def _driven(spec: RunSpec, bench: Bench, mode: Any) -> AsyncIterator[RunSpec]:
-    """The run, following its skill's plan if that is asked for and can be."""
+def _following(bench: Bench, mode: Any) -> AbstractAsyncContextManager[Bench]:
     if mode == "off":
-        yield spec
-        return
-    import anyio.to_thread
+        return nullcontext(bench)
+    from skvm.runtime.plan.driving.opening import following
 
-    from skvm.cli.console import err, visible
-    from skvm.runtime.plan.driving.opening import plans_for
-
-    async with plans_for(bench, mode) as plans:
-        driven, why_not = await anyio.to_thread.run_sync(plans.drive, spec)
-        if why_not:
-            err.print(f"plan: not followed: {visible(why_not)}", style="yellow", markup=False)
-        yield driven
+    return following(bench, mode)
 
 
 def _boosted(bench: Bench, mode: Any) -> Bench:

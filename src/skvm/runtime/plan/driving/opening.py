@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from skvm.evaluate.bench import Bench, RunSpec
 from skvm.evidence.redact import Redactor
 from skvm.harness.contract import HARNESSES, Facility, ProgramInCell, SkillMode
 from skvm.llm.local import usable_processors
-from skvm.runtime.plan.driving.drivable import drivable_plan
+from skvm.runtime.plan.driving.drivable import Drivable, drivable_plan
 from skvm.runtime.plan.driving.planned import Arm, Planned, Surroundings
 from skvm.runtime.plan.resources import Commons
+from skvm.skill.emit import skill_digest
+from skvm.skill.ir import Skill
 
-__all__ = ["Mode", "Plans", "plans_for"]
+__all__ = ["Mode", "Plans", "following"]
 
 Mode = Literal["off", "auto", "serial", "parallel"]
 """Whether plans are followed, and how their groups run."""
@@ -26,40 +28,48 @@ class Plans:
     """Makes runs follow plans.
 
     Args:
-        mode: How their groups run.
-        around: What they share; ``None`` where plans are off.
+        arm: How their groups run.
+        around: What they share.
     """
 
-    mode: Arm = "auto"
-    around: Surroundings | None = None
+    arm: Arm
+    around: Surroundings
+    _found: dict[str, Drivable] = field(default_factory=dict)
 
     def drive(self, spec: RunSpec) -> tuple[RunSpec, str]:
         """The same run, following its skill's plan where it can; and why it cannot, else ``""``. Blocks."""
-        if self.around is None or spec.skill is None or not isinstance(spec.harness, str):
-            return spec, "no skill is delivered to a harness of ours"
+        if spec.skill is None or not isinstance(spec.harness, str):
+            return spec, ""
         if spec.skill_mode is not SkillMode.INJECT:
             return spec, "the model is to find the skill itself"
         agent = HARNESSES.get(spec.harness)()
         if isinstance(agent, ProgramInCell) or Facility.HOOKS not in agent.facilities:
             return spec, f"{spec.harness} is a program: it follows a plan with `skvm plan run`"
-        found = drivable_plan(spec.skill)
+        found = self._plan(spec.skill)
         if found.plan is None:
             return spec, found.reason
-        planned = Planned(agent, spec.harness, found.plan, self.mode, self.around)
+        planned = Planned(agent, spec.harness, found.plan, self.arm, self.around)
         return replace(spec, harness=planned), ""
+
+    def _plan(self, skill: Skill) -> Drivable:
+        """Looked up once for every text and bundle there is."""
+        digest = skill_digest(skill)
+        if digest not in self._found:
+            self._found[digest] = drivable_plan(skill)
+        return self._found[digest]
 
 
 @asynccontextmanager
-async def plans_for(bench: Bench, mode: Mode, *, jobs: int | None = None) -> AsyncIterator[Plans]:
-    """Open what plans share; leaving closes it.
+async def following(bench: Bench, mode: Mode, *, jobs: int | None = None) -> AsyncIterator[Bench]:
+    """The same bench, whose runs follow the plans of their skills; leaving closes what plans share.
 
     Args:
         bench: Open.
-        mode: Whether and how plans are followed.
+        mode: Whether they do, and how.
         jobs: Commands at once at most; as many as processors may be used if ``None``.
     """
     if mode == "off":
-        yield Plans()
+        yield bench
         return
     at_once = jobs or usable_processors()
     state_dir = bench.settings.cache_dir / "plans"
@@ -71,7 +81,7 @@ async def plans_for(bench: Bench, mode: Mode, *, jobs: int | None = None) -> Asy
             jobs=at_once,
             clean=Redactor.of(bench.settings).text,
         )
-        yield Plans(mode, around)
+        yield replace(bench, follow=Plans(mode, around).drive)
 
 
 @asynccontextmanager

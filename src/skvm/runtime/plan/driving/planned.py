@@ -157,7 +157,8 @@ class _Drive:
         self.limits.deadline = anyio.current_time() + context.timeout_s
         target = Target(context.model_id, planned.name)
         fused = await self._fused(target)
-        graph = graph_of(planned.plan, target=target, fused=fused)
+        is_serial = planned.arm == "serial"
+        graph = graph_of(planned.plan, target=target, fused=fused, serial=is_serial)
         report = await self._follow(graph, fused, target)
         last = _last_agent(graph)
         closing: Trajectory | None = None

@@ -28,15 +28,13 @@ from skvm.runtime.plan.model import (
     StepState,
     Target,
 )
-from skvm.runtime.plan.working.agents import Helper, prompt_of, run_agent
-from skvm.runtime.plan.working.asking import ask
 from skvm.runtime.plan.working.commands import Shell, digests_of, run_commands
 from skvm.runtime.plan.working.limits import RunLimits
 from skvm.runtime.plan.working.mapping import as_one_agent, items_of, nodes_of, summed_up
-from skvm.runtime.plan.working.placing import PlacedCell, PlacedSession
 
 if TYPE_CHECKING:
     from skvm.runtime.plan.branching import Branch, Branches, Forked
+    from skvm.runtime.plan.working.agents import Helper
 
 __all__ = ["NestingLog", "Workbench"]
 
@@ -146,6 +144,8 @@ class Workbench:
             yield
 
     async def _ask(self, node: Node, job: AskJob, helper: Helper) -> StepResult:
+        from skvm.runtime.plan.working.asking import ask
+
         async with self._beside(node):
             result, turns = await ask(job, helper.context, self.share, self.limits)
         self._tell(node, turns)
@@ -171,6 +171,8 @@ class Workbench:
         return summed_up(items, ordered)
 
     async def _agent(self, node: Node, job: AgentJob, helper: Helper) -> StepResult:
+        from skvm.runtime.plan.working.agents import prompt_of
+
         prompt = prompt_of(job, helper.context, self._before(node), is_last=node.id == self.last)
         open_cell = helper.context.open_cell
         if job.is_alone or self.branches is None or open_cell is None:
@@ -201,6 +203,9 @@ class Workbench:
     async def _in(
         self, prompt: str, helper: Helper, cell: Cell, work_dir: Path
     ) -> tuple[StepResult, Trajectory]:
+        from skvm.runtime.plan.working.agents import run_agent
+        from skvm.runtime.plan.working.placing import PlacedCell, PlacedSession
+
         context = helper.context
         session = PlacedSession(context.session, self.share, (provider_resource(self.target),))
         placed = replace(
