@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -10,12 +11,23 @@ import pytest
 
 import skvm
 from skvm.evidence.record import Outcome
+from skvm.harness.permissions import Grant, Permission, PermissionMode, Permissions
 from skvm.runtime.plan.outfit.hook import with_plan_command
 from skvm.settings import load_settings
 from skvm.task.model import Task
-from tests.confinement import ALL, working
-from tests.harness.staging import Stage, open_stage
-from tests.plan_skills import FIXTURES, RUN, RUN_ON, check_files, check_first, check_last, plan_skill
+from tests.confinement import ALL, CONFINING, working
+from tests.harness.staging import KEY, Stage, open_stage
+from tests.plan_skills import (
+    FIXTURES,
+    RUN,
+    RUN_ON,
+    check_files,
+    check_first,
+    check_last,
+    plan_of,
+    plan_skill,
+    step,
+)
 from tests.unit.runtime.plan.asking import SHELL, TOOLS, Speaks, observed
 
 pytestmark = pytest.mark.anyio
@@ -76,3 +88,99 @@ async def test_commands_run_at_once_and_what_is_left_is_told_done_and_gone_on_fr
     check_last(last)
     check_files(done.files)
     assert stage.left == []
+
+
+def a_grant(mode: PermissionMode, *commands: str) -> Grant:
+    permissions = Permissions(
+        skill="count",
+        write=(Permission(name="*.txt"),),
+        commands=tuple(Permission(name=each) for each in commands),
+    )
+    return Grant(permissions, mode)
+
+
+@pytest.mark.parametrize("name", CONFINING)
+async def test_permissions_let_the_command_be_and_hold_what_the_plan_runs(
+    name: str, stage: Stage, tmp_path: Path
+) -> None:
+    working(name)
+    plan = plan_of(
+        step("1.1", "wc -w < a.txt > a.count", reads=("a.txt",), writes=("a.count",)),
+        step("1.2", "tac b.txt > b.turned", reads=("b.txt",), writes=("b.turned",)),
+        step("1.3", "nl b.txt > b.numbered", reads=("b.txt",), writes=("b.numbered",)),
+    )
+    done = await stage.run(
+        TOOLS.harness,
+        TOOLS.steps(RUN, "tac b.txt"),
+        task=TASK,
+        skill=plan_skill(tmp_path, plan),
+        sandbox=name,
+        dress=with_plan_command,
+        permissions=a_grant("enforce", "nl"),
+    )
+    assert done.record.outcome is Outcome.SCORED, done.record.detail
+    said, refused = observed(done)
+    assert re.search(r"\bdone\s+1\.1\b", said), said
+    assert re.search(r"\bfailed\s+1\.2\b", said), said
+    assert re.search(r"\bdone\s+1\.3\b", said), said
+    assert "not found" in said
+    assert "not permitted" in refused
+    assert done.files["a.count"].strip() == "3"
+    assert done.files.get("b.turned", "") == ""
+    assert "four" in done.files["b.numbered"]
+    # The command itself is nobody's to permit.
+    assert done.record.notes == ("permissions: program tac refused",)
+
+
+async def test_permissions_that_are_only_reported_do_not_name_the_command(
+    stage: Stage, tmp_path: Path
+) -> None:
+    done = await stage.run(
+        TOOLS.harness,
+        TOOLS.steps(RUN),
+        task=TASK,
+        skill=plan_skill(tmp_path),
+        dress=with_plan_command,
+        permissions=a_grant("report"),
+    )
+    assert re.search(r"\bdone\s+1\.2\b", observed(done)[0])
+    assert done.record.notes == ()
+
+
+@pytest.mark.parametrize("name", CONFINING)
+async def test_no_key_and_no_place_of_ours_is_seen(name: str, stage: Stage, tmp_path: Path) -> None:
+    working(name)
+    (stage.settings.cache_dir / "log").mkdir(parents=True)
+    for folder in (stage.settings.cache_dir, stage.settings.cache_dir / "log"):
+        folder.chmod(0o755)
+        (folder / "kept.txt").write_text("kept-by-us")
+        (folder / "kept.txt").chmod(0o644)
+    look = (
+        f"env; cat {stage.settings.cache_dir}/kept.txt {stage.settings.cache_dir}/log/kept.txt; "
+        "ls ~/.skvm/log; cat $(command -v skvm)"
+    )
+    done = await stage.run(
+        TOOLS.harness,
+        TOOLS.steps(RUN, look),
+        task=TASK,
+        skill=plan_skill(tmp_path),
+        sandbox=name,
+        dress=with_plan_command,
+    )
+    said = "\n".join(observed(done))
+    assert KEY not in said
+    assert "kept-by-us" not in said
+    assert "journal.sqlite" in said
+    # Nor in the host's journal: a run in a cell keeps its own.
+    assert not (stage.settings.cache_dir / "plans").exists()
+
+
+async def test_a_skill_that_does_not_say_so_finds_no_command(stage: Stage, tmp_path: Path) -> None:
+    done = await stage.run(
+        TOOLS.harness,
+        TOOLS.steps("ls; cat $(command -v skvm) /dev/null | grep -c SKVM_IN_CELL"),
+        task=TASK,
+        skill=plan_skill(tmp_path, text="Count the words."),
+        dress=with_plan_command,
+    )
+    assert observed(done)[0].split() == ["[exit", "code", "1]", "a.txt", "b.txt", "0"]
