@@ -105,7 +105,7 @@ class Arbiter:
         at_s = self.clock()
         for level in hold.levels:
             if level.climb is not None:
-                level.climb.ended(at_s)
+                level.climb.ended(at_s - hold.since_s)
             else:
                 level.places.give_back()
             if level.lock is not None and level.lock.release():
@@ -245,7 +245,7 @@ class Arbiter:
             level.places.taken += 1
             level.granted += 1
         parent = request.inside[0] if request.inside else None
-        hold = Hold(request.levels, request.run, parent, self)
+        hold = Hold(request.levels, request.run, parent, self, self.clock())
         self.active += hold.is_local
         return hold
 

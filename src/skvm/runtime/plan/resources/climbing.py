@@ -1,10 +1,10 @@
 """How many calls at once a provider is given: as many as it takes without complaint and as still pay.
 
-A *round* is as many ended calls as there are places. The rate of a number of places is measured over some
-whole rounds in which all places were taken; as calls of equal length end in a pattern that repeats every
-round, whole rounds give the rate exactly, wherever they begin. More places are tried; they stay if the rate
-grows by at least half of what it would grow by if each place were worth the same. If not, fewer are tried,
-which stay if the rate falls by at most half. After both failed there is a rest, longer every time.
+While all places are taken, calls end at a rate of places divided by their mean duration (Little's law), which
+is known sooner than by counting ends, as these often come in bursts. It is taken over some *rounds* of as
+many calls as there are places. More places are tried; they stay if the rate grows by at least half of what it
+would grow by if each place were worth the same. If not, fewer are tried, which stay if the rate falls by at
+most half of that. After both failed there is a rest, longer every time.
 
 An answer that asks for less takes a trial back, or else halves the places; round by round without complaint
 they come back, to one below where the complaint came.
@@ -45,7 +45,7 @@ class Climb:
     _bad: float = math.inf
     """So many brought a complaint."""
     _seen: int = 0
-    _since_s: float = 0.0
+    _sum_s: float = 0.0
     _rest: int = 0
     _next_rest: int = _REST_WINDOWS
     _has_risen: bool = False
@@ -64,8 +64,8 @@ class Climb:
         """Whether places that were taken away come back."""
         return self.places.now < self.places.most
 
-    def ended(self, at_s: float) -> None:
-        """A call ends; to be told before its place is given back."""
+    def ended(self, took_s: float) -> None:
+        """A call ends after so many seconds; gives its place back."""
         if self.places.taken > self.places.now:
             # It began when there were more: it says nothing of how many there are now.
             self.places.taken -= 1
@@ -83,7 +83,7 @@ class Climb:
             # Of places nobody wanted nothing can be learned.
             self._seen = 0
         else:
-            self._count(at_s)
+            self._count(took_s)
 
     def throttled(self, at_s: float) -> None:
         """An answer asked for fewer calls at once."""
@@ -113,21 +113,21 @@ class Climb:
             self._good = self._base = places.now
             self._trial = 0
 
-    def _count(self, at_s: float) -> None:
+    def _count(self, took_s: float) -> None:
         """Take note of an end in a time when all places were taken."""
         now = self.places.now
         self._seen += 1
-        if self._seen == now:
-            # Those that were under way before are through: from here on all belongs to this many places.
-            self._since_s = at_s
+        if self._seen <= now:
+            # Those that were under way before there were this many places.
+            self._sum_s = 0.0
             return
-        rounds = max(_ROUNDS, math.ceil(_CALLS / now))
-        if self._seen < now * (1 + rounds):
+        self._sum_s += took_s
+        calls = now * max(_ROUNDS, math.ceil(_CALLS / now))
+        if self._seen < now + calls:
             return
-        took_s = at_s - self._since_s
-        self._seen, self._since_s = now, at_s
-        if took_s > 0:
-            self._judge(rounds * now / took_s)
+        mean_s, self._seen, self._sum_s = self._sum_s / calls, now, 0.0
+        if mean_s > 0:
+            self._judge(now / mean_s)
 
     def _judge(self, rate: float) -> None:
         """Decide what to try next, knowing the rate of what stands now."""

@@ -111,12 +111,14 @@ class Hold:
         run: To whom.
         parent: Within which hold, if any, it was asked for.
         giver: Who gave it.
+        since_s: When, on the giver's clock.
     """
 
     levels: tuple[Level, ...]
     run: Run
     parent: Hold | None
     giver: object
+    since_s: float
     is_live: bool = True
     waits: int = 0
     """Requests made within it that wait."""

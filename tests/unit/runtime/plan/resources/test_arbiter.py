@@ -135,7 +135,9 @@ class Machine:
     def check(self):
         for level in self.levels.values():
             holders = [worker for worker in self.workers for hold in worker.holds if level in hold.levels]
-            assert level.places.taken == len(holders), "what is taken is held, by somebody who did not give up"
+            assert level.places.taken == len(holders), (
+                "what is taken is held, by somebody who did not give up"
+            )
             if level.lock is not None:
                 assert level.lock.is_ours == bool(holders)
         for worker in self.workers:
@@ -213,7 +215,7 @@ def test_whatever_happens_nothing_leaks_and_somebody_can_always_go_on(programs, 
 def test_places_never_exceed_their_number_and_none_is_left_free_that_somebody_could_have(dice):
     machine = Machine(**LIMITS)
     run = [Run("r0"), Run("r1")]
-    for _ in range(60):
+    for _ in range(40):
         able = [each for each in machine.able() if each.holds]
         if able and dice.random() < 0.5:
             machine.move(dice.choice(able))
@@ -230,7 +232,7 @@ def test_places_never_exceed_their_number_and_none_is_left_free_that_somebody_co
 
 
 def overtaken(dice, wide_needs, rounds):
-    """How often each level went to others while a request for several waited, under all the load there can be."""
+    """How often each level went to others while a request for several waited, under all load there is."""
     machine = Machine(a=1, b=1, c=2)
     greedy = Run("greedy")
     narrow = [("a",), ("b",), ("c",), ("a", "c")]
@@ -301,32 +303,66 @@ def test_claims_keep_a_place_for_who_lacks_it_and_not_while_another_place_stands
     assert not wide.holds
 
 
-def test_whoever_waits_within_passes_by_a_claim_on_what_it_waits_for():
-    machine = Machine(a=1, b=1)
+def claiming(nested):
+    """A request for two places that claims ``b``, which somebody holds, while ``a`` went to somebody else."""
+    machine = Machine(patience=0, a=1, b=1, c=1)
     run = Run("r")
-    outer = machine.worker(run, ("a",), ("b",))
+    first, keeper = machine.worker(run, ("a",)), machine.worker(run, ("b",))
+    outer, wide = machine.worker(run, ("a",), *nested), machine.worker(run, ("a", "b"))
+    for each in (first, keeper, wide, outer):
+        machine.move(each)
+    machine.move(first)
+    assert outer.holds
+    assert len(machine.levels["b"].claims) == 1
+    return machine, run, keeper, outer, wide
+
+
+def test_whoever_waits_within_passes_by_a_claim_of_who_waits_for_it():
+    machine, _, keeper, outer, wide = claiming([("b",)])
     machine.move(outer)
-    wide = machine.worker(run, ("a", "b"))
-    machine.move(machine.worker(run, ("b",)))
+    machine.move(keeper)
+    assert len(outer.holds) == 2
+    assert not wide.holds
+
+
+def test_it_also_passes_by_a_claim_that_only_an_older_one_keeps_from_being_met():
+    machine, run, keeper, outer, wide = claiming([("c",)])
+    third, younger = machine.worker(run, ("c",)), machine.worker(run, ("b", "c"))
+    machine.move(third)
+    machine.move(younger)
+    machine.move(keeper)
+    assert machine.levels["c"].claims, "it lacks both"
+    machine.move(outer)
+    machine.move(third)
+    assert len(outer.holds) == 2
+    for _ in range(2):
+        machine.move(outer)
+    assert wide.holds
     machine.move(wide)
-    lane = machine.arbiter._lanes[(machine.levels["a"], machine.levels["b"]), False]
-    machine.levels["a"].granted += PATIENCE
-    machine.levels["b"].granted += PATIENCE
-    holder = machine.workers[2]
-    machine.move(holder)
-    machine.sync()
-    assert lane in machine.levels["a"].claims
-    other = machine.worker(run, ("b",))
-    machine.move(other)
-    machine.sync()
-    machine.move(outer) if not other.holds else machine.move(other)
-    machine.sync()
-    for _ in range(20):
-        for worker in machine.able():
-            if not worker.is_over:
-                machine.move(worker)
-            machine.sync()
+    machine.move(younger)
     machine.check_empty()
+
+
+def test_a_claim_ends_with_who_made_it():
+    machine, run, keeper, _, wide = claiming([])
+    narrow = machine.worker(run, ("b",))
+    machine.move(narrow)
+    machine.move(keeper)
+    assert not narrow.holds
+    machine.cancel(wide)
+    assert narrow.holds
+
+
+def test_requests_that_gave_up_take_no_memory():
+    machine = Machine(a=1)
+    run = Run("r")
+    machine.move(machine.worker(run, ("a",)))
+    level = (machine.levels["a"],)
+    machine.arbiter.ask(run, level, (), lambda: None)
+    for _ in range(1000):
+        machine.arbiter.give_up(machine.arbiter.ask(run, level, (), lambda: None))
+    (lane,) = machine.arbiter._lanes.values()
+    assert len(lane._queues[run].requests) < 50
 
 
 @given(
@@ -397,7 +433,9 @@ def steps_of_a_grant(waiting, runs):
     machine.move(machine.worker(Run("first"), ("a",)))
     for number in range(waiting):
         needs = ("a",) if number % 3 else ("a", "b")
-        machine.arbiter.ask(runs[number % len(runs)], tuple(machine.levels[n] for n in needs), (), lambda: None)
+        machine.arbiter.ask(
+            runs[number % len(runs)], tuple(machine.levels[n] for n in needs), (), lambda: None
+        )
     lines = 0
 
     def count(frame, event, _):
