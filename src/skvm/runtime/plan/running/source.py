@@ -15,7 +15,7 @@ from pydantic import ValidationError
 from skvm.compiler.plans.plan import PLAN_SCHEMA, Plan
 from skvm.errors import UsageError
 
-__all__ = ["PLAN_NAME", "PlanSource", "digest_of_plan", "read_plan", "read_source"]
+__all__ = ["PLAN_NAME", "PlanSource", "digest_of_plan", "plan_bytes", "read_plan", "read_source"]
 
 PLAN_NAME = "plan.json"
 _MAX_BYTES = 64 << 20
@@ -67,7 +67,7 @@ def read_plan(path: Path) -> Plan:
     Raises:
         UsageError: It cannot be read, or is no plan; the place is named.
     """
-    data = _bytes(path)
+    data = plan_bytes(path)
     try:
         value = json.loads(data)
     except json.JSONDecodeError as error:
@@ -100,7 +100,12 @@ def _made(path: Path) -> PlanSource:
     return PlanSource(plan_of(load_skill(path)).plan, path, folder, is_made=True)
 
 
-def _bytes(path: Path) -> bytes:
+def plan_bytes(path: Path) -> bytes:
+    """The bytes of a file that is to hold a plan.
+
+    Raises:
+        UsageError: There is none, or it is no file of a plan's size.
+    """
     try:
         # Not blocking: a pipe of this name would be waited for.
         with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
