@@ -45,6 +45,11 @@ _MAX_JOBS = 1024
     show_default=True,
     help="What confines commands.",
 )
+@click.option(
+    "--permissions",
+    type=click.Choice(["enforce", "report", "off"]),
+    help="Hold commands to the skill's permissions.json, or only tell; default: report for a variant.",
+)
 @click.option("--allow-missing", is_flag=True, help="Run even if the skill requires what is not there.")
 @click.option("--dry-run", is_flag=True, help="Only say what would run, and what at once.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
@@ -86,6 +91,8 @@ def _request(options: dict[str, Any]) -> PlanRequest:
 
     if options["resume"] and options["fresh"]:
         raise UsageError("--resume and --fresh exclude each other", help="leave one of them out")
+    if options["permissions"] == "enforce" and options["sandbox"] == "none":
+        raise UsageError("--permissions=enforce needs a sandbox that confines", help="leave --sandbox out")
     source = read_source(Path(options["plan"]).expanduser())
     work_dir = Path(os.path.realpath(Path(options["workdir"] or ".").expanduser()))
     if not work_dir.is_dir():
@@ -103,6 +110,7 @@ def _request(options: dict[str, Any]) -> PlanRequest:
         done=options["done"],
         repeat=options["repeat"],
         sandbox=options["sandbox"],
+        permissions=options["permissions"],
         allow_missing=options["allow_missing"],
         prompt=options["prompt"] or "",
     )
@@ -196,6 +204,10 @@ def _again(options: dict[str, Any]) -> tuple[str, ...]:
         words += ["--procedure", procedure]
     if options["sandbox"] != "auto":
         words += ["--sandbox", options["sandbox"]]
+    if options["permissions"]:
+        words += ["--permissions", options["permissions"]]
+    if options["allow_missing"]:
+        words.append("--allow-missing")
     if options["arm"]:
         words.append(f"--{options['arm']}")
     return tuple(words)

@@ -285,6 +285,30 @@ def test_groups_are_measured_and_the_next_run_knows(tmp_path, work, skvm):
     ]
 
 
+def test_commands_are_held_to_the_permissions_of_the_skill(tmp_path, work, skvm):
+    allowed = {"schema": 1, "skill": "demo", "write": [{"name": "out/"}], "commands": [{"name": "echo"}]}
+    (tmp_path / "permissions.json").write_text(json.dumps(allowed))
+    path = write_plan(
+        tmp_path,
+        step("1.1", "mkdir -p out && echo a > out/a.txt"),
+        step("1.2", "python3 -c 'print(1)'"),
+        step("1.3", "echo b > b.txt"),
+    )
+    code, out, _ = skvm(path, "--permissions=enforce", "--json")
+    told = json.loads(out)
+    assert code == 1
+    states = {each["id"]: each["state"] for each in told["steps"]}
+    assert states == {"1.1": "done", "1.2": "failed", "1.3": "failed"}
+    assert not (work / "b.txt").exists()
+    code, out, _ = skvm(path, "--fresh", "--json")
+    told = json.loads(out)
+    assert told["states"] == {"done": 3}
+    assert any("python3" in note and "let through" in note for note in told["notes"])
+    code, _, said = skvm(path, "--permissions=enforce", "--sandbox=none")
+    assert code == 2
+    assert "needs a sandbox that confines" in said
+
+
 def answer(body):
     """An agent that writes the file its step names, then says so."""
     if any(message["role"] == "tool" for message in body["messages"]):

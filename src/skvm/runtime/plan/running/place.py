@@ -6,8 +6,8 @@ import os
 import shlex
 import stat
 from collections.abc import AsyncIterator, Iterable, Mapping
-from contextlib import asynccontextmanager
-from dataclasses import replace
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
@@ -19,14 +19,17 @@ from skvm.harness.sandbox import Cell, Limits, Policy
 
 if TYPE_CHECKING:
     from skvm.harness.environment.bind import Bound
+    from skvm.harness.permissions import Grant
 
-__all__ = ["DIRECT", "IN_CELL", "lay_scripts", "open_cell", "sandbox_name"]
+__all__ = ["DIRECT", "IN_CELL", "Confinement", "lay_scripts", "sandbox_name"]
 
 IN_CELL = "SKVM_IN_CELL"
 """Set to ``1`` inside a cell of ours: commands then run directly, confined by that cell."""
 DIRECT = "direct"
 """Commands run as they are, in the cell this process is in."""
 _MAX_FILE_BYTES = 64 << 20
+_CPU_S, _PROCESSES = 600, 1024
+"""Of one command, and of all that run at once."""
 
 
 def sandbox_name(asked: str, env: Mapping[str, str]) -> str:
@@ -34,47 +37,63 @@ def sandbox_name(asked: str, env: Mapping[str, str]) -> str:
     return DIRECT if env.get(IN_CELL) == "1" else asked
 
 
-@asynccontextmanager
-async def open_cell(
-    name: str, environment: Bound | None, work_dir: Path, *, network: bool, timeout_s: float = 600.0
-) -> AsyncIterator[Cell]:
-    """Open the cell of a run; leaving ends everything in it.
+@dataclass(frozen=True, slots=True)
+class Confinement:
+    """What the commands of a run are held to.
 
     Args:
-        name: The back end, ``auto`` for the best that works here, ``direct`` for none in a cell of ours.
-        environment: What its commands find first.
-        work_dir: The directory it may change.
-        network: Whether it may reach anything.
-        timeout_s: Processor seconds of one process.
-
-    Raises:
-        InfrastructureError: No sandbox works here, or the cell cannot be opened.
-        UsageError: There is no back end of this name.
+        sandbox: The back end, ``auto`` for the best that works here, ``direct`` for none in a cell of ours.
+        network: Whether they may reach anything.
+        environment: What they find first.
+        grant: The skill's permissions, if it has any.
+        notes: Gets a line for everything that went beyond these, once a cell is closed.
     """
-    if name == DIRECT:
-        from skvm.runtime.plan.outfit.direct import direct_cell
 
-        async with direct_cell(work_dir) as cell:
-            yield cell
-        return
-    from skvm.harness.confine import choose_sandbox
+    sandbox: str
+    network: bool = False
+    environment: Bound | None = None
+    grant: Grant | None = None
+    notes: list[str] = field(default_factory=list)
 
-    sandbox = await anyio.to_thread.run_sync(choose_sandbox, name)
-    policy = Policy(work_dir, network=network, limits=Limits(cpu_s=round(timeout_s), processes=1024))
-    if environment is None:
-        async with sandbox.open(policy) as cell:
-            yield cell
-        return
-    from skvm.harness.environment.bind import using
+    @asynccontextmanager
+    async def open(self, work_dir: Path) -> AsyncIterator[Cell]:
+        """Open a cell on a directory; leaving ends everything in it.
 
-    policy = replace(
+        Raises:
+            InfrastructureError: No sandbox works here, or the cell cannot be opened.
+            UsageError: There is no back end of this name.
+        """
+        async with AsyncExitStack() as stack:
+            if self.sandbox == DIRECT:
+                from skvm.runtime.plan.outfit.direct import direct_cell
+
+                yield await stack.enter_async_context(direct_cell(work_dir))
+                return
+            from skvm.harness.confine import choose_sandbox
+
+            sandbox = await anyio.to_thread.run_sync(choose_sandbox, self.sandbox)
+            policy = Policy(work_dir, network=self.network, limits=Limits(cpu_s=_CPU_S, processes=_PROCESSES))
+            if self.environment is not None:
+                from skvm.harness.environment.bind import using
+
+                await stack.enter_async_context(using(self.environment))
+                policy = _in(self.environment, policy)
+            if self.grant is None:
+                yield await stack.enter_async_context(sandbox.open(policy))
+                return
+            from skvm.harness.permitted import held_to
+
+            held = held_to(self.grant, policy, sandbox.open, self.notes)
+            yield await stack.enter_async_context(held)
+
+
+def _in(environment: Bound, policy: Policy) -> Policy:
+    return replace(
         policy,
         read_only=(environment.folder,),
         path_prefix=environment.path_prefix,
         env=environment.env,
     )
-    async with using(environment), sandbox.open(policy) as cell:
-        yield cell
 
 
 def lay_scripts(plan: Plan, folder: Path, work_dir: Path) -> tuple[str, ...]:

@@ -59,6 +59,8 @@ class PlanRequest:
         repeat: Steps to run again whatever became of them.
         answered: Steps with a question to a person that was answered with yes.
         sandbox: Name of the back end that confines commands, ``auto`` for the best that works.
+        permissions: Whether commands are held to the skill's permissions (``enforce``), or what goes beyond
+            them is told (``report``), or neither (``off``); ``None`` reports where it has any.
         allow_missing: Whether to run without what the skill requires of the machine.
         prompt: What the plan is run for, told to a model; ``""`` for the skill's own words.
     """
@@ -75,6 +77,7 @@ class PlanRequest:
     repeat: tuple[str, ...] = ()
     answered: tuple[str, ...] = ()
     sandbox: str = "auto"
+    permissions: Literal["enforce", "report", "off"] | None = None
     allow_missing: bool = False
     prompt: str = ""
 

@@ -23,7 +23,7 @@ from skvm.runtime.plan.model import MEASURED_KIND, CommandJob, MapJob, Node, Pla
 from skvm.runtime.plan.recording import PlanLog, steps_of
 from skvm.runtime.plan.resources import Commons
 from skvm.runtime.plan.running.assistant import helper_for
-from skvm.runtime.plan.running.place import DIRECT, lay_scripts, open_cell, sandbox_name
+from skvm.runtime.plan.running.place import DIRECT, Confinement, lay_scripts, sandbox_name
 from skvm.runtime.plan.running.preparing import Prepared, prepare
 from skvm.runtime.plan.running.request import Outcome, PlanRequest, Silent, Watcher
 from skvm.runtime.plan.running.scratch import finish_merges, make_scratch, scratch_of, tidy
@@ -34,6 +34,7 @@ from skvm.settings import Settings
 
 if TYPE_CHECKING:
     from skvm.harness.environment.bind import Bound
+    from skvm.harness.permissions import Grant
     from skvm.runtime.plan.branching import Branches
     from skvm.runtime.plan.working.agents import Helper
 
@@ -104,7 +105,8 @@ class _Run:
             )
             if laid:
                 notes.append(f"laid beside the work: {_few(laid)}")
-        opening = self._opening(needs_cell)
+        confinement = self._confinement(needs_cell)
+        opening = confinement.open
         # Before anything is on record: a run that cannot begin leaves nothing to go on with.
         async with (
             self._cell(opening, is_needed=needs_cell) as cell,
@@ -125,7 +127,7 @@ class _Run:
                 for node, result in self.prepared.standing.finished.items()
                 if result.is_done and node in self.prepared.graph.nodes
             ),
-            notes=tuple(notes),
+            notes=(*notes, *dict.fromkeys(confinement.notes)),
         )
 
     async def _execute(
@@ -196,19 +198,23 @@ class _Run:
         chosen = {step for node in self.prepared.graph.nodes for step in steps_of(node)}
         return any(step.hosts for step in self.request.source.plan.steps if step.id in chosen)
 
-    def _opening(self, is_needed: bool) -> Callable[[Path], AbstractAsyncContextManager[Cell]]:
-        """Opens cells of this run, on any directory."""
+    def _confinement(self, needs_cell: bool) -> Confinement:
+        """What the run's commands are held to; looks things up only where there is something."""
+        request, folder = self.request, self.request.source.folder
+        name = sandbox_name(request.sandbox, os.environ)
         environment: Bound | None = None
-        # Only a variant has one; looking it up is not for every plan.
-        name = sandbox_name(self.request.sandbox, os.environ)
-        has_manifest = (self.request.source.folder / "env-manifest.json").is_file()
-        if has_manifest and name != DIRECT and (is_needed or self.request.target.model):
-            from skvm.harness.environment.required import bound_environment
+        grant: Grant | None = None
+        # The cell we are in, if it is ours, has both already.
+        if name != DIRECT and (needs_cell or request.target.model):
+            if (folder / "env-manifest.json").is_file():
+                from skvm.harness.environment.required import bound_environment
 
-            environment = bound_environment(
-                self.settings, self.request.source.folder, allow_missing=self.request.allow_missing
-            )
-        return partial(open_cell, name, environment, network=self._network)
+                environment = bound_environment(self.settings, folder, allow_missing=request.allow_missing)
+            if (folder / "permissions.json").is_file() or request.permissions is not None:
+                from skvm.harness.permissions import grant_of
+
+                grant = grant_of(folder, request.prompt, request.permissions)
+        return Confinement(name, self._network, environment, grant)
 
     @asynccontextmanager
     async def _cell(
