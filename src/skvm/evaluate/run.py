@@ -35,7 +35,7 @@ from skvm.evaluate.workspace import (
 from skvm.evidence.record import CallRecord, Outcome, RunRecord, RunStarted
 from skvm.harness.contract import HARNESSES, Harness, RunContext, SkillDelivery
 from skvm.harness.hooks import HookRun, Hooks
-from skvm.harness.sandbox import Policy
+from skvm.harness.sandbox import Cell, Policy
 from skvm.harness.site import Visit
 from skvm.harness.trajectory import Trajectory
 from skvm.llm.contract import CallScope, DeadlineExceededError
@@ -231,10 +231,21 @@ class _Run:
                         open_cell=opened.open_cell,
                     )
                     began = perf_counter()
-                    return await self._drive(context)
+                    trajectory = await self._drive(context)
+                    ended = perf_counter()
+                    await self._show_hooks(hooks, opened.cell, trajectory)
+                    # What they took is not the agent's.
+                    began += perf_counter() - ended
+                    return trajectory
             finally:
                 self.account.duration_ms = (perf_counter() - began) * 1000
                 self.account.usage, self.account.calls = session.usage, tuple(session.calls)
+
+    async def _show_hooks(self, hooks: Hooks, cell: Cell, trajectory: Trajectory) -> None:
+        try:
+            await hooks.before_close(cell, trajectory)
+        except Exception as error:  # noqa: BLE001 - the hooks' fault, not the run's
+            self.account.notes.append(f"a hook failed after the agent: {type(error).__name__}: {error}")
 
     @contextlib.asynccontextmanager
     async def _serving(self, door: socket | None) -> AsyncIterator[SiteServer | None]:

@@ -27,6 +27,7 @@ from skvm.skill.ir import Resource, Skill
 from skvm.task.model import Task
 
 __all__ = [
+    "PLAN_COMMAND",
     "SETUP_TIMEOUT_S",
     "Ceiling",
     "bundle_files",
@@ -61,7 +62,8 @@ _VARIANT_FILES = (
     "workflow-dag.md",
 )
 _PLAN_FILE = "plan.json"
-_PLAN_COMMAND = re.compile(r"(?<![\w./-])skvm[ \t]+plan[ \t]+run(?![\w-])")
+PLAN_COMMAND = re.compile(r"(?<![\w./-])skvm[ \t]+plan[ \t]+run(?![\w-])")
+"""What a skill's text, or a command, runs a plan with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +146,7 @@ def bundle_files(skill: Skill) -> Iterator[Resource]:
 def runs_plan(skill: Skill) -> bool:
     """Whether a skill has a plan and its text tells the agent to run it, with ``skvm plan run``."""
     has_plan = any(resource.path == _PLAN_FILE for resource in skill.resources)
-    return has_plan and _PLAN_COMMAND.search(skill.text(skill.body)) is not None
+    return has_plan and PLAN_COMMAND.search(skill.text(skill.body)) is not None
 
 
 def copy_tree(

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from skvm.evidence.record import Record, RunRecord
     from skvm.harness.dispatch import Touches
+    from skvm.harness.sandbox import Cell
     from skvm.harness.trajectory import Observation, ToolCall, Trajectory
     from skvm.skill.ir import Skill
 
@@ -118,6 +119,9 @@ class Hook:
     async def after_run(self, trajectory: Trajectory) -> None:
         """See the whole run."""
 
+    async def before_close(self, cell: Cell, trajectory: Trajectory) -> None:
+        """See the cell as the agent left it, before it is closed; it should not take long."""
+
     async def after_record(self, record: RunRecord) -> Sequence[tuple[str, Record]]:
         """See how the run was graded, after it was recorded; gives what else is to be recorded of it.
 
@@ -196,6 +200,11 @@ class Hooks:
         """Tell every hook."""
         for hook in self.hooks:
             await hook.after_run(trajectory)
+
+    async def before_close(self, cell: Cell, trajectory: Trajectory) -> None:
+        """Show every hook."""
+        for hook in self.hooks:
+            await hook.before_close(cell, trajectory)
 
     async def after_record(self, record: RunRecord) -> list[tuple[str, Record]]:
         """What any hook has to record of a run."""

@@ -9,6 +9,7 @@ import pytest
 
 import skvm
 from skvm.errors import InfrastructureError
+from skvm.evidence.journal import Journal
 from skvm.harness.hooks import Hook, HookRun, Hooks
 from skvm.harness.sandbox import Cell, Policy
 from skvm.runtime.plan.outfit import laying
@@ -143,7 +144,7 @@ def test_without_a_python_it_says_what_to_do(tmp_path: Path, monkeypatch: pytest
 
 def hook_for(skill: Skill | None, settings: Settings, sandbox: str = "bubblewrap") -> Hook:
     run = HookRun("r", "t", "a/m", "bare-agent", Path("/nowhere"), skill=skill)
-    return PlanCommand(settings, sandbox).of_run(run)
+    return PlanCommand(settings, sandbox, Journal(settings.journal_path)).of_run(run)
 
 
 @pytest.fixture

@@ -4,31 +4,51 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from skvm.errors import InfrastructureError
 from skvm.evaluate.bench import Bench
-from skvm.evaluate.workspace import runs_plan
+from skvm.evaluate.workspace import PLAN_COMMAND, runs_plan
+from skvm.evidence.journal import Journal
+from skvm.evidence.record import Record, RunRecord
 from skvm.harness.confine.provision import is_reachable
 from skvm.harness.hooks import Hook, HookRun, Hooks
+from skvm.harness.sandbox import Cell
+from skvm.harness.trajectory import Trajectory
 from skvm.runtime.plan.outfit.laying import Outfit, lay_outfit
+from skvm.runtime.plan.outfit.returning import Returned, bring_out, put_on_record
 from skvm.settings import Settings
 
 __all__ = ["PlanCommand", "with_plan_command"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Shows(Hook):
-    """Shows the outfit to one run."""
+    """Shows the outfit to one run, and brings out what was recorded of its plan."""
 
     outfit: Outfit
+    journal: Journal
+    returned: Returned = field(default_factory=Returned)
 
     def shown_folders(self) -> Sequence[Path]:
         return self.outfit.packages
 
     def shown_programs(self) -> Sequence[Path]:
         return (self.outfit.programs,)
+
+    async def before_close(self, cell: Cell, trajectory: Trajectory) -> None:
+        if any(PLAN_COMMAND.search(str(call.arguments)) for call in trajectory.tool_calls):
+            self.returned = await bring_out(cell)
+
+    async def after_record(self, record: RunRecord) -> Sequence[tuple[str, Record]]:
+        if self.returned.rows:
+            # Not given back: what hangs below what needs its id.
+            await put_on_record(self.journal, record, self.returned)
+        return ()
+
+    def notes(self) -> Sequence[str]:
+        return self.returned.notes
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,10 +68,12 @@ class PlanCommand(Hook):
     Args:
         settings: Where the launcher may be laid.
         sandbox: Name of the back end the cells are of.
+        journal: Where runs are recorded.
     """
 
     settings: Settings
     sandbox: str
+    journal: Journal
 
     def of_run(self, run: HookRun) -> Hook:
         """A hook that shows the outfit, where the skill names the command; else one that does nothing."""
@@ -66,7 +88,7 @@ class PlanCommand(Hook):
             for folder in (outfit.programs, *outfit.packages):
                 if not is_reachable(folder):
                     return _Tells(f"its user cannot pass the folders above {folder}")
-        return _Shows(outfit)
+        return _Shows(outfit, self.journal)
 
 
 def _root(settings: Settings) -> Path:
@@ -82,5 +104,5 @@ def _root(settings: Settings) -> Path:
 
 def with_plan_command(bench: Bench) -> Bench:
     """The same bench, in whose runs skills that say so find ``skvm plan run``."""
-    hook = PlanCommand(bench.settings, bench.sandbox.name)
+    hook = PlanCommand(bench.settings, bench.sandbox.name, bench.journal)
     return replace(bench, hooks=bench.hooks.joined(Hooks((hook,))))

@@ -28,7 +28,7 @@ from skvm.harness.confine.provision import (
     interpreter_prefix,
 )
 
-__all__ = ["Outfit", "lay_outfit"]
+__all__ = ["Outfit", "lay_outfit", "python_line"]
 
 _IMPORTED = ("anyio", "click", "pydantic", "pydantic_core")
 """What the command cannot start without; the rest of our dependencies lies beside one of them."""
@@ -54,11 +54,7 @@ unset {unset}
 SKVM_IN_CELL=1 SKVM_CACHE="${{HOME:-/tmp}}/.skvm" SKVM_TMP_DIR="${{TMPDIR:-/tmp}}"
 PYDANTIC_DISABLE_PLUGINS=__all__
 export SKVM_IN_CELL SKVM_CACHE SKVM_TMP_DIR PYDANTIC_DISABLE_PLUGINS
-for python in {pythons}; do
-    if [ -x "$python" ]; then
-        exec "$python" -I -S -B -X utf8 -c {boot} "$@"
-    fi
-done
+{boot}
 echo 'skvm: no Python {version} can be reached here: carry out the steps yourself, one after the other' >&2
 exit 3
 """
@@ -121,9 +117,21 @@ def _is_there(launcher: Path, text: bytes) -> bool:
 def _launcher(paths: Sequence[Path]) -> str:
     return _LAUNCHER.format(
         unset=" ".join(f"SKVM_{name}" for name in _OURS),
-        pythons=" ".join(shlex.quote(python) for python in _pythons()),
-        boot=shlex.quote(_BOOT.format(paths=[str(path) for path in paths], package=str(_package()))),
+        boot=python_line(_BOOT.format(paths=[str(path) for path in paths], package=str(_package()))),
         version=f"{sys.version_info.major}.{sys.version_info.minor}",
+    )
+
+
+def python_line(program: str) -> str:
+    """Shell words that turn the shell into a Python that runs a program; they do nothing where none is there.
+
+    Args:
+        program: What it runs; the shell's arguments are the program's.
+    """
+    pythons = " ".join(shlex.quote(python) for python in _pythons())
+    return (
+        f'for python in {pythons}; do if [ -x "$python" ]; then '
+        f'exec "$python" -I -S -B -X utf8 -c {shlex.quote(program)} "$@"; fi; done'
     )
 
 
