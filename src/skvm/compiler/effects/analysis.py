@@ -5,9 +5,10 @@ from __future__ import annotations
 import bisect
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 
+from skvm.compiler.effects.completeness import moves_shell
 from skvm.compiler.effects.model import (
     ANYTHING,
     PROGRAM,
@@ -150,7 +151,8 @@ class _Reader:
     # --- workflows
 
     def _workflow(self, number: str, outline: Outline) -> Workflow:
-        steps = tuple(self._step(f"{number}.{index}", step) for index, step in enumerate(outline.steps, 1))
+        made = [self._step(f"{number}.{index}", step) for index, step in enumerate(outline.steps, 1)]
+        steps = tuple(_before_it_moves(made))
         span = Span(steps[0].span.start, steps[-1].span.end)
         return Workflow(number, outline.title, span, steps, tuple(self._stated(span, steps)))
 
@@ -233,6 +235,14 @@ class _Reader:
             effects = merged([item.effects for item in commands])
             found.append(Action(effects, span, text if is_exact else None))
         return found
+
+
+def _before_it_moves(steps: Sequence[SkillStep]) -> Iterator[SkillStep]:
+    """Steps as they are; from one on that moves the shell no step can be run in a shell of its own."""
+    moved = False
+    for step in steps:
+        moved |= any(moves_shell(item.command) for item in step.statements if item.command is not None)
+        yield replace(step, is_commands=False, gives_files=False) if moved and step.is_commands else step
 
 
 _PROGRAM_NAMES = """

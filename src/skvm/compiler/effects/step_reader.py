@@ -8,6 +8,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
+from skvm.compiler.effects.completeness import (
+    asks_more,
+    has_gap,
+    has_own_part,
+    offers_choice,
+    repeats_unknown,
+)
 from skvm.compiler.effects.model import (
     ANYTHING,
     PERSON,
@@ -22,7 +29,7 @@ from skvm.compiler.effects.repeats import said_repetition
 from skvm.compiler.effects.resources import clash
 from skvm.compiler.effects.said_maps import said_map
 from skvm.compiler.effects.said_work import said_work
-from skvm.compiler.effects.steps import ACTION, OutlineStep
+from skvm.compiler.effects.steps import OutlineStep
 from skvm.compiler.effects.words import IN_TURN, SentenceKind, ask_of, leans, leans_hard, needs_steps
 from skvm.compiler.reading.commands import SHELLS
 from skvm.compiler.reading.names import CODE
@@ -46,14 +53,11 @@ _TELLS_OF = re.compile(
     re.IGNORECASE,
 )
 """A sentence that says what a command does."""
-_ALSO = re.compile(
-    rf"(?:\band\b|\bthen\b|[,;])\s+(?:then\s+|also\s+)?(?!run|use|execute|start|call){ACTION}", re.IGNORECASE
-)
-"""What a sentence asks beside its command."""
 _QUESTIONS = re.compile(
     r"\b(?:check|verify|validate|test|lint|audit|ensure|make sure|confirm|compare|diff)\w*\b", re.IGNORECASE
 )
 _MARK = re.compile(r"\s*(?:[-*+]|\d+[.)]|#{1,6})\s+")
+_NEXT_MARK = re.compile(r"\n[ \t]*(?:[-*+]|\d+[.)])[ \t]*\Z")
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,8 +134,7 @@ class StepReader:
         if kind is StepKind.CHECK and not effects.reads:
             effects = replace(effects, reads=(ANYTHING,))
         uses_context = self.leans or self.conditional
-        exact = bool(self.statements) and all(item.command is not None for item in self.statements)
-        is_commands = exact and not (self.wants or self.unknown or self.asks or uses_context)
+        is_commands = self._is_exact(sentences) and not (self.unknown or self.asks or uses_context)
         return SkillStep(
             step_id,
             outline.title,
@@ -149,6 +152,16 @@ class StepReader:
             repetitions=tuple(self.repetitions),
             ordinal=outline.ordinal,
             text=_plain(text),
+        )
+
+    def _is_exact(self, sentences: Sequence[Sentence]) -> bool:
+        """Whether the commands are there to the letter, and nothing is asked beside them."""
+        commands = [item.command for item in self.statements]
+        if self.wants or not commands:
+            return False
+        words = " ".join(CODE.sub(" ", sentence.text) for sentence in sentences)
+        return not has_own_part(words) and all(
+            command is not None and not has_gap(command) for command in commands
         )
 
     # --- steps of words alone
@@ -211,7 +224,7 @@ class StepReader:
             self.kinds.append(SentenceKind.CHECK if asked.kind is SentenceKind.CHECK else SentenceKind.REMARK)
             plain = CODE.sub("x", text)
             open_ended = any(action.command is None for action in actions)
-            self.wants |= _ALSO.search(plain) is not None
+            self.wants |= asks_more(CODE.sub("`x`", text))
             self.leans |= leans(plain) if open_ended or self.wants else leans_hard(plain)
             self.leans |= open_ended
             return
@@ -286,6 +299,8 @@ class StepReader:
         self.actions += found.actions
         self.repetitions += found.repetitions
         self.statements += found.statements or found.actions
+        code = self.reader.skill.text(fence.content) if found.statements else ""
+        self.wants |= offers_choice(code) or repeats_unknown(found.statements)
         self.parts += [action.effects for action in found.statements or found.actions]
         if any(action.command is None for action in found.statements or found.actions):
             self.leans = True
@@ -319,6 +334,8 @@ class StepReader:
 
 
 def _plain(text: str) -> str:
-    """The words of a step without its mark, and without the indent its later lines have for it."""
-    first, _, rest = _MARK.sub("", text, count=1).partition("\n")
+    """The words of a step without its mark and the next one's, and without its later lines' indent."""
+    mark = _MARK.match(text)
+    whole = _NEXT_MARK.sub("", text[mark.end() :] if mark else text)
+    first, _, rest = whole.partition("\n")
     return f"{first.strip()}\n{textwrap.dedent(rest)}".strip()

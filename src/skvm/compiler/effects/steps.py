@@ -11,7 +11,7 @@ from skvm.compiler.reading.prose import Block, BlockKind, Prose
 from skvm.diagnostics import Span
 from skvm.skill.ir import Heading, Skill
 
-__all__ = ["ACTION", "Outline", "OutlineStep", "outlines"]
+__all__ = ["Outline", "OutlineStep", "outlines"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ _STEP_TITLE = re.compile(
     r"\W*(?:(?:step|phase|stage)\s*(\d{1,2})|(?:步骤|阶段|第)\s*(\d{1,2})|(\d{1,2})[.)]\s)", re.IGNORECASE
 )
 _NAMED_STEP = re.compile(r"\W*(?:step|phase|stage|步骤|阶段)", re.IGNORECASE)
-ACTION = (
+_ACTS = re.compile(
     r"(?:add|analy[sz]e|append|apply|ask|assemble|audit|build|bundle|calculate|check|choose|classify|"
     r"clean|clone|collect|commit|compare|"
     r"compile|compute|configure|confirm|convert|copy|create|decide|define|deliver|deploy|design|detect|"
@@ -58,10 +58,9 @@ ACTION = (
     r"retrieve|return|review|run|save|scan|search|select|"
     r"send|set|share|show|sort|split|start|submit|summari[sz]e|synthesi[sz]e|test|track|transform|"
     r"understand|update|upload|use|"
-    r"validate|verify|wait|write)\b"
+    r"validate|verify|wait|write)\b",
+    re.IGNORECASE,
 )
-"""Verbs that begin what is to be done, as an expression."""
-_ACTS = re.compile(ACTION, re.IGNORECASE)
 _NO_WORKFLOW = re.compile(
     r"\b(?:best practices?|tips?|guidelines?|rules|principles|notes?|philosoph\w+|troubleshooting|"
     r"pitfalls?|limitations?|faq|"
