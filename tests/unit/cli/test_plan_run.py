@@ -95,6 +95,23 @@ def test_a_complete_run_is_followed_by_a_new_one_and_it_says_so(tmp_path, work, 
     assert log_of(work) == ["one", "one"]
 
 
+def test_what_is_complete_and_may_not_be_repeated_waits_for_a_word(tmp_path, work, skvm):
+    path = write_plan(
+        tmp_path,
+        step("1.1", logged("sent"), idempotent=False),
+        step("1.2", "echo b > b.txt", writes=["b.txt"]),
+    )
+    assert skvm(path)[0] == 0
+    (work / "b.txt").unlink()
+    code, out, _ = skvm(path)
+    assert code == 0
+    assert "--fresh runs it anew" in out
+    assert "step 1.2 runs again: b.txt is gone" in out
+    assert ((work / "b.txt").exists(), log_of(work)) == (True, ["sent"])
+    assert skvm(path, "--fresh")[0] == 0
+    assert log_of(work) == ["sent", "sent"]
+
+
 def test_saying_again_that_a_step_is_done_runs_nothing_again(tmp_path, work, skvm):
     path = write_plan(tmp_path, step("1.1", logged("one")), step("1.2", after=["1.1"], is_open=True))
     skvm(path)

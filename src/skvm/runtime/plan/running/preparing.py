@@ -76,7 +76,7 @@ async def prepare(
         answered=frozenset(request.answered),
         serial=request.arm == "serial",
     )
-    earlier, notes = await _earlier(request, journal, plan_digest, shown)
+    earlier, notes = await _earlier(request, journal, plan_digest, graph, shown)
     review = partial(standing_of, graph, earlier, request.work_dir, done=request.done, repeat=request.repeat)
     standing = await anyio.to_thread.run_sync(review)
     return Prepared(plan_digest, graph, fused, standing, earlier, (*notes, *standing.notes))
@@ -89,7 +89,11 @@ def questions(plan: Plan, prepared: Prepared) -> tuple[PlanStep, ...]:
 
 
 async def _earlier(
-    request: PlanRequest, journal: Journal | None, plan_digest: str, shown: Callable[[str], str]
+    request: PlanRequest,
+    journal: Journal | None,
+    plan_digest: str,
+    graph: Graph,
+    shown: Callable[[str], str],
 ) -> tuple[EarlierRun | None, tuple[str, ...]]:
     if request.is_fresh or journal is None:
         return None, ()
@@ -100,7 +104,11 @@ async def _earlier(
         is_meant = bool(request.done or request.repeat)
         if found is None or not found.is_complete or is_meant:
             return found, ()
-        return None, (f"run {found.started.plan_run} of this plan is complete; this is a new one",)
+        complete = f"run {found.started.plan_run} of this plan is complete"
+        if all(node.is_idempotent for node in graph.nodes.values()):
+            return None, (f"{complete}; this is a new one",)
+        # Whoever only gives the command a second time does not ask for all that again.
+        return found, (f"{complete}, and not all of it may be repeated unasked; --fresh runs it anew",)
     found = await find_run(journal, request.resume)
     started = found.started
     if started.plan_digest != plan_digest or started.work_dir != work_dir:
