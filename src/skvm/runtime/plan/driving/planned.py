@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -142,6 +142,7 @@ class _Drive:
     limits: RunLimits = field(init=False)
     began_s: float = field(default_factory=time.monotonic)
     spent_before: Usage = field(init=False)
+    items: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.conversations = Conversations(self.planned.harness)
@@ -197,6 +198,7 @@ class _Drive:
                 on_turns=self.conversations.add,
                 last=_last_agent(graph),
             )
+            self.items = bench.items
             with anyio.move_on_after(self.context.timeout_s + _GRACE_S) as scope:
                 report = await execute(graph, bench.do, share=share, log=log)
             if scope.cancelled_caught:
@@ -247,7 +249,7 @@ class _Drive:
         self, graph: Graph, report: PlanReport, closing: Trajectory | None, last: str | None
     ) -> Trajectory:
         context = self.context
-        turns = self.conversations.in_order(graph, closing.turns if closing is not None else ())
+        turns = self.conversations.in_order(graph, self.items, closing.turns if closing is not None else ())
         outcome, detail = self._outcome(report, closing)
         spent = context.session.usage
         final_text = closing.final_text if closing is not None else ""

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from skvm.evidence.record import Usage
 from skvm.harness.contract import Facility, Harness
 from skvm.harness.trajectory import ToolKind, Turn
 from skvm.runtime.plan.graph import Graph
@@ -63,24 +62,28 @@ class Conversations:
 
     harness: Harness
     _turns: dict[str, list[Sequence[Turn]]] = field(default_factory=dict)
-    _order: dict[str, None] = field(default_factory=dict)
 
     def add(self, node: Node, turns: Sequence[Turn]) -> None:
         """Take a conversation of a node; a node that was tried twice has two."""
         self._turns.setdefault(node.id, []).append(turns)
 
-    def in_order(self, graph: Graph, closing: Iterable[Turn] = ()) -> tuple[Turn, ...]:
-        """All turns as one sequence: in the order of the plan, items in theirs, the closing last.
+    def in_order(
+        self, graph: Graph, items: Mapping[str, Sequence[str]], closing: Sequence[Turn] = ()
+    ) -> tuple[Turn, ...]:
+        """All turns as one sequence: nodes and items in the order of the plan, the closing last.
 
         Indexes are made anew and ids of calls unique.
+
+        Args:
+            graph: The plan's.
+            items: Ids of the items of mapped nodes, in order, by node.
+            closing: Turns of the conversation that ended the run.
         """
-        place = {name: index for index, name in enumerate(graph.nodes)}
-        # Items came in any order; of one step they are told in the order of their names.
-        names = sorted(self._turns, key=lambda name: (place[_step_of(name, place)], name))
+        names = [name for node in graph.nodes for name in (node, *items.get(node, ()))]
         parts = [
             (name if not attempt else f"{name}#{attempt}", turns)
             for name in names
-            for attempt, turns in enumerate(self._turns[name])
+            for attempt, turns in enumerate(self._turns.get(name, ()))
         ]
         parts.append(("", tuple(closing)))
         found: list[Turn] = []
@@ -104,15 +107,3 @@ class Conversations:
         """Our own commands under the name the harness has for them."""
         has_tools = Facility.NATIVE_TOOLS in self.harness.facilities
         return "execute_command" if has_tools and kind is ToolKind.RUN and name == "shell" else name
-
-    @property
-    def usage(self) -> Usage:
-        """What all turns used."""
-        return sum(
-            (turn.usage for tries in self._turns.values() for turns in tries for turn in turns), Usage()
-        )
-
-
-def _step_of(name: str, steps: Iterable[str] | dict[str, int]) -> str:
-    """The step of the plan a node or one of its items belongs to."""
-    return name if name in steps else name.partition("[")[0]

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from pydantic_ai.messages import ModelMessage, ModelResponse
     from pydantic_ai.models import Model
 
-__all__ = ["Question", "ask", "content_of", "question_of"]
+__all__ = ["Question", "ask", "content_of", "question_of", "shared_chars"]
 
 SYSTEM = """\
 You write the content of one file. You are given a step of a task and the files it needs.
@@ -91,6 +91,21 @@ async def question_of(job: AskJob, context: RunContext) -> Question:
     skill = context.skill
     system = SYSTEM if skill is None else f"{SYSTEM}\n\n{injected_section(skill)}"
     return Question(system, "\n\n".join(shared), "\n\n".join(own), output)
+
+
+async def shared_chars(job: AskJob, context: RunContext) -> int:
+    """About how many characters the questions of a map share."""
+    names = await _names(job.inputs, context.work_dir)
+    sizes = await anyio.to_thread.run_sync(lambda: sum(_size(context.work_dir / name) for name in names))
+    skill = len(context.skill.content) if context.skill is not None else 0
+    return skill + len(context.prompt) + len(job.instruction) + sizes
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0
 
 
 def _shown(name: str, text: str) -> str:

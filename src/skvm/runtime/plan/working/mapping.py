@@ -41,7 +41,7 @@ async def items_of(job: MapJob, work_dir: Path) -> tuple[str, ...]:
     return await anyio.to_thread.run_sync(find_files, work_dir, job.glob)
 
 
-def nodes_of(node: Node, job: MapJob, items: Sequence[str], target: Target) -> Graph:
+def nodes_of(node: Node, job: MapJob, items: Sequence[str], target: Target, *, primes: bool = False) -> Graph:
     """The graph of a map's items, in their order.
 
     Items were found to be independent; those that write the same file still wait for each other, so that it
@@ -52,6 +52,7 @@ def nodes_of(node: Node, job: MapJob, items: Sequence[str], target: Target) -> G
         job: What is done for each.
         items: The items.
         target: Whose model it is.
+        primes: Whether the first goes alone.
 
     Raises:
         UsageError: An item's output leads out of the work directory.
@@ -65,7 +66,8 @@ def nodes_of(node: Node, job: MapJob, items: Sequence[str], target: Target) -> G
             Node(
                 id=f"{node.id}[{item}]",
                 title=f"{node.title}: {item}" if node.title else item,
-                after=(made[-1].id,) if is_serial and made else (),
+                # What fails keeps none of the others from running.
+                order=(made[-1 if is_serial else 0].id,) if made and (is_serial or primes) else (),
                 reads=_reads(each),
                 writes=_writes(each, job.each, item),
                 is_open=isinstance(each, AgentJob) and node.is_open,

@@ -56,10 +56,9 @@ class PlacedSession:
             from skvm.llm.model import PortModel
             from skvm.runtime.plan.working.placed_model import PlacedModel
 
-            inner = await self.session.model(model_id)
-            if isinstance(inner, PortModel):
-                inner = inner.noting(self._count)
-            self._models[model_id] = PlacedModel(inner, self.share, self.needs)
+            whole = await self.session.model(model_id)
+            own = whole.noting(self._count) if isinstance(whole, PortModel) else whole
+            self._models[model_id] = PlacedModel(own, self.share, self.needs, of=whole)
         return self._models[model_id]
 
     def _count(self, call: CallRecord) -> None:

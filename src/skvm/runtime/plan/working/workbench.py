@@ -38,6 +38,9 @@ if TYPE_CHECKING:
 
 __all__ = ["NestingLog", "Workbench"]
 
+PRIMED_CHARS = 16_000
+"""Characters that questions share from which on the first goes alone: reading them then takes longer than
+an answer, and once they are read the others pay and wait for them no more."""
 _TOLD_CHARS = 400
 """Characters of what a step gave that the agents of later steps are told."""
 
@@ -68,6 +71,7 @@ class Workbench:
         limits: Turns and time of the run.
         on_turns: Told of what was said and done for a node.
         last: The node whose agent gives the answer of the whole task, if one does.
+        items: Filled by maps: ids of their items in order, by node id.
     """
 
     cell: Cell
@@ -80,6 +84,7 @@ class Workbench:
     limits: RunLimits = field(default_factory=RunLimits)
     on_turns: Callable[[Node, Sequence[Turn]], None] | None = None
     last: str | None = None
+    items: dict[str, tuple[str, ...]] = field(default_factory=dict)
     _shell: Shell = field(init=False)
     _told: dict[str, tuple[Node, str]] = field(default_factory=dict, init=False)
     _alone: anyio.Lock = field(default_factory=anyio.Lock, init=False)
@@ -158,10 +163,16 @@ class Workbench:
                 return StepResult(StepState.LEFT, reason=f"it needs a model: {job.each.instruction}")
             if job.is_serial and items:
                 return await self._agent(node, as_one_agent(job, items, job.each), self.agent)
-        graph = nodes_of(node, job, items, self.target)
+        graph = nodes_of(node, job, items, self.target, primes=await self._primes(job))
+        self.items[node.id] = tuple(graph.nodes)
         if self.branches is not None:
             self.branches.put_in_order(list(graph.nodes), within=node.id)
         finished = {name: self.earlier[name] for name in graph.nodes if name in self.earlier}
+        questions = len(graph.nodes) - len(finished) if isinstance(job.each, AskJob) else 0
+        if questions and self.agent is not None and questions >= self.limits.steps:
+            # Better nothing than a part of it: whoever goes on from here has all turns left for it.
+            left = f"{self.limits.steps:g} model turns are left"
+            return StepResult(StepState.FAILED, reason=f"{left} for {questions} questions")
         log = self.log.within(node) if isinstance(self.log, NestingLog) else self.log
         report = await execute(graph, self.do, share=self.share, log=log, finished=finished)
         for name in graph.nodes:
@@ -169,6 +180,16 @@ class Workbench:
             self._told.pop(name, None)
         ordered = {name: report.results[name] for name in (f"{node.id}[{item}]" for item in items)}
         return summed_up(items, ordered)
+
+    async def _primes(self, job: MapJob) -> bool:
+        """Whether the first question is to go alone, so that the provider knows what all of them share."""
+        # An embedded model reads for each of its slots anew.
+        is_remote = not self.target.model.startswith("local/")
+        if self.agent is None or not isinstance(job.each, AskJob) or not is_remote:
+            return False
+        from skvm.runtime.plan.working.asking import shared_chars
+
+        return await shared_chars(job.each, self.agent.context) >= PRIMED_CHARS
 
     async def _agent(self, node: Node, job: AgentJob, helper: Helper) -> StepResult:
         from skvm.runtime.plan.working.agents import prompt_of

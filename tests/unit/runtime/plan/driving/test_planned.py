@@ -182,11 +182,26 @@ async def test_turns_are_limited_over_the_whole_run(tmp_path: Path):
     work = tmp_path / "work"
     lay_tickets(work)
 
-    trajectory, _ = await drive(tmp_path, the_context(work, [label], max_steps=5))
+    async def again(messages: list[ModelMessage]) -> ModelResponse:
+        # Every question takes two turns, which nobody could know.
+        return said("") if item_of(messages) and len(messages) == 1 else await label(messages)
+
+    trajectory, _ = await drive(tmp_path, the_context(work, [again], max_steps=11))
 
     assert trajectory.outcome is Outcome.STEP_LIMIT
-    assert sum(not turn.from_hook for turn in trajectory.turns) == 5
-    assert trajectory.usage.calls == 5
+    assert sum(not turn.from_hook for turn in trajectory.turns) == 11
+    assert trajectory.usage.calls == 11
+
+
+async def test_a_map_that_does_not_fit_into_the_turns_is_the_agents(tmp_path: Path):
+    work = tmp_path / "work"
+    lay_tickets(work)
+
+    trajectory, _ = await drive(tmp_path, the_context(work, [label], max_steps=8))
+
+    assert (trajectory.outcome, trajectory.usage.calls) == (Outcome.SCORED, 1)
+    assert "8 model turns are left for 8 questions" not in (trajectory.detail or "")
+    assert "1.1" in (trajectory.detail or "")
 
 
 async def test_the_deadline_is_that_of_the_whole_run(tmp_path: Path):

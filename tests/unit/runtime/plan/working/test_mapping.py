@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import anyio
@@ -7,6 +8,7 @@ import pytest
 from pydantic_ai.messages import ModelMessage, ModelResponse
 
 from skvm.errors import UsageError
+from skvm.harness.adapters.bare_agent import BareAgent
 from skvm.runtime.plan.model import (
     AgentJob,
     AskJob,
@@ -16,8 +18,10 @@ from skvm.runtime.plan.model import (
     StepResult,
     StepState,
 )
+from skvm.runtime.plan.working.agents import Helper
+from skvm.runtime.plan.working.limits import RunLimits
 from tests.unit.runtime.plan.making import Remembered
-from tests.unit.runtime.plan.working.benches import a_bench, said, words_of
+from tests.unit.runtime.plan.working.benches import a_bench, a_context, said, words_of
 
 pytestmark = pytest.mark.anyio
 
@@ -194,3 +198,50 @@ async def test_a_serial_map_of_agents_is_one_conversation(tmp_path: Path):
     assert bench.agent is not None
     (conversation,) = bench.agent.context.session.requests  # type: ignore[attr-defined]
     assert "- in/t0.txt\n- in/t1.txt" in words_of(conversation)
+
+
+async def test_in_a_serial_map_too_one_that_fails_keeps_none_from_running(tmp_path: Path):
+    lay(tmp_path)
+    command = CommandJob(("test {name} != t1 && cp {item} out/",))
+    node = Node("1.2", job=MapJob(command, glob="in/*.txt", is_serial=True))
+
+    result = await a_bench(tmp_path).do(node)
+
+    assert result.reason.startswith("1 of 4 items are not done: in/t1.txt")
+    assert sorted(path.stem for path in (tmp_path / "out").iterdir()) == ["t0", "t2", "t3"]
+
+
+@pytest.mark.parametrize(("model", "alone"), [("fake/one", True), ("local/one", False)])
+async def test_where_much_is_shared_the_first_question_goes_alone(tmp_path: Path, model: str, alone: bool):
+    lay(tmp_path)
+    (tmp_path / "rules.md").write_text("Be exact. " * 2_000)
+    now, others = 0, []
+
+    async def answer(messages: list[ModelMessage]) -> ModelResponse:
+        nonlocal now
+        now += 1
+        await anyio.sleep(0.02)
+        others.append((words_of(messages[:1]).split("for this one: in/")[1][:2], now))
+        now -= 1
+        return said("")
+
+    each = AskJob("Label it.", ("rules.md",), "out/{name}.txt", "{item}")
+    node = Node("1.2", job=MapJob(each, glob="in/*.txt"))
+    helper = Helper(BareAgent(), replace(a_context(tmp_path, [answer]), model_id=model))
+
+    await a_bench(tmp_path, agent=helper).do(node)
+
+    # Even where the first comes to nothing the others are asked.
+    assert len(others) == 8
+    assert (others[0] == ("t0", 1)) is alone
+    assert max(count for _, count in others) > 1
+
+
+async def test_a_map_that_does_not_fit_into_the_turns_that_are_left_asks_nothing(tmp_path: Path):
+    lay(tmp_path)
+    bench = a_bench(tmp_path, ["x"], limits=RunLimits(steps=4))
+
+    result = await bench.do(LABELS)
+
+    assert (result.state, result.reason) == (StepState.FAILED, "4 model turns are left for 4 questions")
+    assert list((tmp_path / "out").iterdir()) == []
