@@ -91,7 +91,7 @@ def _table(timeline: Timeline, bars: list[Bar]) -> Table:
     names = [_name(bar) for bar in bars]
     states = [f"{bar.state} (again)" if bar.is_superseded else bar.state.value for bar in bars]
     took = ["" if bar.started_s is None else span_words(bar.ran_s) for bar in bars]
-    fixed = sum(max(map(len, column)) + _GAP for column in (names, states, took))
+    fixed = sum(max(map(len, ("step", *column))) + _GAP for column in (names, states, took))
     free = max(0, out.width - fixed - _GAP)
     chars = max(_LEAST_CHARS, min(_MOST_CHARS, free * 3 // 5))
     title_chars = max(0, min(_TITLE_CHARS, free - chars - _GAP))

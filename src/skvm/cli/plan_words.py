@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 __all__ = ["ENDINGS", "STATE_STYLES", "ratio_words", "span_words"]
 
 ENDINGS = {
@@ -29,6 +31,8 @@ def span_words(seconds: float) -> str:
     """As much of a time as matters: ``0.4 ms``, ``340 ms``, ``12.3 s``, ``3 min 20 s``, ``2 h 5 min``."""
     if seconds == 0:
         return "0 s"
+    if not math.isfinite(seconds):
+        return "endless"
     if seconds < 0.9995:
         return f"{seconds * 1000:.1f} ms" if seconds < 0.00995 else f"{seconds * 1000:.0f} ms"
     if seconds < 99.95:
