@@ -70,6 +70,7 @@ class _Execution:
     log: Log
     results: dict[str, StepResult] = field(default_factory=dict)
     _waiting: dict[str, int] = field(default_factory=dict)
+    _ahead: dict[str, int] = field(default_factory=dict)
     _ready_at: dict[str, float] = field(default_factory=dict)
     _rank: dict[str, tuple[float, int]] = field(default_factory=dict)
     _lanes: dict[tuple[str, ...], _Lane] = field(default_factory=dict)
@@ -81,7 +82,11 @@ class _Execution:
         self._keeps_texts = len(nodes) <= _KEEPS_TEXTS
         urgency = self.graph.urgency()
         self._rank = {node: (-urgency[node], place) for place, node in enumerate(nodes)}
-        self._waiting = {node: len(after) for node, after in self.graph.after.items()}
+        # Edges of order are counted by themselves: a node may have both kinds from one other.
+        self._ahead = {node.id: len(set(node.order)) for node in nodes.values() if node.order}
+        self._waiting = {
+            node: len(after) + self._ahead.get(node, 0) for node, after in self.graph.after.items()
+        }
         try:
             async with anyio.create_task_group() as group:
                 # All of them first: one that is finished must not become ready by the end of another.
@@ -90,7 +95,7 @@ class _Execution:
                     if node in nodes:
                         await self._close(nodes[node], result)
                 for node in nodes:
-                    if not self.graph.after[node] and node not in self.results:
+                    if not self.graph.after[node] and not nodes[node].order and node not in self.results:
                         self._make_ready(nodes[node])
                 self._start(group)
         except BaseExceptionGroup as failures:
@@ -137,13 +142,30 @@ class _Execution:
     async def _close(self, node: Node, result: StepResult) -> None:
         """Take note of an end, and of what it means for the nodes behind."""
         self.results[node.id] = result if self._keeps_texts else replace(result, text="")
-        if not result.is_done:
+        self._let_follow(node.id)
+        if result.is_done:
+            for other in self.graph.successors[node.id]:
+                self._wait_less(other)
+        else:
             await self._give_up_behind(node, result)
-            return
-        for other in self.graph.successors[node.id]:
-            self._waiting[other] -= 1
-            if self._waiting[other] == 0 and other not in self.results:
-                self._make_ready(self.graph.nodes[other])
+
+    def _wait_less(self, node: str) -> None:
+        self._waiting[node] -= 1
+        if self._waiting[node] == 0 and node not in self.results:
+            self._make_ready(self.graph.nodes[node])
+
+    def _let_follow(self, node: str) -> None:
+        """Let those begin that only come later; one that never ran ends when it could have begun."""
+        pending = [node]
+        while pending:
+            one = pending.pop()
+            if self._ahead.get(one, 0):
+                continue
+            for other in self.graph.followers.get(one, ()):
+                self._ahead[other] -= 1
+                self._wait_less(other)
+                if other in self.results:
+                    pending.append(other)
 
     async def _give_up_behind(self, node: Node, result: StepResult) -> None:
         state = StepState.LEFT if result.state is StepState.LEFT else StepState.CANCELLED
@@ -157,3 +179,4 @@ class _Execution:
             self.results[other] = given_up
             pending += self.graph.successors[other]
             await self.log.finished(self.graph.nodes[other], given_up, 0.0)
+            self._let_follow(other)

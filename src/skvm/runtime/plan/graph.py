@@ -27,11 +27,13 @@ class Graph:
         nodes: By id, each after everything it waits for.
         after: By id, the nodes it waits for directly, in the order of ``nodes``.
         successors: By id, the nodes that wait for it directly.
+        followers: By id, the nodes that begin only once it has ended, and else have nothing to do with it.
     """
 
     nodes: Mapping[str, Node]
     after: Mapping[str, tuple[str, ...]]
     successors: Mapping[str, tuple[str, ...]]
+    followers: Mapping[str, tuple[str, ...]]
 
     @classmethod
     def of(cls, nodes: Iterable[Node]) -> Self:
@@ -57,8 +59,16 @@ class Graph:
             after[node.id] = tuple(sorted(found, key=place.__getitem__))
             for before in after[node.id]:
                 successors[before].append(node.id)
-        told = {node: tuple(found) for node, found in successors.items()}
-        return cls({node.id: node for node in ordered}, after, told)
+        followers: dict[str, list[str]] = {}
+        for node in ordered:
+            for before in set(node.order):
+                followers.setdefault(before, []).append(node.id)
+        return cls(
+            {node.id: node for node in ordered},
+            after,
+            {node: tuple(found) for node, found in successors.items()},
+            {node: tuple(found) for node, found in followers.items()},
+        )
 
     def before(self, node: str) -> frozenset[str]:
         """Everything a node waits for, directly or not."""
@@ -70,7 +80,12 @@ class Graph:
 
     def may_overlap(self, node: str) -> bool:
         """Whether some other node may run at the same time."""
-        return len(self.before(node)) + len(self.behind(node)) + 1 < len(self.nodes)
+        later = {one: (*found, *self.followers.get(one, ())) for one, found in self.successors.items()}
+        return len(_reached(node, later)) + len(self.earlier(node)) + 1 < len(self.nodes)
+
+    def earlier(self, node: str) -> frozenset[str]:
+        """Everything that has always ended when a node begins, for whatever reason."""
+        return _reached(node, {one: (*found, *self.nodes[one].order) for one, found in self.after.items()})
 
     def urgency(self) -> Mapping[str, float]:
         """By id, seconds from the node's beginning to the end of the longest chain that begins with it.
@@ -80,7 +95,8 @@ class Graph:
         longest: dict[str, float] = {}
         for node in reversed(list(self.nodes.values())):
             own = 1.0 if node.forecast_s is None else node.forecast_s
-            longest[node.id] = own + max((longest[other] for other in self.successors[node.id]), default=0.0)
+            later = (*self.successors[node.id], *self.followers.get(node.id, ()))
+            longest[node.id] = own + max((longest[other] for other in later), default=0.0)
         return longest
 
 
@@ -91,7 +107,7 @@ def _by_id(nodes: Iterable[Node]) -> dict[str, Node]:
             raise UsageError(f"the plan has two steps {node.id!r}", help="give each step an id of its own")
         found[node.id] = node
     for node in found.values():
-        for before in node.after:
+        for before in (*node.after, *node.order):
             if before not in found:
                 raise UsageError(
                     f"step {node.id!r} of the plan waits for {before!r}, which is not there",
@@ -103,10 +119,10 @@ def _by_id(nodes: Iterable[Node]) -> dict[str, Node]:
 def _sorted(nodes: Mapping[str, Node]) -> list[Node]:
     """Each after what it names, else in the given order."""
     place = {node: index for index, node in enumerate(nodes)}
-    waiting = {node.id: len(set(node.after)) for node in nodes.values()}
+    waiting = {node.id: len({*node.after, *node.order}) for node in nodes.values()}
     behind: dict[str, list[str]] = {node: [] for node in nodes}
     for node in nodes.values():
-        for before in set(node.after):
+        for before in {*node.after, *node.order}:
             behind[before].append(node.id)
     ready = [place[node] for node, count in waiting.items() if count == 0]
     heapq.heapify(ready)
@@ -136,7 +152,8 @@ def _circle(nodes: Mapping[str, Node], stuck: set[str]) -> list[str]:
     while node not in seen:
         seen[node] = len(path)
         path.append(node)
-        node = min(before for before in nodes[node].after if before in stuck)
+        waits = (*nodes[node].after, *nodes[node].order)
+        node = min(before for before in waits if before in stuck)
     return [*path[seen[node] :], node]
 
 

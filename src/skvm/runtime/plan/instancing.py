@@ -226,7 +226,7 @@ def _asks_a_model(job: Job) -> bool:
 def _in_a_row(nodes: Sequence[Node]) -> list[Node]:
     """Each after the one before, in an order that keeps what they wait for."""
     ordered = list(Graph.of(nodes).nodes.values())
-    later = [replace(node, after=(*node.after, before.id)) for before, node in pairwise(ordered)]
+    later = [replace(node, order=(before.id,)) for before, node in pairwise(ordered)]
     return [*ordered[:1], *later]
 
 
@@ -238,8 +238,7 @@ def _members_in_a_row(nodes: Sequence[Node], groups: Iterable[Group], fused: Con
         if group.id not in fused:
             continue
         for before, member in pairwise(members):
-            after = (*found[member].after, before)
-            found[member] = replace(found[member], after=tuple(dict.fromkeys(after)))
+            found[member] = replace(found[member], order=(*found[member].order, before))
     return list(found.values())
 
 
@@ -248,9 +247,9 @@ def _agents_fused(graph: Graph) -> Graph:
     heads: dict[str, list[Node]] = {}
     head_of: dict[str, str] = {}
     for node in graph.nodes.values():
-        before = graph.after[node.id]
-        if len(before) == 1 and _follows(graph, before[0], node):
-            head = head_of[before[0]]
+        before = _follows(graph, node)
+        if before is not None:
+            head = head_of[before]
             heads[head].append(node)
         else:
             head = node.id
@@ -262,23 +261,37 @@ def _agents_fused(graph: Graph) -> Graph:
     return Graph.of(_told_if_alone(fused, node) for node in fused.nodes.values())
 
 
-def _follows(graph: Graph, before: str, node: Node) -> bool:
+def _follows(graph: Graph, node: Node) -> str | None:
+    """The agent a node comes directly after, with nothing else between or beside them."""
+    waits = {*graph.after[node.id], *node.order}
+    if len(node.order) == 1:
+        # In a row nothing runs beside them, whatever else they wait for.
+        (before,) = node.order
+        is_next = graph.followers.get(before) == (node.id,) and waits - {before} <= graph.earlier(before)
+    else:
+        before = next(iter(waits), "")
+        is_next = len(waits) == 1 and graph.successors[before] == (node.id,)
+    if not is_next:
+        return None
     first = graph.nodes[before]
     both = isinstance(first.job, AgentJob) and isinstance(node.job, AgentJob)
-    return both and len(graph.successors[before]) == 1 and first.group == node.group
+    return before if both and first.group == node.group else None
 
 
 def _chain(chain: Sequence[Node], graph: Graph, renamed: dict[str, str]) -> Node:
-    first = chain[0]
-    after = tuple(dict.fromkeys(renamed[before] for before in graph.after[first.id]))
+    first, members = chain[0], {node.id for node in chain}
+    waits = [before for node in chain for before in graph.after[node.id] if before not in members]
+    after = tuple(dict.fromkeys(renamed[before] for before in waits))
+    order = tuple(dict.fromkeys(renamed[before] for before in first.order))
     if len(chain) == 1:
-        return replace(first, after=after)
+        return replace(first, after=after, order=order)
     jobs = [node.job for node in chain if isinstance(node.job, AgentJob)]
     return replace(
         first,
         id=renamed[first.id],
         title="; ".join(node.title for node in chain),
         after=after,
+        order=order,
         reads=tuple(dict.fromkeys(name for node in chain for name in node.reads)),
         writes=tuple(dict.fromkeys(name for node in chain for name in node.writes)),
         is_open=any(node.is_open for node in chain),

@@ -156,6 +156,7 @@ class Node:
         id: Unique in its graph: a step's id, ``1.2+1.3`` for fused steps, ``1.2[a.txt]`` for an item.
         title: For a person.
         after: Ids of the nodes that must be done before.
+        order: Ids of nodes that must have ended before, however they ended.
         reads: Files and other things it reads, named as in the plan.
         writes: Those it makes, changes or removes.
         is_open: Whether it may touch anything.
@@ -170,6 +171,7 @@ class Node:
     id: str
     title: str = ""
     after: tuple[str, ...] = ()
+    order: tuple[str, ...] = ()
     reads: tuple[str, ...] = ()
     writes: tuple[str, ...] = ()
     is_open: bool = False

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+from dataclasses import replace
+from itertools import pairwise
+
 import anyio
 import pytest
 from hypothesis import given, settings
@@ -54,7 +57,7 @@ def test_a_thousand_graphs_end_as_a_serial_run_does(nodes: list[Node], data: st.
     assert all(place[before] < place[node] for node, found in graph.after.items() for before in found)
 
 
-@settings(max_examples=200)
+@settings(max_examples=100)
 @given(graphs(), st.data())
 def test_what_fails_cancels_what_waits_for_it_and_nothing_else(nodes: list[Node], data: st.DataObject):
     fails = frozenset(data.draw(st.sets(st.sampled_from([node.id for node in nodes]), max_size=3)))
@@ -145,6 +148,49 @@ def test_what_is_left_leaves_what_waits_for_it():
         return [result.state for result in report.results.values()]
 
     assert anyio.run(go) == [StepState.LEFT, StepState.LEFT, StepState.DONE]
+
+
+def test_what_only_comes_later_begins_whatever_became_of_the_one_before():
+    nodes = [
+        Node("a"),
+        Node("b", order=("a",)),
+        Node("c", after=("a",), order=("b",)),
+        Node("d", order=("c",)),
+        Node("e", after=("b",), order=("d",)),
+    ]
+    world, log = World(fails=frozenset({"a"})), Remembered()
+
+    async def go() -> list[StepState]:
+        report = await execute(Graph.of(nodes), world.do, share=Everything(), log=log)
+        return [result.state for result in report.results.values()]
+
+    done, cancelled = StepState.DONE, StepState.CANCELLED
+    assert anyio.run(go) == [StepState.FAILED, done, cancelled, done, done]
+    assert world.runs == ["a", "b", "d", "e"]
+    assert world.most_at_once == 1
+
+
+@settings(max_examples=100)
+@given(graphs(), st.data())
+def test_a_row_is_a_row_whatever_fails(nodes: list[Node], data: st.DataObject):
+    ordered = list(Graph.of(nodes).nodes.values())
+    row = [replace(node, order=(before.id,)) for before, node in pairwise(ordered)]
+    fails = frozenset(data.draw(st.sets(st.sampled_from([node.id for node in nodes]), max_size=3)))
+
+    async def go() -> tuple[World, World, dict[str, StepResult], dict[str, StepResult]]:
+        free, world = World(fails=fails), World({node.id: 2 for node in nodes}, fails=fails)
+        one = await execute(Graph.of(nodes), free.do, share=Everything(), log=Remembered())
+        graph = Graph.of([ordered[0], *row])
+        other = await execute(graph, world.do, share=Everything(), log=Remembered())
+        return free, world, dict(one.results), dict(other.results)
+
+    free, world, one, other = anyio.run(go)
+    assert world.runs == [node.id for node in ordered if node.id in world.ended]
+    assert world.most_at_once == 1
+    assert {node: result.state for node, result in one.items()} == {
+        node: result.state for node, result in other.items()
+    }
+    assert world.places == free.places
 
 
 def test_a_known_error_fails_its_node_and_a_fault_of_ours_ends_the_plan():

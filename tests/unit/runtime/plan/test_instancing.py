@@ -126,7 +126,9 @@ def test_a_fused_group_is_a_row():
     )
     assert graph_of(made, target=Target()).after["1.3"] == ()
     fused = graph_of(made, target=Target(), fused={"g1"})
-    assert fused.after == {"1.1": (), "1.2": ("1.1",), "1.3": ("1.2",)}
+    assert fused.after == {"1.1": (), "1.2": (), "1.3": ()}
+    assert fused.nodes["1.3"].order == ("1.2",)
+    assert not any(map(fused.may_overlap, fused.nodes))
 
 
 def test_where_no_group_pays_nothing_runs_at_once():
@@ -148,6 +150,16 @@ def test_where_no_group_pays_nothing_runs_at_once():
     ):
         assert not any(map(graph.may_overlap, graph.nodes))
         assert list(graph.nodes) == ["1.1", "1.2", "1.3", "1.4"]
+
+
+def test_agents_in_a_row_are_one_conversation_though_nothing_joins_them():
+    made = plan(*(step(f"1.{index}", text=f"Do {index}.") for index in range(1, 5)))
+    assert len(graph_of(made, target=MODEL).nodes) == 4
+    (node,) = graph_of(made, target=MODEL, serial=True).nodes.values()
+    assert node.id == "1.1+1.2+1.3+1.4"
+    assert node.job == AgentJob(
+        "Do 1.\n\nDo 2.\n\nDo 3.\n\nDo 4.", ("1.1", "1.2", "1.3", "1.4"), is_alone=True
+    )
 
 
 def test_a_map_of_a_serial_run_is_a_row_too():
