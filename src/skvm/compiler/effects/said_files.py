@@ -9,7 +9,7 @@ from skvm.compiler.effects.patterns import is_glob
 from skvm.compiler.effects.resources import is_path
 from skvm.compiler.reading.names import FILE
 
-__all__ = ["ACTS", "PLACE", "READS_FROM", "WRITES", "NamedFile", "named_files", "only_words"]
+__all__ = ["ACTS", "PLACE", "READS_FROM", "WRITES", "NamedFile", "named_files", "only_words", "without_names"]
 
 CODE = re.compile(r"(?P<fence>`{1,2})(?P<code>[^`\n]+)(?P=fence)")
 ACTS = re.compile(
@@ -21,7 +21,7 @@ ACTS = re.compile(
 )
 """Verbs of what touches more than the files that are named."""
 WRITES = re.compile(
-    r"(?:^\W*|[,;:.()\n–—-]\W*|\b(?:and|then|to|or|also|must|should)\s+)"
+    r"(?:^\W*|[`,;:.()\n–—-]\W*|\b(?:and|then|to|or|also|must|should)\s+)"
     r"(?:write|save|store|put|create|produce|make|record|output|emit|generate)\b",
     re.IGNORECASE,
 )
@@ -73,6 +73,11 @@ def named_files(text: str) -> list[NamedFile]:
     return sorted(found, key=lambda name: name.start)
 
 
+def without_names(text: str) -> str:
+    """A text with ```x``` for its code and its files, so that no name is taken for a verb."""
+    return FILE.sub("`x`", CODE.sub("`x`", text))
+
+
 def only_words(text: str) -> str:
-    """A text without code and without what it forbids."""
-    return _FORBIDS.sub(" ", CODE.sub("x", text))
+    """A text with ```x``` for its code, and without what it forbids."""
+    return _FORBIDS.sub(" ", without_names(text))

@@ -22,6 +22,7 @@ from skvm.compiler.effects.said_files import (
     NamedFile,
     named_files,
     only_words,
+    without_names,
 )
 from skvm.compiler.effects.words import IN_TURN
 from skvm.diagnostics import Span
@@ -63,7 +64,7 @@ _SAME_NAME = re.compile(
     re.IGNORECASE,
 )
 _SUFFIX = re.compile(r"\.[A-Za-z][A-Za-z0-9]{0,7}\Z")
-_BARE_SUFFIX = re.compile(r"(?<![\w`/])`?(\.[a-z][a-z0-9]{0,7})`?(?![\w/])")
+_BARE_SUFFIX = re.compile(r"(?<![\w`/*>}])`?(\.[a-z][a-z0-9]{0,7})`?(?![\w/])")
 _KINDS = {
     **{kind: f".{kind}" for kind in ("txt", "csv", "json", "yaml", "log", "html", "xml", "tsv")},
     **{"text": ".txt", "markdown": ".md"},
@@ -263,7 +264,7 @@ def _inputs(text: str, names: Sequence[NamedFile]) -> tuple[str, ...] | None:
     for name in names:
         if PLACE.search(name.text) or "*" in name.text or name.text.endswith("/") or not is_path(name.text):
             return None
-        before = re.split(r"[.;:]\s|\n", text[: name.start])[-1]
+        before = re.split(r"[.;:]\s|\n", without_names(text[: name.start]))[-1]
         if WRITES.search(before) and not READS_FROM.search(before) and not _LISTED_IN.search(before):
             return None
         found.append(path_name(name.text))

@@ -16,6 +16,7 @@ from skvm.compiler.effects.said_files import (
     NamedFile,
     named_files,
     only_words,
+    without_names,
 )
 
 __all__ = ["said_work"]
@@ -35,7 +36,9 @@ _INTO = re.compile(
     r"\b(?:to|into|in|as|called|named)\s+(?:the\s+|a\s+|one\s+)?(?:file\s+)?[*_]*$", re.IGNORECASE
 )
 _LEANS = re.compile(
-    r"\b(?:previous\w*|prior|earlier|above|preceding|so far|findings?|found|based on|according\w*|chosen|"
+    r"\b(?:previous\w*|prior|earlier|"
+    r"above(?!\s+(?:\d|zero|one|two|three|ten|the (?:limit|average|line)))|preceding|"
+    r"so far|findings?|found|based on|according\w*|chosen|"
     r"selected|identified|detected|approved|corresponding|relevant|appropriate|specified|provided|"
     r"remaining|the (?:user|customer|request|conversation|results?)|as (?:discussed|agreed|decided)|"
     r"steps?\s+\d|your (?:notes|findings|plan))\b",
@@ -85,14 +88,15 @@ def _role(sentence: str, before: str, name: NamedFile) -> str | None:
     """Whether a file is read or written, by what stands before it in its sentence; ``None`` where unclear."""
     if PLACE.search(name.text) or not (is_path(name.text) or is_glob(name.text)):
         return None
-    plain = before.rstrip("`*_ ").strip() + " "
+    # The mention's own back-tick may stand at the end.
+    plain = without_names(before.rstrip("`*_ ") + " ")
     last_write = max((found.end() for found in WRITES.finditer(plain)), default=-1)
     last_read = max((found.end() for found in _READS.finditer(plain)), default=-1)
     if READS_FROM.search(plain):
         return "reads"
     if last_write >= 0 and (last_write > last_read or _INTO.search(plain)):
         return None if is_glob(name.text) else "writes"
-    if _THINKS.search(plain) and _INTO.search(plain) and "`" in before:
+    if _THINKS.search(plain) and _INTO.search(plain) and "`" in plain:
         return None if is_glob(name.text) else "writes"
     if last_read >= 0:
         return "reads"

@@ -45,7 +45,7 @@ def statements_of(
         joins |= changes
     lines = [line for line in code.splitlines() if line.strip()]
     prompted = [line for line in lines if _PROMPT.match(line)]
-    is_listing = bool(prompted) and len(prompted) < len(lines)
+    is_no_code = (bool(prompted) and len(prompted) < len(lines)) or read_shell(code).has_error
     found: list[Action] = []
     for span in spans:
         inside = [item for item in commands if span.contains(item.command.span)]
@@ -55,7 +55,7 @@ def statements_of(
         text = _PROMPT.sub("", text)
         rest = source[span.end : span.end + 4].decode("utf-8", "replace")
         place = Span(at + span.start, at + span.end)
-        exact = not is_listing and not _BACKGROUND.match(rest) and _is_exact(text)
+        exact = not is_no_code and not _BACKGROUND.match(rest) and _is_exact(text)
         found.append(Action(_effects(place, at, inside, loops), place, text if exact else None))
     return found
 
