@@ -9,12 +9,15 @@ from typing import Any
 import pytest
 from pydantic_ai.tools import ToolDefinition
 
+from skvm.evidence.journal import Journal
 from skvm.evidence.record import Outcome
 from skvm.harness.acp.presets import PRESETS
 from skvm.harness.acp.tools import COMMON_TOOLS
 from skvm.harness.programs.scripted import offered_tools
 from skvm.llm.fake import FakeAnswer, FakeToolCall
+from skvm.runtime.plan.model import StepState
 from skvm.runtime.plan.outfit.hook import with_plan_command
+from skvm.runtime.plan.tracing.reading import read_run
 from skvm.task.model import Task
 from tests.harness.conftest import GetProgram
 from tests.harness.staging import Done, Stage, Steps
@@ -82,5 +85,10 @@ async def test_it_runs_commands_at_once_and_goes_on_when_the_rest_is_done(
     check_last(last)
     check_files(done.files)
     assert done.record.notes == ()
+    async with Journal(stage.settings.journal_path, read_only=True) as journal:
+        began, gone_on = await read_run(journal)
+    assert began.started.plan_run in first
+    assert (began.started.harness, began.finished is not None) == (name, True)
+    assert {ended.node for ended in gone_on.ended if ended.state is StepState.DONE} >= {"1.4"}
     assert stage.leaks == []
     assert stage.left == []
