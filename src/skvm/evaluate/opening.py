@@ -80,9 +80,12 @@ async def open_for(
             # A site has to be served before anybody asks for it.
             opening = _open_now if policy.listen_ports else open_on_demand
 
-            def further(folder: Path) -> AbstractAsyncContextManager[Cell]:
-                other = replace(policy, work_dir=folder)
-                return held_to(grant, other, partial(open_on_demand, bench.sandbox), notes)
+            @asynccontextmanager
+            async def further(folder: Path) -> AsyncIterator[Cell]:
+                other, own = replace(policy, work_dir=folder), list[str]()
+                async with held_to(grant, other, partial(open_on_demand, bench.sandbox), own) as cell:
+                    yield cell
+                notes.extend(note for note in own if note not in notes)
 
             async with held_to(grant, policy, partial(opening, bench.sandbox), notes) as cell:
                 door = _door(cell, bench, 0) if spec.site else None
