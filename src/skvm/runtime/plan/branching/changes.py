@@ -26,7 +26,7 @@ class Change:
         digest: Of a file or a link; ``""`` for anything else.
         leads_to: Of a link: its text, such that it is right in the original.
         was: What it was in the copy; ``None`` for nothing.
-        has_other_names: Whether it has a second hard link.
+        is_odd: Whether it has a second hard link or special bits: then it is copied once more.
     """
 
     kind: Kind | str
@@ -34,7 +34,7 @@ class Change:
     digest: str = ""
     leads_to: str = ""
     was: Stamp | None = None
-    has_other_names: bool = False
+    is_odd: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +151,7 @@ class _Looking:
             mode,
             digest or file_digest(folder, name),
             was=given.stamp if given else None,
-            has_other_names=status.st_nlink > 1,
+            is_odd=status.st_nlink > 1 or bool(status.st_mode & 0o7000),
         )
 
     def _is_untouched(self, given: Given, status: os.stat_result) -> bool:

@@ -235,9 +235,9 @@ def _rewrite_links(work: Root, changed: Mapping[str, Change]) -> None:
 
 
 def _separate(work: Root, changed: Mapping[str, Change]) -> None:
-    """Give a file with a second name bytes of its own: the other name may be outside."""
+    """Give an odd file bytes of its own: its second name may be outside, its bits make nobody root."""
     for path, change in changed.items():
-        if change.kind == "file" and change.has_other_names:
+        if change.kind == "file" and change.is_odd:
             with work.around(path) as (folder, name):
                 _copy(folder, name, folder, f".skvm-own-{name[:200]}")
                 os.rename(f".skvm-own-{name[:200]}", name, src_dir_fd=folder, dst_dir_fd=folder)
