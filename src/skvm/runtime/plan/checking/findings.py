@@ -84,9 +84,10 @@ SKV808 = rule(
 SKV809 = rule(
     "SKV809",
     "path leaves the work directory",
-    "A plan works in one directory. A name that is absolute, begins with ~ or climbs out with .. is"
-    " outside of it: the sandbox does not let it be written, and patterns that leave the directory match"
-    " nothing. Name files relative to the work directory.",
+    "A plan works in one directory. A name that is absolute, begins with ~ or climbs out with .. is outside"
+    " of it: the sandbox does not let it be written, and patterns that leave the directory match nothing."
+    " /tmp and the home directory can be written, but are the sandbox's own and gone after the step: that is"
+    " a warning, and so is reading from outside. Name files relative to the work directory.",
     Severity.ERROR,
 )
 SKV810 = rule(

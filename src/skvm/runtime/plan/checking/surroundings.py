@@ -53,7 +53,8 @@ def check_surroundings(plan: Plan, around: Surroundings, report: Report) -> None
     """Note what the place lacks."""
     for where, name, is_ours in _names(plan):
         if _leaves(name):
-            severity = None if is_ours else Severity.WARNING
+            is_sure = is_ours and not _is_of_the_cell(name)
+            severity = None if is_sure else Severity.WARNING
             said = f"{shown(name)} lies outside of the work directory"
             report.add(SKV809, said, where, severity=severity)
     for place, step in enumerate(plan.steps):
@@ -95,6 +96,11 @@ def _leaves(name: str) -> bool:
     if name.startswith(("/", "~")):
         return True
     return posixpath.normpath(name).split("/")[0] == ".."
+
+
+def _is_of_the_cell(name: str) -> bool:
+    """Whether a name is of something every cell has for itself: it can be written, and does not stay."""
+    return name.startswith("~") or name == "/tmp" or name.startswith(("/tmp/", "/dev/"))  # noqa: S108
 
 
 def _is_in(root: Path, name: str) -> bool:
