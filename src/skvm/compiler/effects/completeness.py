@@ -17,14 +17,14 @@ _GAP = re.compile(
 )
 _RUNS = re.compile(
     r"^\W*(?:(?:first|then|next|finally|now|also|always|just),?\s+)?"
-    r"(?:run|execute|use|call|start|invoke|type|enter|issue|launch)\b|^\W*`|"
+    r"(?:run|execute|use|call|start|invoke|type|enter|issue|launch)\b|^\W*`|(?:运行|执行|使用|调用)\W*`|"
     r"(?:[:→–—]|\b(?:with|using|by running|via|run|through|execute|calls?))\s*\W*`",
     re.IGNORECASE,
 )
 _MORE = re.compile(
     r"(?:\band\b|\bthen\b|;)\s+(?:then\s+|also\s+)?(?!(?:the|a|an|its|their|all|both|for|in|to|with|from|of|on|"
     r"as|no|one|x|each|every|writes?|prints?|reads?|puts?|gives?|makes?|adds?|lists?|counts?|shows?|run|use|"
-    r"execute)\b|x\b|[^a-z\s])|\bor\b|\beither\b|\bcheck (?:that|whether|the)\b",
+    r"execute)\b|x\b|[^a-z\s])|\bor\b|\beither\b|\bcheck (?:that|whether|the)\b|并|然后|或者|接着",
     re.IGNORECASE,
 )
 _CHOICE = sieved(

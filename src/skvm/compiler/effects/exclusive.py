@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from skvm.compiler.effects.programs import GIT_READS, INSTALLERS, INSTALLING
 from skvm.compiler.effects.resources import path_name
+from skvm.compiler.reading.names import FILE
 
 __all__ = ["BROWSER", "BROWSER_MODULES", "GIT", "PACKAGES", "database", "exclusive_of", "in_words"]
 
@@ -76,7 +77,7 @@ def _git_verb(words: Sequence[str]) -> str:
 
 def in_words(text: str) -> tuple[str, ...]:
     """What a step without a command must have for itself, by its words, sorted."""
-    found = {BROWSER} if _SAYS_BROWSER.search(text) else set[str]()
+    found = {BROWSER} if _SAYS_BROWSER.search(FILE.sub(" ", text)) else set[str]()
     if ".db" in text or "sqlite" in text or "duckdb" in text:
         found |= {database(name) for name in _DATABASE_FILE.findall(text)}
     return tuple(sorted(found))
