@@ -14,6 +14,7 @@ from skvm.cli.command import SkvmCommand, settings_of
 
 if TYPE_CHECKING:
     from skvm.compiler.plans.plan import Plan
+    from skvm.llm.contract import SpendLimit
     from skvm.runtime.plan.running.preparing import Prepared
     from skvm.runtime.plan.running.request import Outcome, PlanRequest, Watcher
     from skvm.settings import Settings
@@ -51,6 +52,8 @@ _MAX_JOBS = 1024
     help="Hold commands to the skill's permissions.json, or only tell; default: report for a variant.",
 )
 @click.option("--allow-missing", is_flag=True, help="Run even if the skill requires what is not there.")
+@click.option("--max-usd", type=click.FloatRange(min=0), help="Spend ceiling in dollars.")
+@click.option("--max-tokens", type=click.IntRange(min=1), help="Spend ceiling in tokens.")
 @click.option("--dry-run", is_flag=True, help="Only say what would run, and what at once.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.pass_context
@@ -112,8 +115,17 @@ def _request(options: dict[str, Any]) -> PlanRequest:
         sandbox=options["sandbox"],
         permissions=options["permissions"],
         allow_missing=options["allow_missing"],
+        limit=_limit(options),
         prompt=options["prompt"] or "",
     )
+
+
+def _limit(options: dict[str, Any]) -> SpendLimit | None:
+    if options["max_usd"] is None and options["max_tokens"] is None:
+        return None
+    from skvm.llm.contract import SpendLimit
+
+    return SpendLimit(max_usd=options["max_usd"], max_tokens=options["max_tokens"])
 
 
 def _with_answers(settings: Settings, request: PlanRequest, *, is_yes: bool) -> PlanRequest:
@@ -195,9 +207,9 @@ def _say(lines: Iterable[str]) -> None:
 def _again(options: dict[str, Any]) -> tuple[str, ...]:
     """The words of the command that goes on with this run."""
     words = ["skvm", "plan", "run", options["plan"]]
-    for name in ("workdir", "jobs", "model", "prompt"):
-        if options[name]:
-            words += [f"--{name}", str(options[name])]
+    for name in ("workdir", "jobs", "model", "prompt", "max_usd", "max_tokens"):
+        if options[name] is not None:
+            words += [f"--{name.replace('_', '-')}", str(options[name])]
     if options["model"] and options["adapter"] != "bare-agent":
         words += ["--adapter", options["adapter"]]
     for procedure in options["procedure"]:

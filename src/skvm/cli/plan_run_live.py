@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from skvm.cli.console import out, progress
-from skvm.cli.plan_run_report import next_of, summary_of, told_of, visible
+from skvm.cli.plan_run_report import next_of, spent_of, summary_of, told_of, visible
 from skvm.compiler.plans.plan import Plan
 from skvm.runtime.plan.graph import Graph
 from skvm.runtime.plan.model import Node, StepResult, StepState
@@ -105,7 +105,7 @@ def print_outcome(outcome: Outcome, plan: Plan, again: Sequence[str]) -> None:
     out.print(
         Text.assemble(
             (summary_of(results), "bold"),
-            f" in {outcome.report.wall_s:.1f} s",
+            f" in {outcome.report.wall_s:.1f} s{spent_of(outcome)}",
             (f"  run {outcome.plan_run}", "dim"),
         )
     )

@@ -2,6 +2,8 @@
 
 import json
 
+from skvm.cli.main import run
+
 
 def step(step_id, command="", *, after=(), idempotent=True, reads=(), writes=(), is_open=False, **others):
     """One step; without a command it is one for a model."""
@@ -55,3 +57,21 @@ def write_plan(folder, *steps, groups=()):
     path = folder / "plan.json"
     path.write_text(json.dumps(plan(*steps, groups=groups)))
     return path
+
+
+def plan_run(capsys, *words):
+    """Run ``skvm plan run …`` here: its exit code, standard output and standard error."""
+    capsys.readouterr()
+    code = run(["plan", "run", *map(str, words)])
+    said = capsys.readouterr()
+    return code, said.out, said.err
+
+
+def logged(name):
+    """A command that says it was run."""
+    return f"echo {name} >> log"
+
+
+def log_of(work):
+    path = work / "log"
+    return path.read_text().split() if path.exists() else []

@@ -4,14 +4,18 @@ import hashlib
 import json
 import os
 import sqlite3
+import subprocess
+import sys
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 
+import click
 import pytest
 
-from skvm.cli.main import run
-from skvm.llm.fake import FakeAnswer, FakeServer, FakeToolCall
-from tests.unit.cli.plans import mapped, step, write_plan
+from skvm.cli.commands import plan as plan_command
+from skvm.cli.main import COMMANDS
+from tests.unit.cli.plans import log_of, logged, mapped, plan_run, step, write_plan
 
 
 @pytest.fixture
@@ -25,24 +29,7 @@ def work(tmp_path, monkeypatch):
 @pytest.fixture
 def skvm(capsys):
     """Run ``skvm plan run …``: exit code, standard output, standard error."""
-
-    def call(*words):
-        capsys.readouterr()
-        code = run(["plan", "run", *map(str, words)])
-        said = capsys.readouterr()
-        return code, said.out, said.err
-
-    return call
-
-
-def logged(name):
-    """A command that says it was run."""
-    return f"echo {name} >> log"
-
-
-def log_of(work):
-    path = work / "log"
-    return path.read_text().split() if path.exists() else []
+    return partial(plan_run, capsys)
 
 
 def test_commands_run_in_the_work_directory_and_what_needs_a_model_is_left(tmp_path, work, skvm):
@@ -326,32 +313,27 @@ def test_commands_are_held_to_the_permissions_of_the_skill(tmp_path, work, skvm)
     assert "needs a sandbox that confines" in said
 
 
-def answer(body):
-    """An agent that writes the file its step names, then says so."""
-    if any(message["role"] == "tool" for message in body["messages"]):
-        return FakeAnswer("It is done.")
-    return FakeAnswer("", [FakeToolCall("execute_command", {"command": "echo by hand > b.txt"})])
+def test_the_verbs_tell_the_same_in_the_list_and_of_themselves():
+    assert (plan_command.command.help or "").splitlines()[0] == COMMANDS["plan"]
+    with click.Context(plan_command.command) as context:
+        for verb, line in plan_command.VERBS.items():
+            found = plan_command.command.get_command(context, verb)
+            assert (found.help or "").splitlines()[0] == line
 
 
-def test_with_a_model_nothing_is_left(tmp_path, work, skvm, monkeypatch):
-    path = write_plan(
-        tmp_path,
-        step("1.1", f"{logged('one')}; echo a > a.txt", writes=["a.txt"]),
-        step("1.2", after=["1.1"], is_open=True),
-        step("1.3", f"{logged('three')}; cat a.txt b.txt > c.txt", after=["1.2"], writes=["c.txt"]),
+HEAVY = ("pydantic_ai", "scipy", "numpy", "httpx", "altair", "openai", "anthropic", "jinja2", "xllamacpp")
+
+
+@pytest.mark.parametrize("in_cell", ["0", "1"])
+def test_a_plan_of_commands_imports_nothing_heavy(tmp_path, work, in_cell):
+    path = write_plan(tmp_path, step("1.1", "true"), step("1.2", is_open=True, after=["1.1"]))
+    heavy = (*HEAVY, "rich", "skvm.harness.environment.bind") if in_cell == "1" else HEAVY
+    code = (
+        "import sys\nfrom skvm.cli.main import run\n"
+        f"code = run(['plan', 'run', {str(path)!r}])\n"
+        f"print(code, [name for name in {heavy!r} if name in sys.modules])"
     )
-    cache = tmp_path / "cache"
-    cache.mkdir()
-    monkeypatch.setenv("SKVM_CACHE", str(cache))
-    skvm(path)
-    with FakeServer.running(answer) as server:
-        route = {"match": "fake/*", "kind": "openai-compatible", "baseUrl": server.base_url, "apiKey": "none"}
-        (cache / "skvm.config.json").write_text(json.dumps({"providers": {"routes": [route]}}))
-        code, out, said = skvm(path, "--model=fake/m", "--no-auto-probe", "--json")
-    told = json.loads(out)
-    assert code == 0, said
-    assert told["states"] == {"done": 3}
-    # What commands did before the model came stays done.
-    assert log_of(work) == ["one", "three"]
-    assert (work / "c.txt").read_text() == "a\nby hand\n"
-    assert told["steps"][1]["usage"]["calls"] == 2
+    env = {**os.environ, "SKVM_IN_CELL": in_cell}
+    words = [sys.executable, "-c", code]
+    done = subprocess.run(words, check=False, capture_output=True, text=True, cwd=work, env=env)
+    assert done.stdout.splitlines()[-1] == "0 []", done.stdout + done.stderr

@@ -127,8 +127,10 @@ class _Review:
         steps = steps_of(name)
         node = self._node(name)
         if isinstance(node.job, MapJob) and name in self.graph.nodes and not by_step.get(name, _NONE).is_done:
-            # Its items have records of their own.
-            return None
+            # Its items have records of their own; without any it was one agent that worked on all of them.
+            has_items = any(parent_of(other) == name for other in (*by_step, *unsure))
+            is_agent = isinstance(node.job.each, AgentJob) and not has_items
+            return _uncertain(name) if is_agent and name in unsure else None
         if unsure.intersection(steps):
             return _uncertain(name)
         results = [by_step[step] for step in steps if step in by_step]

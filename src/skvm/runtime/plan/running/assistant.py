@@ -62,7 +62,7 @@ async def helper_for(
     harness = _harness(request.target.harness)
     blobs = BlobStore(settings.blobs_dir, redactor=Redactor.of(settings))
     async with (
-        ModelPort(settings, put_blob=blobs.put) as port,
+        ModelPort(settings, limit=request.limit, put_blob=blobs.put) as port,
         port.session(CallScope(plan.skill, "plan")) as session,
     ):
         with commons.heeding(port):

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 from skvm.runtime.plan.graph import Graph
 from skvm.runtime.plan.model import Node, PlanReport, StepResult, Target
 from skvm.runtime.plan.running.source import PlanSource
+
+if TYPE_CHECKING:
+    from skvm.llm.contract import SpendLimit
 
 __all__ = ["Arm", "Outcome", "PlanRequest", "Silent", "Watcher"]
 
@@ -62,6 +65,7 @@ class PlanRequest:
         permissions: Whether commands are held to the skill's permissions (``enforce``), or what goes beyond
             them is told (``report``), or neither (``off``); ``None`` reports where it has any.
         allow_missing: Whether to run without what the skill requires of the machine.
+        limit: Spend ceiling of its model calls.
         prompt: What the plan is run for, told to a model; ``""`` for the skill's own words.
     """
 
@@ -79,6 +83,7 @@ class PlanRequest:
     sandbox: str = "auto"
     permissions: Literal["enforce", "report", "off"] | None = None
     allow_missing: bool = False
+    limit: SpendLimit | None = None
     prompt: str = ""
 
 

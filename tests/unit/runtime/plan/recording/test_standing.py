@@ -187,6 +187,15 @@ def test_agents_of_items_work_apart_and_may_be_tried_again(place):
     assert states(standing_of(graph, was, place())) == {}
 
 
+def test_one_agent_for_all_items_that_was_under_way_is_uncertain(place):
+    job = MapJob(AgentJob("do it", ("1",), item="{item}"), items=("a", "b"), is_serial=True)
+    graph = Graph.of([node("1", once=True, job=job)])
+    assert states(standing_of(graph, earlier({}, uncertain=["1"]), place())) == {"1": "uncertain"}
+    assert states(standing_of(graph, earlier({}, uncertain=["1"]), place(), repeat=["1"])) == {}
+    with_items = earlier({"1[a]": {}}, uncertain=["1"])
+    assert states(standing_of(graph, with_items, place())) == {"1[a]": "done"}
+
+
 def test_a_merge_that_was_whole_is_done_although_nobody_wrote_it_down(place):
     graph = Graph.of([node("1", job=AgentJob("do it", ("1",))), node("2", after=["1"])])
     standing = standing_of(graph, earlier({}), place(a_txt="a"), merged={"1": {"a.txt": sha("a")}, "9": {}})
