@@ -22,7 +22,7 @@ __all__ = ["Climb"]
 _ROUNDS = 3
 _CALLS = 12
 """A rate is taken over at least so many rounds and calls."""
-_REST_WINDOWS, _LONGEST_REST_WINDOWS = 8, 128
+_REST_WINDOWS, _LONGEST_REST_WINDOWS = 4, 128
 
 
 @dataclass(slots=True)
@@ -167,7 +167,7 @@ class Climb:
         """
         target = max(self._base + 1, self._base * 3 // 2)
         if target >= self._bad:
-            target = max(int(self._bad) - 1, self._base + 1 if is_bold else 0)
+            target = max((self._base + int(self._bad)) // 2, self._base + 1 if is_bold else 0)
         return self._try(min(target, self.most), 1, "more at once may give more")
 
     def _try_fewer(self) -> bool:
