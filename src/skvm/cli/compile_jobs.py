@@ -198,13 +198,14 @@ async def _acceptor(
         return
     from skvm.cli.acceptance_runs import Acceptor, given_tasks
     from skvm.evaluate.bench import open_bench
+    from skvm.runtime.plan.outfit.hook import with_plan_command
 
     tasks = given_tasks(settings, options["tasks"])
     if options["frozen"]:
         yield Acceptor(options["accept"], tasks, None)
         return
     async with open_bench(settings, limit=limit) as bench:
-        yield Acceptor(options["accept"], tasks, bench)
+        yield Acceptor(options["accept"], tasks, with_plan_command(bench))
 
 
 def _print(jobs: Sequence[Job], outcomes: Sequence[CompileResult | Failure], options: dict[str, Any]) -> None:

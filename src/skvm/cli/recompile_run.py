@@ -130,13 +130,14 @@ async def _run(settings: Settings, request: RecompileRequest, path: str, options
     from skvm.llm.contract import SpendLimit
     from skvm.llm.port import ModelPort
     from skvm.optimizer.adapting.at_hand import tasks_at_hand
+    from skvm.runtime.plan.outfit.hook import with_plan_command
 
     limit = SpendLimit(max_usd=options["max_usd"], max_tokens=options["max_tokens"])
     asked = options["compiler_model"] or "none"
     mode: Any = options["adapter_config"] or "managed"
     async with open_bench(settings, sandbox=options["sandbox"], limit=limit, config_mode=mode) as opened:
         judge = judge_of(opened, options["judge_model"]) if options["judge_model"] else None
-        bench = replace(opened, judge=judge)
+        bench = with_plan_command(replace(opened, judge=judge))
         port = bench.port if isinstance(bench.port, ModelPort) else None
         if not request.tasks:
             found = await tasks_at_hand(bench.journal, request.skill, settings.data_dir)

@@ -49,6 +49,7 @@ async def _optimize(settings: Settings, request: OptimizeRequest, tell: Callable
     from skvm.llm.contract import SpendLimit
     from skvm.optimizer.loop.optimizing import optimize
     from skvm.optimizer.proposals.store import ProposalStore
+    from skvm.runtime.plan.outfit.hook import with_plan_command
     from skvm.runtime.plan.touching import with_touching
 
     tell(Told(doing="opening the bench"))
@@ -57,7 +58,7 @@ async def _optimize(settings: Settings, request: OptimizeRequest, tell: Callable
         limit = SpendLimit(max_usd=request.max_usd, max_tokens=request.max_tokens)
     async with open_bench(settings, sandbox=request.sandbox, limit=limit) as bench:
         held = replace(bench, temperature=request.temperature, max_output_tokens=request.max_output_tokens)
-        shared = with_touching(held)
+        shared = with_touching(with_plan_command(held))
         proposal = await optimize(
             request, shared, ProposalStore(settings), on_event=lambda update: tell(_told(update))
         )

@@ -92,6 +92,7 @@ async def _run(settings: Settings, skill: Skill, tasks: Sequence[Task], options:
     from skvm.cli.comparison import comparison_json, comparison_table, task_table
     from skvm.cli.console import out, print_json
     from skvm.evaluate.run import open_bench
+    from skvm.runtime.plan.outfit.hook import with_plan_command
     from skvm.runtime.plan.touching import with_touching
 
     started, quiet = time.monotonic(), options["as_json"]
@@ -101,7 +102,7 @@ async def _run(settings: Settings, skill: Skill, tasks: Sequence[Task], options:
     say.step(f"model: {options['model']}")
     await _pull(settings, options["model"], quiet=quiet)
     async with open_bench(settings, sandbox=options["sandbox"]) as opened:
-        bench = with_touching(replace(opened, max_output_tokens=MAX_OUTPUT_TOKENS))
+        bench = with_touching(with_plan_command(replace(opened, max_output_tokens=MAX_OUTPUT_TOKENS)))
         say.step("profile: what this target can do, as far as the skill needs it")
         measured = await _profile(settings, skill, bench, options)
         say.step(f"compile: {skill.id} for this target")

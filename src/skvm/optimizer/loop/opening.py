@@ -11,6 +11,7 @@ from skvm.evaluate.judging import judge_of
 from skvm.evidence.record import Usage
 from skvm.llm.contract import BudgetExceededError, SpendLimit
 from skvm.optimizer.loop.request import OptimizeRequest
+from skvm.runtime.plan.outfit.hook import with_plan_command
 from skvm.runtime.plan.touching import with_touching
 from skvm.settings import Settings
 
@@ -39,7 +40,7 @@ async def opened_bench(
         config_mode=request.adapter_config,
     ) as bench:
         held = replace(bench, temperature=request.temperature, max_output_tokens=request.max_output_tokens)
-        shared = with_touching(held)
+        shared = with_touching(with_plan_command(held))
         if request.judge_model is not None:
             shared = replace(
                 shared, judge=judge_of(bench, request.judge_model, allow_self=request.may_judge_itself)
