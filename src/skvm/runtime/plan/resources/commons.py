@@ -122,6 +122,9 @@ class Commons:
             self._group.cancel_scope.cancel()
             await self._group.__aexit__(None, None, None)
             self._group = None
+        for level in self._barred:
+            if isinstance(level.lock, FileLock):
+                level.lock.wait_no_more()
 
     @property
     def notes(self) -> tuple[str, ...]:
