@@ -9,7 +9,7 @@ from typing import Literal
 
 from skvm.evaluate.bench import Bench, RunSpec
 from skvm.evidence.redact import Redactor
-from skvm.harness.contract import HARNESSES, Facility, ProgramInCell, SkillMode
+from skvm.harness.contract import HARNESSES, SkillMode
 from skvm.llm.local import usable_processors
 from skvm.runtime.plan.driving.drivable import Drivable, drivable_plan
 from skvm.runtime.plan.driving.planned import Arm, Planned, Surroundings
@@ -21,6 +21,8 @@ __all__ = ["Mode", "Plans", "following"]
 
 Mode = Literal["off", "auto", "serial", "parallel"]
 """Whether plans are followed, and how their groups run."""
+DRIVEN = frozenset({"bare-agent", "shell-agent"})
+"""Harnesses whose conversations we can open and close ourselves."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,13 +44,12 @@ class Plans:
             return spec, ""
         if spec.skill_mode is not SkillMode.INJECT:
             return spec, "the model is to find the skill itself"
-        agent = HARNESSES.get(spec.harness)()
-        if isinstance(agent, ProgramInCell) or Facility.HOOKS not in agent.facilities:
-            return spec, f"{spec.harness} is a program: it follows a plan with `skvm plan run`"
+        if spec.harness not in DRIVEN:
+            return spec, f"{spec.harness} follows a plan itself, with `skvm plan run`"
         found = self._plan(spec.skill)
         if found.plan is None:
             return spec, found.reason
-        planned = Planned(agent, spec.harness, found.plan, self.arm, self.around)
+        planned = Planned(HARNESSES.get(spec.harness)(), spec.harness, found.plan, self.arm, self.around)
         return replace(spec, harness=planned), ""
 
     def _plan(self, skill: Skill) -> Drivable:

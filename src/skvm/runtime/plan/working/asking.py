@@ -46,6 +46,9 @@ ASK_OUTPUT_TOKENS = 1024
 """Tokens of an answer; one that is cut off there is asked for again with ``MAX_OUTPUT_TOKENS``."""
 SHOWN_CHARS = 60_000
 """Characters of all files of a question."""
+_ANY_WORDS = 1 << 20
+_WORDS_AROUND = {".md": 0, ".markdown": 0, ".rst": 0, ".txt": 200, "": 200}
+"""Characters around a fence that are no part of the file, by its suffix: prose may have a fence in it."""
 _FENCED = re.compile(r"^(`{3,}|~{3,})[^\n`]*\n(.*?)\n?\1[ \t]*$", re.DOTALL | re.MULTILINE)
 
 
@@ -171,7 +174,12 @@ class _Asking:
     limits: RunLimits
     messages: list[ModelMessage]
     turns: list[Turn] = field(default_factory=list)
-    bound: int = ASK_OUTPUT_TOKENS
+
+    @property
+    def bound(self) -> int:
+        """Tokens the next answer may have: more the second time, but what the run allows at most."""
+        most = self.context.max_output_tokens or MAX_OUTPUT_TOKENS
+        return most if self.turns else min(most, ASK_OUTPUT_TOKENS)
 
     async def next(self, model: Model) -> str:
         """The next answer."""
@@ -278,21 +286,19 @@ async def _converse(asking: _Asking, cell: Cell) -> StepResult:
             asking.wrote(content)
             digest = hashlib.sha256(content.encode()).hexdigest()
             return StepResult(StepState.DONE, content[:400], digests={output: digest})
-        asking.bound = MAX_OUTPUT_TOKENS
     return StepResult(StepState.FAILED, reason=f"the model gave no content for {output}: {reason}")
 
 
 def content_of(answer: str, output: str, *, is_cut: bool = False) -> tuple[str, str]:
     """What an answer says the file holds, and why it will not do (``""`` if it does).
 
-    A fence around all of it goes; where words stand around the only fence there is, they go, too, unless the
-    file is Markdown.
+    A fence around all of it goes; where words stand around the only fence there is, they go, too, unless
+    they may be part of the file.
     """
     text = answer.strip()
     suffix = PurePosixPath(output).suffix.lower()
     blocks = list(_FENCED.finditer(text))
-    is_whole = len(blocks) == 1 and blocks[0].span() == (0, len(text))
-    if is_whole or (len(blocks) == 1 and suffix not in {".md", ".markdown"}):
+    if len(blocks) == 1 and len(text) - len(blocks[0][0]) <= _WORDS_AROUND.get(suffix, _ANY_WORDS):
         text = blocks[0][2].strip("\n")
     if is_cut:
         return "", "the answer was cut off before its end"

@@ -73,7 +73,8 @@ def nodes_of(node: Node, job: MapJob, items: Sequence[str], target: Target, *, p
                 is_open=isinstance(each, AgentJob) and node.is_open,
                 needs=needs_of(each, target),
                 is_idempotent=node.is_idempotent or isinstance(each, AgentJob),
-                group=node.group or node.id,
+                # Those that may touch anything stand side by side only as members of one group.
+                group=node.group or (node.id if node.is_open else None),
                 job=each,
             )
         )

@@ -92,6 +92,7 @@ async def test_without_plans_nothing_changes(tmp_path: Path):
     [
         ({"skill_mode": SkillMode.DISCOVER}, "find the skill itself"),
         ({"harness": "codex"}, "skvm plan run"),
+        ({"harness": "acp:some agent"}, "skvm plan run"),
         ({"skill": None}, ""),
         ({"harness": FakeHarness()}, ""),
     ],

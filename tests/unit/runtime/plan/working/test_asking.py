@@ -9,6 +9,7 @@ import pytest
 from pydantic_ai.messages import ModelMessage, ModelRequest, ModelResponse, SystemPromptPart
 
 from skvm.errors import SkvmError
+from skvm.harness.adapters.bare_agent import BareAgent
 from skvm.harness.contract import SkillDelivery
 from skvm.harness.fake import ScriptedSession
 from skvm.harness.trajectory import ToolKind, Turn
@@ -83,7 +84,7 @@ def _system(messages: Sequence[ModelMessage]) -> str:
 async def test_the_skill_is_part_of_what_is_shared(tmp_path: Path):
     lay(tmp_path)
     context = a_context(tmp_path, ["{}"], skill=SkillDelivery("s", "d", "Only say bug or wish."))
-    bench = a_bench(tmp_path, agent=Helper(a_bench(tmp_path, ["x"]).agent.harness, context))  # type: ignore[union-attr]
+    bench = a_bench(tmp_path, agent=Helper(BareAgent(), context))
 
     await bench.do(a_node(LABEL))
 
@@ -114,7 +115,7 @@ async def test_an_answer_that_will_not_do_is_asked_for_again_with_the_reason(
 
     assert result.state is StepState.DONE
     assert why in words_of(session.requests[1])
-    assert session.settings[0]["max_tokens"] != session.settings[1]["max_tokens"]
+    assert [settings["max_tokens"] for settings in session.settings] == [1024, 2048]
     assert [len(turn.tool_calls) for turn in told] == [0, 1]
 
 
@@ -214,7 +215,20 @@ async def test_a_session_past_its_deadline_is_a_failure_of_the_step(tmp_path: Pa
         ("```a\n1\n```\n```b\n2\n```", "a.txt", "```a\n1\n```\n```b\n2\n```\n"),
         ("````\n```\nx\n```\n````", "a.txt", "```\nx\n```\n"),
         ("```\n  two\n    four\n```", "a.txt", "  two\n    four\n"),
+        ("It is:\n```\nbug\n```", "a.txt", "bug\n"),
+        (f"{'Prose. ' * 40}\n```\nls\n```", "a.txt", f"{'Prose. ' * 40}\n```\nls\n```\n"),
+        (f"{'Prose. ' * 40}\n```\n1,2\n```", "a.csv", "1,2\n"),
     ],
 )
 async def test_what_stands_around_an_answer_goes(answer: str, output: str, content: str):
     assert content_of(answer, output) == (content, "")
+
+
+async def test_the_bound_of_the_run_holds_for_questions(tmp_path: Path):
+    lay(tmp_path)
+    context = a_context(tmp_path, ["", "{}"], max_output_tokens=64)
+
+    await a_bench(tmp_path, agent=Helper(BareAgent(), context)).do(a_node(LABEL))
+
+    assert isinstance(context.session, ScriptedSession)
+    assert [settings["max_tokens"] for settings in context.session.settings] == [64, 64]

@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+import tempfile
 from dataclasses import replace
 from pathlib import Path
 
 import anyio
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from pydantic_ai.messages import ModelMessage, ModelResponse
 
 from skvm.errors import UsageError
@@ -245,3 +248,37 @@ async def test_a_map_that_does_not_fit_into_the_turns_that_are_left_asks_nothing
 
     assert (result.state, result.reason) == (StepState.FAILED, "4 model turns are left for 4 questions")
     assert list((tmp_path / "out").iterdir()) == []
+
+
+STEMS = st.sampled_from(["a", "b", "c d", "-e", "f'g", "[h]", "i*"])
+NAMES = st.builds("{}{}".format, STEMS, st.sampled_from([".md", ".txt", ""]))
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(names=st.sets(NAMES, min_size=1, max_size=7), data=st.data())
+def test_at_once_a_map_ends_as_in_a_row(tmp_path: Path, names: set[str], data: st.DataObject):
+    """Some items write the same file; who writes it last must not depend on who is fastest."""
+    pauses = {name: data.draw(st.integers(0, 5)) for name in sorted(names)}
+
+    async def answer(messages: list[ModelMessage]) -> ModelResponse:
+        item = words_of(messages).split("Do it for this one: in/")[1].split("\n")[0]
+        for _ in range(pauses[item]):
+            await anyio.lowlevel.checkpoint()
+        return said(f"label of {item}")
+
+    async def left_by(*, is_serial: bool) -> dict[str, str]:
+        with tempfile.TemporaryDirectory(dir=tmp_path) as folder:
+            root = Path(folder)
+            (root / "in").mkdir()
+            for name in names:
+                (root / "in" / name).write_text(name)
+            each = AskJob("Label it.", (), "out/{name}", "{item}")
+            node = Node("1", job=MapJob(each, glob="in/*", is_serial=is_serial))
+            result = await a_bench(root, [answer]).do(node)
+            assert result.text == f"{len(names)} items done"
+            return {path.name: path.read_text() for path in (root / "out").iterdir()}
+
+    async def both() -> None:
+        assert await left_by(is_serial=False) == await left_by(is_serial=True)
+
+    anyio.run(both)
