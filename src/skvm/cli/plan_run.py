@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterable
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -80,7 +81,7 @@ def command(ctx: click.Context, /, **options: Any) -> int:
         settings.cache_dir / "plans" / "locks", digest_of_plan(plan, request.procedures), request.work_dir
     ):
         request = _with_answers(settings, request, is_yes=options["yes"])
-        with _watched(options) as watcher:
+        with _on_record(settings, request), _watched(options) as watcher:
             outcome = anyio.run(run_plan, settings, request, watcher)
     return _told(outcome, plan, options)
 
@@ -151,6 +152,20 @@ def _with_answers(settings: Settings, request: PlanRequest, *, is_yes: bool) -> 
         if click.confirm("run it when its turn comes?", err=True):
             answered.append(step.id)
     return replace(request, answered=tuple(answered))
+
+
+def _on_record(settings: Settings, request: PlanRequest) -> AbstractContextManager[Any]:
+    """The command in the index of sessions."""
+    from skvm.evidence.sessions import recorded_session
+
+    target = request.target
+    return recorded_session(
+        settings.logs_dir,
+        "plan-run",
+        models=[target.model] if target.model else [],
+        harness=[target.harness] if target.harness else [],
+        skill=[request.source.plan.skill],
+    )
 
 
 def _watched(options: dict[str, Any]) -> Any:

@@ -154,6 +154,18 @@ def test_a_run_in_another_folder_is_another_run(tmp_path, work, skvm):
     assert str(work) in said
 
 
+def test_a_folder_whose_name_looks_like_a_key_is_known_again(tmp_path, skvm):
+    work = tmp_path / f"ghp_{'a' * 36}"
+    work.mkdir()
+    path = write_plan(tmp_path, step("1.1", logged("one"), idempotent=False), step("1.2", is_open=True))
+    skvm(path, "--workdir", work)
+    code, _, _ = skvm(path, "--workdir", work)
+    assert code == 0
+    assert log_of(work) == ["one"]
+    journal = Path(os.environ["SKVM_CACHE"]) / "log" / "journal.sqlite"
+    assert work.name.encode() not in journal.read_bytes()
+
+
 def test_items_of_a_map_that_are_done_are_not_done_again(tmp_path, work, skvm):
     for name in ("a", "b", "c"):
         (work / f"{name}.in").write_text(name)

@@ -180,6 +180,37 @@ def test_a_second_process_on_the_same_plan_and_folder_is_refused(tmp_path):
     assert lines_of(work, "began") == ["x"]
 
 
+def test_of_a_map_only_the_item_that_was_under_way_is_uncertain(tmp_path):
+    work, cache = tmp_path / "work", tmp_path / "cache"
+    work.mkdir()
+    for name in ITEMS:
+        (work / f"{name}.in").write_text(name)
+    waits = "test {name} != b || while ! test -e go; do sleep 0.01; done"
+    command = f"{waits}; echo {{name}} >> sent"
+    path = write_plan(
+        tmp_path,
+        step("1.1", "true", idempotent=False, writes=["sent"]),
+        groups=[mapped("1.1", "*.in", command)],
+    )
+    with begun(path, cache) as process:
+        while done_of(cache) != {"1.1-a", "1.1-c", "1.1-d"}:
+            assert process.poll() is None, process.communicate()
+            time.sleep(0.01)
+        process.kill()
+        process.communicate(timeout=60)
+    (work / "go").touch()
+    with begun(path, cache) as process:
+        out, _ = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert "uncertain   1.1" in out
+    assert "b.in" in out
+    assert sorted(lines_of(work, "sent")) == ["a", "c", "d"]
+    with begun(path, cache, "--repeat=1.1[b.in]") as process:
+        process.communicate(timeout=60)
+    assert process.returncode == 0
+    assert sorted(lines_of(work, "sent")) == ["a", "b", "c", "d"]
+
+
 def thinking(body):
     """A model that writes what a step wants, slowly."""
     told = json.dumps(body["messages"])
