@@ -217,9 +217,8 @@ def _rounds(prepared: Prepared) -> list[list[Node]]:
     for name, node in prepared.graph.nodes.items():
         if name not in pending:
             continue
-        level[name] = 1 + max(
-            (level[other] for other in prepared.graph.after[name] if other in level), default=-1
-        )
+        before = (*prepared.graph.after[name], *node.order)
+        level[name] = 1 + max((level[other] for other in before if other in level), default=-1)
         if level[name] == len(rounds):
             rounds.append([])
         rounds[level[name]].append(node)

@@ -221,6 +221,10 @@ def test_serial_runs_the_steps_in_the_order_of_the_plan(tmp_path, work, skvm):
     path = write_plan(
         tmp_path, *(step(name, f"sleep 0.0{9 - int(name[2:])}; {logged(name)}") for name in names)
     )
+    told = json.loads(skvm(path, "--serial", "--dry-run", "--json")[1])
+    assert [[each["id"] for each in each_round] for each_round in told["rounds"]] == [
+        [name] for name in names
+    ]
     assert skvm(path, "--serial", "--jobs", "4")[0] == 0
     assert log_of(work) == names
 

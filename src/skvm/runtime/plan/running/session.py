@@ -99,7 +99,7 @@ class _Run:
     async def go(self) -> Outcome:
         notes = list(self.prepared.notes)
         needs_cell = any(_runs_commands(node) for node in self.prepared.pending)
-        if needs_cell:
+        if needs_cell or self.request.target.model:
             laid = await anyio.to_thread.run_sync(
                 lay_scripts, self.request.source.plan, self.request.source.folder, self.request.work_dir
             )
@@ -263,7 +263,7 @@ class _Deferred:
 
 def _runs_commands(node: Node) -> bool:
     job = node.job.each if isinstance(node.job, MapJob) else node.job
-    return isinstance(job, CommandJob)
+    return isinstance(job, CommandJob) and bool(job.commands)
 
 
 def _new_id(now: datetime) -> str:
