@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from skvm.cli.plan_words import ratio_words, span_words
+from skvm.cli.plan_words import chain_words, ratio_words, span_words
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -21,7 +21,6 @@ _TYPES = {"dlp": "items of one step", "ilp": "steps in one turn", "tlp": "steps 
 _LISTED = 6
 _CELL_CHARS = 28
 _LEAST_TITLE_CHARS, _MOST_TITLE_CHARS = 16, 72
-_CHAIN = 40
 
 
 def print_view(view: PlanView) -> None:
@@ -62,8 +61,7 @@ def _print_procedure(found: ProcedureView, *, is_only: bool) -> None:
         fault = f"cannot be run: {visible(found.fault)}; skvm plan check says what is wrong"
         out.print(Text(fault, style="bold red"))
     if len(found.critical) > 1:
-        chain = " → ".join(visible(node) for node in found.critical[:_CHAIN])
-        chain += " → …" if len(found.critical) > _CHAIN else ""
+        chain = chain_words(found.critical)
         times = f"  ({span_words(found.critical_s)} expected, {span_words(found.serial_s)} in a row)"
         out.print(Text.assemble(("critical path  ", "dim"), chain, (times, "dim")))
 

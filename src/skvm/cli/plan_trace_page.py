@@ -178,7 +178,7 @@ def _critical(timeline: Timeline) -> str:
     table = html_table(
         "Steps that decided when the run ended", headings, rows, figures=3, is_caption_seen=False
     )
-    said = "<p>Only making one of these steps faster makes the run shorter.</p>"
+    said = "<p>The run ends sooner only if one of these steps is faster, or waits less for a place.</p>"
     return f"<h2>Critical path</h2>\n{said}{table}{_more(len(timeline.critical), _MOST_LINKS)}"
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from skvm.cli.plan_words import ENDINGS, STATE_STYLES, ratio_words, span_words
+from skvm.cli.plan_words import ENDINGS, STATE_STYLES, chain_words, ratio_words, span_words
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -45,9 +45,8 @@ def print_timeline(timeline: Timeline, *, is_whole: bool) -> None:
         out.print(f"and {hidden:,} steps more: --verbose, or --html FILE", style="dim")
     _print_undone(timeline)
     if len(timeline.critical) > 1:
-        path = " → ".join(visible(link.node) for link in timeline.critical[:_MOST_ROWS])
-        more = " → …" if len(timeline.critical) > _MOST_ROWS else ""
-        out.print(Text.assemble(("critical path  ", "dim"), path + more))
+        path = chain_words([link.node for link in timeline.critical])
+        out.print(Text.assemble(("critical path  ", "dim"), path))
     err.print("as a page: --html FILE; for chrome://tracing or Perfetto: --chrome FILE", style="dim")
 
 

@@ -180,7 +180,7 @@ function drawBars(svg, top, bottom, scroll) {
       filled[kind] = dot;
       put(kind, isDim, box(start, y, wide, BAR));
       if (critical.has(at)) put("critical", isDim, box(start, y + BAR - 2.5, wide, 2.5));
-      if (labels.length < 500) {
+      if (labels.length < 500 && !isDim) {
         const next = place + 1 < lane.length ? lane[place + 1] : -1;
         const limit = next < 0 ? width : x(Math.max(bars[next][READY], bar[END]));
         label(labels, at, Math.max(start, 0), Math.min(right, width), limit, y, kind);

@@ -42,6 +42,7 @@ main { max-width: 1600px; }
 #legend { gap: 4px 16px; margin: 10px 0 6px; }
 #legend span { padding: 0; display: inline-flex; align-items: center; gap: 5px; }
 #legend svg { width: 18px; height: 12px; }
+button[aria-pressed="true"] { background: var(--ink); color: var(--page); }
 .buttons { display: flex; gap: 6px; }
 form.filter output { padding-bottom: 4px; }
 #tip { position: fixed; z-index: 3; pointer-events: none; background: var(--panel); color: var(--ink);

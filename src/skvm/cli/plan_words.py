@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
-__all__ = ["ENDINGS", "STATE_STYLES", "ratio_words", "span_words"]
+__all__ = ["ENDINGS", "STATE_STYLES", "chain_words", "ratio_words", "span_words"]
 
 ENDINGS = {
     "running": "It still runs",
@@ -47,3 +48,14 @@ def span_words(seconds: float) -> str:
 def ratio_words(ratio: float) -> str:
     """A ratio with three digits: ``0.98``, ``3.09``, ``23.4``, ``5,713``."""
     return f"{ratio:.2f}" if ratio < 9.995 else f"{ratio:.1f}" if ratio < 99.95 else f"{ratio:,.0f}"
+
+
+def chain_words(names: Sequence[str], most: int = 20) -> str:
+    """Names with arrows between; the middle of a long chain is counted."""
+    from skvm.cli.console import visible
+
+    shown = [" ".join(visible(name).split()) for name in names]
+    if len(shown) > most:
+        half = most // 2
+        shown = [*shown[:half], f"… {len(shown) - 2 * half:,} more …", *shown[-half:]]
+    return " → ".join(shown)

@@ -24,6 +24,7 @@ from skvm.runtime.plan.model import (
     StepState,
 )
 from skvm.runtime.plan.tracing.timeline import LegRecords, timeline_of
+from tests.unit.cli.plans import mapped, step, write_plan
 from tests.unit.runtime.plan.tracing.legs import RUN, begun, diamond, ended, finished, started
 
 EVIL = "</script><img src=x onerror=alert(1)>\x1b[2J\u202e\ud800"
@@ -227,3 +228,27 @@ def test_times_and_ratios_have_as_many_digits_as_matter() -> None:
     assert [ratio_words(each) for each in (0.98, 3.094, 9.999, 23.43, 5713.4)] == [
         "0.98", "3.09", "10.0", "23.4", "5,713",
     ]  # fmt: skip
+
+
+def test_a_run_of_plan_run_is_shown_with_what_waited_for_what(
+    logs: Path, skvm: Skvm, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    steps = (
+        step("1", "echo a > a.txt; echo b > b.txt", writes=["a.txt", "b.txt"]),
+        step("2", "wc a.txt b.txt > all", reads=["*.txt"], writes=["all"]),
+        step("3", "cat all; exit 3", reads=["all"]),
+        step("4", "echo never", after=["3"]),
+    )
+    path = write_plan(tmp_path, *steps, groups=[mapped("2", "?.txt", "wc {item} >> all")])
+    monkeypatch.chdir(tmp_path)
+    assert run(["plan", "run", str(path), "--sandbox", "none"]) == 1
+    found = json.loads(skvm("--json")[1])
+    nodes = {node["node"]: node for node in found["nodes"]}
+    assert {name: node["state"] for name, node in nodes.items()} == {
+        "1": "done", "2": "done", "2[a.txt]": "done", "2[b.txt]": "done", "3": "failed", "4": "cancelled",
+    }  # fmt: skip
+    # Nothing says that 2 waits for 1: it reads what 1 writes.
+    assert nodes["2"]["after"] == ["1"]
+    assert nodes["2[a.txt]"]["itemOf"] == "2"
+    assert [link["node"] for link in found["criticalPath"]] == ["1", "2", "3"]
+    assert "3 failed: " in skvm()[1]

@@ -24,7 +24,9 @@ _COLOURS = {
     BarState.RUNNING: "yellow",
 }
 """Names of the format's own colours; what is done is coloured by name."""
-_TITLE_CHARS, _TEXT_CHARS = 80, 2000
+_TITLE_CHARS = 80
+_TEXT_BUDGET, _TEXT_LIMITS = 4_000_000, (200, 2_000)
+"""Characters of output in a trace, all nodes together; of one node at least and at most."""
 
 
 def chrome_trace(timeline: Timeline) -> dict[str, Any]:
@@ -70,8 +72,12 @@ def _events(timeline: Timeline) -> Iterator[dict[str, Any]]:
     for leg in timeline.legs:
         yield from _leg(leg)
     critical = {link.node for link in timeline.critical}
+    texts = sum(bool(bar.record and bar.record.text) for bar in timeline.bars)
+    shortest, longest = _TEXT_LIMITS
+    chars = max(shortest, min(longest, _TEXT_BUDGET // max(1, texts)))
     for bar in timeline.bars:
-        yield _instant(bar) if bar.started_s is None else _complete(bar, bar.node in critical)
+        args = _args(bar, chars)
+        yield _instant(bar, args) if bar.started_s is None else _complete(bar, args, bar.node in critical)
     yield from _flows(timeline)
     for name, levels in (("running", timeline.running), ("waiting for a place", timeline.waiting)):
         if levels:
@@ -92,8 +98,8 @@ def _leg(leg: Leg) -> Iterator[dict[str, Any]]:
         yield _mark("interrupted", "run", leg.ends_s, {}, scope="p")
 
 
-def _instant(bar: Bar) -> dict[str, Any]:
-    return _mark(f"{bar.state}: {_name(bar)}", f"node,{bar.state}", bar.ended_s, _args(bar), scope="t")
+def _instant(bar: Bar, args: dict[str, Any]) -> dict[str, Any]:
+    return _mark(f"{bar.state}: {_name(bar)}", f"node,{bar.state}", bar.ended_s, args, scope="t")
 
 
 def _mark(name: str, kind: str, moment_s: float, args: dict[str, Any], *, scope: str) -> dict[str, Any]:
@@ -101,7 +107,7 @@ def _mark(name: str, kind: str, moment_s: float, args: dict[str, Any], *, scope:
     return {**event, "pid": _PID, "tid": _ASIDE, "args": args}
 
 
-def _complete(bar: Bar, is_critical: bool) -> dict[str, Any]:
+def _complete(bar: Bar, args: dict[str, Any], is_critical: bool) -> dict[str, Any]:
     kinds = ["node", bar.state.value.replace(" ", "_")]
     kinds += ["map"] if bar.is_map else []
     kinds += ["critical"] if is_critical and not bar.is_superseded else []
@@ -116,10 +122,10 @@ def _complete(bar: Bar, is_critical: bool) -> dict[str, Any]:
     }
     if bar.state in _COLOURS:
         event["cname"] = _COLOURS[bar.state]
-    return {**event, "args": _args(bar)}
+    return {**event, "args": args}
 
 
-def _args(bar: Bar) -> dict[str, Any]:
+def _args(bar: Bar, text_chars: int) -> dict[str, Any]:
     record = bar.record
     args: dict[str, Any] = {"node": _plain(bar.node), "state": bar.state.value}
     if bar.started_s is not None:
@@ -134,7 +140,7 @@ def _args(bar: Bar) -> dict[str, Any]:
     args |= {"itemOf": _plain(record.parent)} if record.parent else {}
     args |= {"reason": _plain(record.reason)} if record.reason else {}
     args |= {"exitCode": record.exit_code} if record.exit_code is not None else {}
-    args |= {"text": _plain(record.text)[:_TEXT_CHARS]} if record.text else {}
+    args |= {"text": _plain(record.text)[:text_chars]} if record.text else {}
     args |= {"files": [_plain(path) for path in record.digests]} if record.digests else {}
     return args | ({"tokens": record.usage.total_tokens} if record.usage.calls else {})
 
