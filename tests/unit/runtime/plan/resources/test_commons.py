@@ -295,3 +295,38 @@ def test_named_numbers_are_the_start_and_the_most(tmp_path):
 def test_a_resource_that_is_none_is_refused_by_name(tmp_path, need):
     with pytest.raises(UsageError, match=need):
         Room(tmp_path).commons.share("r").held([need])
+
+
+def test_a_place_that_is_lent_can_be_lent_again(tmp_path):
+    room = Room(tmp_path, jobs=1)
+    share = room.commons.share("r")
+    reached = []
+
+    async def work(tasks):
+        async with share.held(["cpu"]), share.held(["cpu"]), share.held(["cpu", "branch"]):
+            reached.append(room.commons.standing())
+
+    run(work)
+    assert reached == [{"branch": Standing(4, 1, 0), "cpu": Standing(1, 1, 0)}]
+
+
+def test_whoever_always_finds_a_place_lets_others_go_on_and_can_be_cancelled(tmp_path):
+    share = Room(tmp_path).commons.share("r")
+    scope = anyio.CancelScope()
+    rounds = 0
+
+    async def again_and_again():
+        nonlocal rounds
+        with scope:
+            for _ in range(10_000):
+                async with share.held(["cpu"]):
+                    rounds += 1
+
+    async def work(tasks):
+        tasks.group.start_soon(again_and_again)
+        await settle()
+        scope.cancel()
+        await settle()
+        assert 0 < rounds < 100
+
+    run(work)

@@ -173,3 +173,27 @@ def test_two_processes_take_turns(tmp_path):
     anyio.run(main)
     assert sorted(order) == ["a1"] * 4 + ["a2"] * 4 + ["b"] * 4
     assert order.index("b") < len(order) - 4 - 1, "it need not wait until the other has nothing left to do"
+
+
+def test_who_gives_it_back_lets_another_process_try_first(tmp_path):
+    room = Room(tmp_path)
+    share = room.commons.share("r")
+    (other,) = locks(tmp_path / "exclusive", "only:x")
+
+    async def work(tasks):
+        tasks.hold("first", share, "only:x")
+        tasks.hold("second", share, "only:x")
+        await settle()
+        assert not other.acquire()
+        await tasks.end("first")
+        for _ in range(2):
+            assert tasks.began == ["first"]
+            room.commons.try_locks()
+            await settle()
+        assert tasks.began == ["first"], "the other one tries no more often than we do"
+        room.commons.try_locks()
+        await settle()
+        assert tasks.began == ["first", "second"], "it did not take it"
+        other.wait_no_more()
+
+    run(work)
