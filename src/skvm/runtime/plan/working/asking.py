@@ -1,8 +1,4 @@
-"""A question to a model whose answer is a file: what it is shown, what will do, how it is written.
-
-The words are the same for all items of a map up to the item itself, which comes last: a provider reads what
-they share once.
-"""
+"""A question to a model whose answer is a file: what will do for an answer, and how it is written."""
 
 from __future__ import annotations
 
@@ -12,156 +8,36 @@ import re
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 import anyio
-import anyio.to_thread
 
 from skvm.errors import InfrastructureError
 from skvm.evidence.record import Usage
 from skvm.harness.contract import MAX_OUTPUT_TOKENS, RunContext
-from skvm.harness.delivery import injected_section
 from skvm.harness.history import response_text, response_usage
 from skvm.harness.hooks import HookContext
 from skvm.harness.sandbox import Cell
 from skvm.harness.trajectory import Dialect, Observation, ToolCall, ToolKind, Turn
 from skvm.llm.contract import DeadlineExceededError
 from skvm.runtime.plan.model import AskJob, Share, StepResult, StepState
-from skvm.runtime.plan.working.items import find_files, is_pattern, safe_path
 from skvm.runtime.plan.working.limits import RunLimits
 from skvm.runtime.plan.working.placing import PlacedSession
+from skvm.runtime.plan.working.questions import Question, Shared, question_of, shared_of
 
 if TYPE_CHECKING:
     from pydantic_ai.messages import ModelMessage, ModelResponse
     from pydantic_ai.models import Model
 
-__all__ = ["Question", "ask", "content_of", "question_of", "shared_chars"]
+__all__ = ["ask", "content_of"]
 
-SYSTEM = """\
-You write the content of one file. You are given a step of a task and the files it needs.
-Answer with the whole content of the file and with nothing else: no introduction, no remark, no fence.
-Never invent what the files do not say."""
 ASK_OUTPUT_TOKENS = 1024
 """Tokens of an answer; one that is cut off there is asked for again with ``MAX_OUTPUT_TOKENS``."""
-SHOWN_CHARS = 60_000
-"""Characters of all files of a question."""
 _ANY_WORDS = 1 << 20
 _WORDS_AROUND = {".md": 0, ".markdown": 0, ".rst": 0, ".txt": 200, "": 200}
 """Characters around a fence that are no part of the file, by its suffix: prose may have a fence in it."""
 _FENCED = re.compile(r"^(`{3,}|~{3,})[^\n`]*\n(.*?)\n?\1[ \t]*$", re.DOTALL | re.MULTILINE)
-
-
-@dataclass(frozen=True, slots=True)
-class Question:
-    """What a model is asked.
-
-    Args:
-        system: The system text.
-        shared: What all items of a map have in common.
-        own: What is this item's.
-        output: The file the answer is written to.
-    """
-
-    system: str
-    shared: str
-    own: str
-    output: str
-
-
-async def question_of(job: AskJob, context: RunContext) -> Question:
-    """Read the files of a job and put the question.
-
-    Raises:
-        InfrastructureError: A file cannot be read, is no text, or all of them are too long.
-        UsageError: A path leads out of the work directory.
-    """
-    room, cell = _Room(), context.cell
-    shared = [
-        f"The whole task:\n<task>\n{context.prompt.strip()}\n</task>",
-        f"Do this one step of it:\n<step>\n{job.instruction.strip()}\n</step>",
-    ]
-    names = await _names(job.inputs, context.work_dir)
-    shared += [_shown(name, await room.read(cell, name)) for name in names]
-    own = []
-    if job.item is not None:
-        text = await room.read_if_file(cell, context.work_dir, job.item)
-        own.append(
-            f"Do it for this one: {job.item}" + ("" if text is None else f"\n{_shown(job.item, text)}")
-        )
-    output = safe_path(job.output)
-    own.append(f"Answer with the content of {output}.")
-    skill = context.skill
-    system = SYSTEM if skill is None else f"{SYSTEM}\n\n{injected_section(skill)}"
-    return Question(system, "\n\n".join(shared), "\n\n".join(own), output)
-
-
-async def shared_chars(job: AskJob, context: RunContext) -> int:
-    """About how many characters the questions of a map share."""
-    names = await _names(job.inputs, context.work_dir)
-    sizes = await anyio.to_thread.run_sync(lambda: sum(_size(context.work_dir / name) for name in names))
-    skill = len(context.skill.content) if context.skill is not None else 0
-    return skill + len(context.prompt) + len(job.instruction) + sizes
-
-
-def _size(path: Path) -> int:
-    try:
-        return path.stat().st_size
-    except OSError:
-        return 0
-
-
-def _shown(name: str, text: str) -> str:
-    newline = "" if text.endswith("\n") else "\n"
-    return f'<file name="{name}">\n{text}{newline}</file>'
-
-
-async def _names(inputs: Sequence[str], work_dir: Path) -> list[str]:
-    found: dict[str, None] = {}
-    for name in inputs:
-        if is_pattern(name):
-            found |= dict.fromkeys(await anyio.to_thread.run_sync(find_files, work_dir, name))
-        else:
-            found[safe_path(name)] = None
-    return list(found)
-
-
-@dataclass(slots=True)
-class _Room:
-    """What a question may still show."""
-
-    chars: int = SHOWN_CHARS
-
-    async def read(self, cell: Cell, name: str) -> str:
-        """A file's text.
-
-        Raises:
-            InfrastructureError: See ``question_of``.
-        """
-        try:
-            text = (await cell.read(name, max_bytes=4 * SHOWN_CHARS)).decode("utf-8")
-        except OSError as error:
-            raise InfrastructureError(f"{name}: cannot be read: {error.strerror or error}") from error
-        except UnicodeDecodeError:
-            raise InfrastructureError(f"{name}: is no text a model can be shown") from None
-        self.chars -= len(text)
-        if self.chars < 0:
-            raise InfrastructureError(
-                f"{name}: the files of one question hold over {SHOWN_CHARS:,} characters"
-            )
-        return text
-
-    async def read_if_file(self, cell: Cell, work_dir: Path, name: str) -> str | None:
-        """An item's text where the item is a file; ``None`` where it is only a word."""
-        files = await anyio.to_thread.run_sync(_is_file, work_dir, name)
-        return await self.read(cell, name) if files else None
-
-
-def _is_file(work_dir: Path, name: str) -> bool:
-    try:
-        return bool(name.strip()) and (work_dir / name).is_file()
-    except (OSError, ValueError):
-        return False
 
 
 @dataclass(slots=True)
@@ -232,7 +108,7 @@ class _Asking:
 
 
 async def ask(
-    job: AskJob, context: RunContext, share: Share, limits: RunLimits
+    job: AskJob, context: RunContext, share: Share, limits: RunLimits, *, shared: Shared | None = None
 ) -> tuple[StepResult, Sequence[Turn]]:
     """Ask, and write the answer; an answer that will not do is asked for once more, with the reason.
 
@@ -243,11 +119,12 @@ async def ask(
         context: Whose session, model and skill it is, and in whose cell files are read and written.
         share: The run's.
         limits: Of the run.
+        shared: What it has in common with others, if that was read already.
 
     Raises:
         InfrastructureError: The provider or the cell failed, or a file cannot be shown.
     """
-    question = await question_of(job, context)
+    question = await question_of(job, context, shared or await shared_of(job, context))
     messages = _begin(question)
     asking = _Asking(question, context, PlacedSession(context.session, share), limits, messages)
     result = StepResult(StepState.FAILED, reason="the deadline passed while the model was asked")
@@ -264,8 +141,9 @@ async def ask(
 def _begin(question: Question) -> list[ModelMessage]:
     from pydantic_ai.messages import ModelRequest, SystemPromptPart, UserPromptPart
 
-    user = UserPromptPart(f"{question.shared}\n\n{question.own}")
-    return [ModelRequest([SystemPromptPart(question.system), user])]
+    shared = question.shared
+    user = UserPromptPart(f"{shared.text}\n\n{question.own}")
+    return [ModelRequest([SystemPromptPart(shared.system), user])]
 
 
 async def _converse(asking: _Asking, cell: Cell) -> StepResult:

@@ -60,12 +60,13 @@ def nodes_of(node: Node, job: MapJob, items: Sequence[str], target: Target, *, p
     # What the step has for itself its items cannot have at once.
     is_serial = job.is_serial or any(need.startswith("only:") for need in node.needs)
     made: list[Node] = []
+    title = node.title.rstrip(" :")
     for item in items:
         each = _filled(job.each, item)
         made.append(
             Node(
                 id=f"{node.id}[{item}]",
-                title=f"{node.title}: {item}" if node.title else item,
+                title=f"{title}: {item}" if title else item,
                 # What fails keeps none of the others from running.
                 order=(made[-1 if is_serial else 0].id,) if made and (is_serial or primes) else (),
                 reads=_reads(each),

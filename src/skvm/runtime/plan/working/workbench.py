@@ -35,6 +35,7 @@ from skvm.runtime.plan.working.mapping import as_one_agent, items_of, nodes_of, 
 if TYPE_CHECKING:
     from skvm.runtime.plan.branching import Branch, Branches, Forked
     from skvm.runtime.plan.working.agents import Helper
+    from skvm.runtime.plan.working.questions import Shared
 
 __all__ = ["NestingLog", "Workbench"]
 
@@ -87,6 +88,7 @@ class Workbench:
     items: dict[str, tuple[str, ...]] = field(default_factory=dict)
     _shell: Shell = field(init=False)
     _told: dict[str, tuple[Node, str]] = field(default_factory=dict, init=False)
+    _shared: dict[str, Shared] = field(default_factory=dict, init=False)
     _alone: anyio.Lock = field(default_factory=anyio.Lock, init=False)
 
     def __post_init__(self) -> None:
@@ -151,19 +153,34 @@ class Workbench:
     async def _ask(self, node: Node, job: AskJob, helper: Helper) -> StepResult:
         from skvm.runtime.plan.working.asking import ask
 
+        shared = self._shared.get(node.id.partition("[")[0])
         async with self._beside(node):
-            result, turns = await ask(job, helper.context, self.share, self.limits)
+            result, turns = await ask(job, helper.context, self.share, self.limits, shared=shared)
         self._tell(node, turns)
         return result
 
     async def _map(self, node: Node, job: MapJob) -> StepResult:
         items = await items_of(job, self.work_dir)
-        if isinstance(job.each, AgentJob):
-            if self.agent is None:
-                return StepResult(StepState.LEFT, reason=f"it needs a model: {job.each.instruction}")
-            if job.is_serial and items:
-                return await self._agent(node, as_one_agent(job, items, job.each), self.agent)
-        graph = nodes_of(node, job, items, self.target, primes=await self._primes(job))
+        if isinstance(job.each, AgentJob) and job.is_serial and items and self.agent is not None:
+            return await self._agent(node, as_one_agent(job, items, job.each), self.agent)
+        if not isinstance(job.each, AskJob) or self.agent is None:
+            return await self._items(node, job, items)
+        from skvm.runtime.plan.working.questions import shared_of
+
+        # Read once for all of them; and what cannot be read keeps all of them from being asked.
+        shared = await shared_of(job.each, self.agent.context)
+        # An embedded model reads for each of its slots anew.
+        is_remote = not self.target.model.startswith("local/")
+        self._shared[node.id] = shared
+        try:
+            return await self._items(node, job, items, primes=is_remote and shared.chars >= PRIMED_CHARS)
+        finally:
+            del self._shared[node.id]
+
+    async def _items(
+        self, node: Node, job: MapJob, items: Sequence[str], *, primes: bool = False
+    ) -> StepResult:
+        graph = nodes_of(node, job, items, self.target, primes=primes)
         self.items[node.id] = tuple(graph.nodes)
         if self.branches is not None:
             self.branches.put_in_order(list(graph.nodes), within=node.id)
@@ -180,16 +197,6 @@ class Workbench:
             self._told.pop(name, None)
         ordered = {name: report.results[name] for name in (f"{node.id}[{item}]" for item in items)}
         return summed_up(items, ordered)
-
-    async def _primes(self, job: MapJob) -> bool:
-        """Whether the first question is to go alone, so that the provider knows what all of them share."""
-        # An embedded model reads for each of its slots anew.
-        is_remote = not self.target.model.startswith("local/")
-        if self.agent is None or not isinstance(job.each, AskJob) or not is_remote:
-            return False
-        from skvm.runtime.plan.working.asking import shared_chars
-
-        return await shared_chars(job.each, self.agent.context) >= PRIMED_CHARS
 
     async def _agent(self, node: Node, job: AgentJob, helper: Helper) -> StepResult:
         from skvm.runtime.plan.working.agents import prompt_of

@@ -10,8 +10,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic_ai.messages import ModelMessage, ModelResponse
 
-from skvm.errors import UsageError
+from skvm.errors import InfrastructureError, UsageError
 from skvm.harness.adapters.bare_agent import BareAgent
+from skvm.harness.fake import FakeCell
 from skvm.runtime.plan.model import (
     AgentJob,
     AskJob,
@@ -282,3 +283,36 @@ def test_at_once_a_map_ends_as_in_a_row(tmp_path: Path, names: set[str], data: s
         assert await left_by(is_serial=False) == await left_by(is_serial=True)
 
     anyio.run(both)
+
+
+async def test_what_all_questions_share_is_read_once(tmp_path: Path):
+    lay(tmp_path)
+    (tmp_path / "rules.md").write_text("Be exact.")
+    read: list[str] = []
+
+    class Counting(FakeCell):
+        async def read(self, path: str, *, max_bytes: int = 4 << 20) -> bytes:
+            read.append(path)
+            return await FakeCell.read(self, path, max_bytes=max_bytes)
+
+    context = replace(a_context(tmp_path, ["bug"]), cell=Counting(tmp_path))
+    each = AskJob("Label it.", ("rules.md",), "out/{name}.txt", "{item}")
+
+    result = await a_bench(tmp_path, agent=Helper(BareAgent(), context)).do(
+        Node("1.2", job=MapJob(each, glob="in/*.txt"))
+    )
+
+    assert result.is_done
+    assert sorted(read) == [*(f"in/{name}.txt" for name in _names(4)), "rules.md"]
+
+
+async def test_where_what_is_shared_cannot_be_read_nobody_is_asked(tmp_path: Path):
+    lay(tmp_path)
+    each = AskJob("Label it.", ("rules.md",), "out/{name}.txt", "{item}")
+    bench = a_bench(tmp_path, ["bug"])
+
+    with pytest.raises(InfrastructureError, match="rules.md"):
+        await bench.do(Node("1.2", job=MapJob(each, glob="in/*.txt")))
+
+    assert bench.agent is not None
+    assert bench.agent.context.session.usage.calls == 0
