@@ -21,6 +21,7 @@ from tests.plan_skills import (
     FIXTURES,
     RUN,
     RUN_ON,
+    after,
     check_files,
     check_first,
     check_last,
@@ -184,3 +185,79 @@ async def test_a_skill_that_does_not_say_so_finds_no_command(stage: Stage, tmp_p
         dress=with_plan_command,
     )
     assert observed(done)[0].split() == ["[exit", "code", "1]", "a.txt", "b.txt", "0"]
+
+
+@pytest.mark.parametrize("name", CONFINING)
+async def test_a_run_that_is_killed_goes_on_where_it_was(name: str, stage: Stage, tmp_path: Path) -> None:
+    working(name)
+    # The first time it hangs; whatever of it lived on would write what nobody expects.
+    hangs = "[ -e tried ] || { touch tried; sleep 300; echo late > late.txt; }; echo ok > two.txt"
+    plan = plan_of(
+        step("1.1", "echo x >> one.txt", writes=("one.txt",), idempotent=False),
+        step("1.2", hangs, writes=("two.txt",), depends_on=after("1.1")),
+    )
+    count = "grep -la '[s]leep.300' /proc/[0-9]*/cmdline 2>/dev/null | wc -l"
+    done = await stage.run(
+        TOOLS.harness,
+        TOOLS.steps(f"{RUN} & p=$!; until [ -e tried ]; do sleep 0.1; done; kill -9 $p", count, RUN),
+        task=TASK,
+        skill=plan_skill(tmp_path, plan),
+        sandbox=name,
+        dress=with_plan_command,
+    )
+    assert done.record.outcome is Outcome.SCORED, done.record.detail
+    last = observed(done)[-1]
+    assert re.search(r"\bdone before\s+1\.1\b", last), last
+    assert re.search(r"\bdone\s+1\.2\b", last), last
+    assert (done.files["one.txt"], done.files["two.txt"]) == ("x\n", "ok\n")
+    assert "late.txt" not in done.files
+    if name == "bubblewrap":  # the other one shows no processes
+        assert observed(done)[1].split()[-1] == "0"
+
+
+@pytest.mark.parametrize("name", CONFINING)
+async def test_where_the_home_is_closed_it_keeps_its_things_beside(
+    name: str, stage: Stage, tmp_path: Path
+) -> None:
+    working(name)
+    done = await stage.run(
+        TOOLS.harness,
+        TOOLS.steps(f"HOME=/usr {RUN}; HOME= {RUN}"),
+        task=TASK,
+        skill=plan_skill(tmp_path),
+        sandbox=name,
+        dress=with_plan_command,
+    )
+    first, second = observed(done)[0].split("next:")[:2]
+    assert re.search(r"\bdone\s+1\.2\b", first), first
+    assert re.search(r"\bdone before\s+1\.2\b", second), second
+
+
+async def test_two_at_once_do_not_meet(stage: Stage, tmp_path: Path) -> None:
+    plan = plan_of(step("1.1", "echo x >> one.txt; sleep 2", writes=("one.txt",), idempotent=False))
+    line = f"{RUN} > first.log 2>&1 & until [ -e one.txt ]; do sleep 0.1; done; {RUN}; wait; cat first.log"
+    done = await stage.run(
+        TOOLS.harness,
+        TOOLS.steps(line),
+        task=TASK,
+        skill=plan_skill(tmp_path, plan),
+        dress=with_plan_command,
+    )
+    assert "is being run here now" in observed(done)[0]
+    assert "1 done" in observed(done)[0]
+    assert done.files["one.txt"] == "x\n"
+
+
+async def test_a_plan_the_agent_spoilt_is_told_in_a_line(stage: Stage, tmp_path: Path) -> None:
+    done = await stage.run(
+        TOOLS.harness,
+        TOOLS.steps(f"echo '{{' > plan.json; {RUN}", f"rm plan.json; {RUN}"),
+        task=TASK,
+        skill=plan_skill(tmp_path),
+        dress=with_plan_command,
+    )
+    spoilt, gone = observed(done)
+    assert "plan.json:" in spoilt
+    assert "no JSON" in spoilt
+    assert "cannot be read" in gone
+    assert "Traceback" not in spoilt + gone

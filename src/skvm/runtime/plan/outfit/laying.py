@@ -51,7 +51,8 @@ _LAUNCHER = """\
 #!/bin/sh
 # skvm, inside a cell: what it keeps goes into the cell's home.
 unset {unset}
-SKVM_IN_CELL=1 SKVM_CACHE="${{HOME:-/tmp}}/.skvm" SKVM_TMP_DIR="${{TMPDIR:-/tmp}}"
+SKVM_IN_CELL=1 SKVM_CACHE="${{HOME:-}}/.skvm" SKVM_TMP_DIR="${{TMPDIR:-/tmp}}"
+[ -w "${{HOME:-}}" ] || SKVM_CACHE="$SKVM_TMP_DIR/.skvm"
 PYDANTIC_DISABLE_PLUGINS=__all__
 export SKVM_IN_CELL SKVM_CACHE SKVM_TMP_DIR PYDANTIC_DISABLE_PLUGINS
 {boot}

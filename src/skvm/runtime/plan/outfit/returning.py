@@ -44,8 +44,10 @@ _LOOK_BACK = 256
 """So many of the newest runs are looked through for the one that has just ended."""
 _READ = f"""
 import json, os, sqlite3, urllib.parse
-path = os.path.join(os.environ.get("HOME") or "/tmp", ".skvm", "log", "journal.sqlite")
 left = {_MAX_BYTES}
+# As the launcher has it.
+home, tmp = os.environ.get("HOME", ""), os.environ.get("TMPDIR") or "/tmp"
+path = os.path.join(home if os.access(home, os.W_OK) else tmp, ".skvm", "log", "journal.sqlite")
 if os.path.isfile(path):
     connection = sqlite3.connect("file:" + urllib.parse.quote(path) + "?mode=ro", uri=True, timeout=5)
     rows = "SELECT id, kind, parent, body FROM records WHERE kind IN {tuple(_MODELS)} ORDER BY id"
