@@ -312,10 +312,9 @@ def test_a_place_that_is_lent_can_be_lent_again(tmp_path):
 
 def test_whoever_always_finds_a_place_lets_others_go_on_and_can_be_cancelled(tmp_path):
     share = Room(tmp_path).commons.share("r")
-    scope = anyio.CancelScope()
     rounds = 0
 
-    async def again_and_again():
+    async def again_and_again(scope):
         nonlocal rounds
         with scope:
             for _ in range(10_000):
@@ -323,7 +322,8 @@ def test_whoever_always_finds_a_place_lets_others_go_on_and_can_be_cancelled(tmp
                     rounds += 1
 
     async def work(tasks):
-        tasks.group.start_soon(again_and_again)
+        scope = anyio.CancelScope()
+        tasks.group.start_soon(again_and_again, scope)
         await settle()
         scope.cancel()
         await settle()
