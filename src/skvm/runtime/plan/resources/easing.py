@@ -14,8 +14,9 @@ _CALM = (2.0, 0.80)
 """Percent of time stalled on memory, and part of it used: at or above; for calm, below both."""
 _SOME_TIGHT = 20.0
 _CPU_BUSY, _CPU_CALM = 80.0, 50.0
-_CALM_READINGS = 3
-"""So many calm readings in a row give one place back, or end a critical time."""
+_EASED = 9
+_BY_CALM, _BY_BETWEEN = 3, 1
+"""Three calm readings since the last tight one give a place back, or nine that are neither calm nor tight."""
 
 
 @dataclass(slots=True)
@@ -23,7 +24,9 @@ class Easing:
     """The number of places, by what is read.
 
     While memory is tight there is one place less at every reading, to no less than 1; while processors
-    are busy beyond our own doing, to no less than half. Between tight and calm nothing changes.
+    are busy beyond our own doing, to no less than half. They come back one by one: soon while all is calm,
+    else late, as what others use for good must not keep us small for good. A critical time ends after three
+    readings without pressure.
 
     Args:
         most: Places of a machine at ease, ≥ 1.
@@ -33,7 +36,7 @@ class Easing:
     now: int = 0
     is_critical: bool = False
     """Whether nothing new should begin."""
-    _calm: int = 0
+    _eased: int = 0
 
     def __post_init__(self) -> None:
         self.now = self.most
@@ -47,22 +50,23 @@ class Easing:
             self.is_critical = True
         if is_memory_tight:
             self._lower(1)
+        elif self.is_critical:
+            self._ease(_BY_CALM)
         elif cpu >= _CPU_BUSY:
             self._lower(max(self.most // 2, min(2, self.most)))
-        elif not _reaches(memory, _CALM) and cpu < _CPU_CALM:
-            self._ease()
         else:
-            self._calm = 0
+            is_calm = not _reaches(memory, _CALM) and cpu < _CPU_CALM
+            self._ease(_BY_CALM if is_calm else _BY_BETWEEN)
 
     def _lower(self, least: int) -> None:
-        self._calm = 0
+        self._eased = 0
         self.now = max(self.now - 1, min(self.now, least))
 
-    def _ease(self) -> None:
-        self._calm += 1
-        if self._calm < _CALM_READINGS:
+    def _ease(self, by: int) -> None:
+        self._eased += by
+        if self._eased < _EASED:
             return
-        self._calm = 0
+        self._eased = 0
         if self.is_critical:
             self.is_critical = False
         else:
