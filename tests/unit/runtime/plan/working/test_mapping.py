@@ -311,7 +311,7 @@ async def test_where_what_is_shared_cannot_be_read_nobody_is_asked(tmp_path: Pat
     each = AskJob("Label it.", ("rules.md",), "out/{name}.txt", "{item}")
     bench = a_bench(tmp_path, ["bug"])
 
-    with pytest.raises(InfrastructureError, match="rules.md"):
+    with pytest.raises(InfrastructureError, match=r"rules\.md"):
         await bench.do(Node("1.2", job=MapJob(each, glob="in/*.txt")))
 
     assert bench.agent is not None
