@@ -23,7 +23,7 @@ from skvm.errors import InfrastructureError
 from skvm.evaluate.workspace import Ceiling
 from skvm.runtime.plan.branching import merging
 from skvm.runtime.plan.branching.copying import TooLargeError
-from skvm.runtime.plan.branching.deeds import NOTHING
+from skvm.runtime.plan.branching.deeds import acts_outside
 from skvm.runtime.plan.branching.findings import SKV844
 from skvm.runtime.plan.branching.folders import Folder, Recovered, recover
 from skvm.runtime.plan.branching.ledger import Entry, Ledger
@@ -184,7 +184,7 @@ class Branches:
         if entry is None:
             raise ValueError("a branch is made by fork")
         if folder is None:
-            order = self._ledger.commit(entry, NOTHING)
+            order = self._ledger.commit(entry, None)
             return Merge(order=order, findings=(_too_large(branch),), notes=branch.notes)
         seen = await anyio.to_thread.run_sync(merging.look, folder, self._base, branch.node, self._ceiling)
         while True:
@@ -205,6 +205,8 @@ class Branches:
     ) -> Forked[T]:
         """Run a step in a directory of its own and merge it; after a conflict it is run again, alone.
 
+        A step that does something outside which may not be repeated runs alone at once, and once.
+
         Args:
             node: The step.
             work: Does it; everything it started is gone when it returns. What it raises drops the directory.
@@ -215,9 +217,11 @@ class Branches:
         """
         findings: list[Diagnostic] = []
         began, worked_s = perf_counter(), 0.0
+        is_once = not node.is_idempotent and acts_outside(node)
+        most = 1 if is_once else _TRIES
         try:
-            for tries in range(1, _TRIES + 1):
-                async with self.fork(node, alone=tries > 1) as branch:
+            for tries in range(1, most + 1):
+                async with self.fork(node, alone=is_once or tries > 1) as branch:
                     work_began = perf_counter()
                     value = await work(branch)
                     worked_s = perf_counter() - work_began
@@ -229,7 +233,8 @@ class Branches:
         finally:
             self.give_up(node)
         raise InfrastructureError(
-            f"step {node.id} was disturbed {_TRIES} times by what else is at work in {self._base}",
+            f"step {node.id} was disturbed {most} times by what else is at work in {self._base}"
+            + ("; what it does elsewhere may not be repeated" if is_once else ""),
             help="run the plan with --serial, and nothing else in the directory meanwhile",
         )
 
@@ -254,7 +259,7 @@ class Branches:
                 self._can_clone = folder.copied.can_clone
                 branch.work_dir, branch.notes = folder.work_dir, folder.copied.notes
                 return
-        branch.is_in_place = True
+        branch.is_in_place = entry.is_beside = True
         await self._ledger.become_alone(entry)
 
     async def _commit(self, branch: Branch, entry: Entry, folder: Folder, seen: Seen) -> Merge:

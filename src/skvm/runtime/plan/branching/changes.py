@@ -43,7 +43,7 @@ class Changes:
 
     Args:
         changed: By path, in order of path.
-        read: Files that were read and not changed, as far as the disk notes it.
+        read: Files that were read, as far as the disk notes it, or written as they were.
         notes: What is passed over.
     """
 
@@ -79,8 +79,8 @@ def changes_of(work: Root, work_path: Path, base: Root, copied: Copy, *, max_dep
         for reason, paths in sorted(looking.dropped.items())
     )
     changed = {path: looking.changed[path] for path in sorted(looking.changed)}
-    read = looking.read - changed.keys() if copied.notes_reads else ()
-    return Changes(changed, frozenset(read), notes)
+    read = (looking.read if copied.notes_reads else set()) | looking.rewritten
+    return Changes(changed, frozenset(read - changed.keys()), notes)
 
 
 @dataclass(slots=True)
@@ -91,6 +91,7 @@ class _Looking:
     seen: set[str] = field(default_factory=set)
     changed: dict[str, Change] = field(default_factory=dict)
     read: set[str] = field(default_factory=set)
+    rewritten: set[str] = field(default_factory=set)
     unread: set[str] = field(default_factory=set)
     dropped: dict[str, list[str]] = field(default_factory=dict)
 
@@ -145,6 +146,8 @@ class _Looking:
                     return
             digest = digest or file_digest(folder, name)
             if digest == self._digest_before(path, given) and mode == given.stamp.mode:
+                # Written as it was: it matters that it still is.
+                self.rewritten.add(path)
                 return
         self.changed[path] = Change(
             "file",

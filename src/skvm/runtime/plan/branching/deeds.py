@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from skvm.compiler.effects.model import ENVIRONMENT, PROGRAM
 from skvm.compiler.effects.resources import clash
 from skvm.runtime.plan.model import Node
 
-__all__ = ["NOTHING", "Deed", "Did", "Place", "are_at_odds", "names_of", "touches"]
+__all__ = ["NOTHING", "Deed", "Did", "Place", "acts_outside", "are_at_odds", "names_of", "touches"]
 
 Place = tuple[int, ...]
 """Where a node stands in the plan; an item of a node stands behind it and before the next."""
+_OUTSIDE = ("host:", "person:", PROGRAM, ENVIRONMENT)
 
 
 class Did(NamedTuple):
@@ -80,6 +82,11 @@ def _matters(did: Did, other: Deed) -> bool:
         or touches(did.undeclared, (*other.reads, *other.writes))
         or (other.is_beside and touches(did.read, other.writes))
     )
+
+
+def acts_outside(node: Node) -> bool:
+    """Whether a step says that it changes something that is in no directory."""
+    return any(name.startswith(_OUTSIDE) for name in node.writes)
 
 
 def names_of(path: str) -> tuple[str, ...]:

@@ -31,8 +31,8 @@ SKV843 = rule(
 SKV844 = rule(
     "SKV844",
     "directory cannot be copied for a step",
-    "The work directory holds more files or bytes than are copied for one step, so the step ran in the"
-    " directory itself, and nothing else ran in a directory of its own meanwhile. Run the plan in a smaller"
-    " directory if its steps are to run at the same time.",
+    "The work directory holds more files or bytes than are copied for one step, or the disk has no space for"
+    " them, so the step ran in the directory itself, and no other had a directory of its own meanwhile."
+    " Run the plan in a smaller directory if its steps are to run at the same time.",
     Severity.NOTE,
 )

@@ -7,6 +7,7 @@ lock can be had is left over.
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import os
 import stat
@@ -16,7 +17,7 @@ from pathlib import Path
 
 from skvm.errors import InfrastructureError
 from skvm.evaluate.workspace import Ceiling, make_private_folder, remove_tree
-from skvm.runtime.plan.branching.copying import Copy, copy_out
+from skvm.runtime.plan.branching.copying import Copy, TooLargeError, copy_out
 from skvm.runtime.plan.branching.placing import INTENT, WORK, Intent, finish, read_intent, undo_staging
 from skvm.runtime.plan.branching.tree import Root
 
@@ -90,13 +91,15 @@ class Folder:
         """Copy the base into it. Blocks.
 
         Raises:
-            TooLargeError: The base is beyond the ceiling.
-            InfrastructureError: The disk is full or cannot be read.
+            TooLargeError: The base is beyond the ceiling, or the disk is full.
+            InfrastructureError: The disk cannot be read or written.
         """
         try:
             with Root.of(base) as root:
                 self.copied = copy_out(root, base, self.work_dir, ceiling, can_clone=can_clone)
         except OSError as error:
+            if error.errno in (errno.ENOSPC, errno.EDQUOT):
+                raise TooLargeError(f"{base}: no space is left for a copy") from error
             raise InfrastructureError(
                 f"{base}: cannot be copied for a step: {error.strerror or error}",
                 help="free some space, or choose another place with --tmp-dir or SKVM_TMP_DIR",

@@ -111,6 +111,8 @@ class Ledger:
 
     async def become_alone(self, entry: Entry) -> None:
         """Wait until no other node works; the earliest of those who wait so is the first."""
+        if self._alone is entry:
+            return
         entry.is_working = False
         self._asking.append(entry)
         try:
@@ -147,6 +149,8 @@ class Ledger:
             will_return: Whether others still have to wait for what it will do.
         """
         entry.is_working = False
+        if entry.is_beside:
+            self._beside_ended = self._tick + 1
         if self._alone is entry:
             self._alone = None
         if not will_return:
@@ -156,7 +160,6 @@ class Ledger:
     def leave_beside(self, entry: Entry) -> tuple[str, ...]:
         """A node that worked in the shared directory ends; tells what ``overtaken`` tells."""
         self.leave(entry)
-        self._beside_ended = self._tick
         deed = Deed.of(entry.node, entry.place, None)
         self._done.append(deed)
         return self._overtaken(deed)
@@ -206,12 +209,17 @@ class Ledger:
             if other.place > deed.place and not other.is_within(deed.place) and are_at_odds(deed, other)
         )
 
-    def commit(self, entry: Entry, did: Did) -> int:
-        """Note that a node's changes are merged; tells how many merges there were before it."""
+    def commit(self, entry: Entry, did: Did | None) -> int:
+        """Note that a node's changes are merged; tells how many merges there were before it.
+
+        Args:
+            entry: The node.
+            did: What it did; ``None`` if it did it in the shared directory itself.
+        """
         deed = Deed.of(entry.node, entry.place, did)
-        self._commits.append(did.changed)
+        self._commits.append(deed.did.changed)
         self._done.append(deed)
-        if not did.is_as_said:
+        if not deed.did.is_as_said:
             self._loose.append(deed)
         self._forget(entry)
         return len(self._commits) - 1

@@ -9,6 +9,7 @@ from pathlib import Path
 import anyio
 import pytest
 
+from skvm.errors import InfrastructureError
 from skvm.evaluate.workspace import Ceiling
 from skvm.runtime.plan.branching import Branch, Branches
 from skvm.runtime.plan.model import Node
@@ -133,6 +134,18 @@ async def test_reader_of_what_was_changed_meanwhile_is_stale(base: Path, branche
     assert merge.conflicts == ("notes.md",)
     assert not (base / "out.txt").exists()
     branches.give_up(reader)
+
+
+async def test_file_written_as_it_was_counts(base: Path, branches: Branches) -> None:
+    branches.put_in_order(["1", "2"])
+    async with branches.fork(Node("2")) as second:
+        async with branches.fork(Node("1")) as first:
+            (first.work_dir / "notes.md").write_text("new")
+            await branches.merge(first)
+        (second.work_dir / "notes.md").write_text("as it was\n")
+        merge = await branches.merge(second)
+    assert merge.conflicts == ("notes.md",)
+    branches.give_up(second.node)
 
 
 async def test_unnamed_read_is_seen(base: Path, branches: Branches) -> None:
@@ -303,12 +316,55 @@ async def test_too_large_runs_in_place_and_alone(base: Path, tmp_path: Path) -> 
     assert left(tmp_path) == []
 
 
+async def test_what_a_step_did_in_place_is_noticed(base: Path, tmp_path: Path) -> None:
+    branches = Branches(base, tmp_path / "scratch", ceiling=Ceiling(max_entries=4))
+    branches.put_in_order(["1", "2"])
+    tries: list[str] = []
+
+    async def in_place(branch: Branch) -> None:
+        assert branch.is_in_place
+        (branch.work_dir / "notes.md").write_text("in place")
+
+    async def work(branch: Branch) -> None:
+        tries.append((branch.work_dir / "notes.md").read_text())
+        if len(tries) == 1:
+            (base / "fifth").write_text("now it is too large")
+            group.start_soon(branches.run, Node("1", is_open=True), in_place)
+            await anyio.sleep(0.05)
+            (branch.work_dir / "notes.md").write_text("2")
+
+    async with anyio.create_task_group() as group:
+        made = await branches.run(Node("2", is_open=True), work)
+    assert tries == ["as it was\n", "in place"]
+    assert [finding.code for finding in made.findings] == ["SKV842", "SKV844"]
+
+
+async def test_what_may_not_be_repeated_runs_alone_and_once(base: Path, branches: Branches) -> None:
+    sending = Node("2", writes=("person:", "out.txt"), is_idempotent=False)
+    order: list[str] = []
+
+    async def send(branch: Branch) -> None:
+        order.append("sent")
+        (branch.work_dir / "out.txt").write_text(f"sent {len(order)}")
+
+    async def disturbed(branch: Branch) -> None:
+        await send(branch)
+        (base / "out.txt").write_text("another's")
+
+    async with anyio.create_task_group() as group, branches.fork(Node("1")):
+        group.start_soon(branches.run, sending, send)
+        await anyio.sleep(0.05)
+        order.append("the other is done")
+    assert order == ["the other is done", "sent"]
+    with pytest.raises(InfrastructureError, match="may not be repeated"):
+        await branches.run(sending, disturbed)
+    assert order.count("sent") == 2
+
+
 async def test_disturbed_again_and_again_is_an_error(base: Path, branches: Branches) -> None:
     async def work(branch: Branch) -> None:
         (branch.work_dir / "notes.md").write_text("mine")
         (base / "notes.md").write_text(f"another's {branch.work_dir.parent.name}")
-
-    from skvm.errors import InfrastructureError
 
     with pytest.raises(InfrastructureError, match="disturbed 3 times"):
         await branches.run(Node("1"), work)

@@ -178,12 +178,25 @@ async def test_shared_blocks_are_used(base: Path, scratch: Path, monkeypatch: py
         assert list((await branches.merge(branch)).changed) == ["b.txt"]
 
 
-async def test_full_disk_leaves_nothing(base: Path, scratch: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_full_disk_has_the_step_run_in_place(
+    base: Path, scratch: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def full(*args: Any) -> int:
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(copying.fcntl, "ioctl", full)
-    with pytest.raises(InfrastructureError, match="No space left"):
+    async with Branches(base, scratch).fork(OPEN) as branch:
+        assert branch.is_in_place
+        assert branch.notes == (f"{base}: no space is left for a copy",)
+    assert names(scratch) == []
+
+
+async def test_broken_disk_leaves_nothing(base: Path, scratch: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*args: Any) -> int:
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(copying.fcntl, "ioctl", broken)
+    with pytest.raises(InfrastructureError, match="Input/output error"):
         async with Branches(base, scratch).fork(OPEN):
             pytest.fail("there is nothing to work in")
     assert names(scratch) == []
