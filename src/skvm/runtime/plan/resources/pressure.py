@@ -8,6 +8,9 @@ from pathlib import Path
 
 __all__ = ["Machine", "Reading"]
 
+_ENOUGH_BYTES = 16 << 30
+"""A bound above this counts as this much: a twentieth of a terabyte is room enough."""
+
 
 @dataclass(frozen=True, slots=True)
 class Reading:
@@ -16,7 +19,8 @@ class Reading:
     Args:
         memory_some: Percent of the last 10 seconds in which something waited for memory, 0 to 100.
         memory_full: Percent of them in which nothing else went on either.
-        memory_used: Part of the memory that may be used which is, 0 to 1; of the tightest bound.
+        memory_used: Part of the memory that may be used which is, 0 to 1; of the tightest bound. Where it is
+            more than 16 GiB: 1 less what is left, in parts of 16 GiB.
         cpu_some: Percent of the last 10 seconds in which something waited for a processor.
     """
 
@@ -37,7 +41,7 @@ class Machine:
     def __init__(self, proc: Path = Path("/proc"), cgroups: Path = Path("/sys/fs/cgroup")) -> None:
         folders = _folders(proc, cgroups)
         self._bounds = [each for folder in folders for each in (_bound_v2(folder), _bound_v1(folder)) if each]
-        self._meminfo = proc / "meminfo" if _available(proc / "meminfo") is not None else None
+        self._meminfo = proc / "meminfo" if _used_of_all(proc / "meminfo") is not None else None
         self._memory_stalls = _first(
             [*(folder / "memory.pressure" for folder in folders), proc / "pressure/memory"]
         )
@@ -57,8 +61,8 @@ class Machine:
         """The present state; a file that went away counts as unknown."""
         memory = _stalls(self._memory_stalls)
         used = [used for bound in self._bounds if (used := bound()) is not None]
-        if self._meminfo is not None and (left := _available(self._meminfo)) is not None:
-            used.append(1 - left)
+        if self._meminfo is not None and (whole := _used_of_all(self._meminfo)) is not None:
+            used.append(whole)
         return Reading(
             memory_some=memory.get("some"),
             memory_full=memory.get("full"),
@@ -106,14 +110,18 @@ def _used(limit: Path, current: Path, stat: Path) -> float | None:
         return None
     fields = dict(line.split(" ", 1) for line in _text(stat).splitlines() if " " in line)
     droppable = _number(fields.get("total_inactive_file", fields.get("inactive_file", "0"))) or 0
-    return max(0, now - droppable) / most
+    return _part(most - max(0, now - droppable), most)
 
 
-def _available(meminfo: Path) -> float | None:
-    """Part of the machine's memory that is available."""
+def _used_of_all(meminfo: Path) -> float | None:
+    """Part of the machine's memory that is in use."""
     fields = dict(line.split(":", 1) for line in _text(meminfo).splitlines() if ":" in line)
     sizes = [_number(fields.get(name, "").removesuffix("kB")) for name in ("MemAvailable", "MemTotal")]
-    return sizes[0] / sizes[1] if sizes[0] is not None and sizes[1] else None
+    return _part(sizes[0] * 1024, sizes[1] * 1024) if sizes[0] is not None and sizes[1] else None
+
+
+def _part(left: float, most: float) -> float:
+    return min(1.0, max(0.0, 1 - left / min(most, _ENOUGH_BYTES)))
 
 
 def _stalls(path: Path | None) -> dict[str, float]:

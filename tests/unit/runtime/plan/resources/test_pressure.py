@@ -74,6 +74,12 @@ def test_memory_of_the_whole_machine_counts_where_it_is_tighter(files):
     assert not any("memory is left" in note for note in machine.notes)
 
 
+@pytest.mark.parametrize(("left_gib", "used"), [(4, 0.75), (40, 0.0), (0, 1.0)])
+def test_a_small_part_of_much_is_still_much(files, left_gib, used):
+    files.write("proc/meminfo", f"MemTotal: {1 << 30} kB\nMemAvailable: {left_gib << 20} kB\n")
+    assert files.machine().read().memory_used == pytest.approx(used)
+
+
 def test_files_that_vanish_or_hold_nonsense_count_as_unknown(files):
     files.write("proc/self/cgroup", "0::/a\nnonsense\n").write("cgroup/a/memory.pressure", PSI.format(9, 9))
     files.write("cgroup/a/memory.max", "1000").write("cgroup/a/memory.current", "900")
