@@ -22,6 +22,7 @@ _TOKEN = re.compile(
 )
 _BLANK = re.compile(r"[ \t\n\r]*")
 _WORDS = {"true": True, "false": False, "null": None}
+_HALF = re.compile("[\ud800-\udfff]")
 _MOST_DIGITS = 400
 """Of a number; longer ones mean nothing in a plan."""
 _MOST_DEPTH = 100
@@ -130,7 +131,7 @@ class _Reader:
     def _name(self, top: _Open, kind: str, piece: str, at: int) -> None:
         if kind != "text":
             raise NoJsonError("a name in double quotes is missing", at)
-        top.key = str(json.loads(piece))
+        top.key = _text(piece, at)
         if isinstance(top.value, dict) and top.key in top.value:
             self.twice.append(((*top.path, top.key), Span(at, at + len(piece))))
         top.wants = "colon"
@@ -185,7 +186,14 @@ def _scalar(kind: str, piece: str, at: int) -> Any:
         return _WORDS[piece]
     if kind == "number" and len(piece) > _MOST_DIGITS:
         raise NoJsonError("a number of too many digits", at)
-    value = json.loads(piece)
+    value = _text(piece, at) if kind == "text" else json.loads(piece)
     if isinstance(value, float) and value in (float("inf"), float("-inf")):
         raise NoJsonError("a number that is too large", at)
+    return value
+
+
+def _text(piece: str, at: int) -> str:
+    value = str(json.loads(piece))
+    if _HALF.search(value):
+        raise NoJsonError("a text with half of a character: a surrogate without its other half", at)
     return value

@@ -21,6 +21,8 @@ from skvm.runtime.plan.checking.report import Report, shown
 
 __all__ = ["Surroundings", "check_surroundings"]
 
+_TESTS = re.compile(r"[|&;\n\[]|\b(?:if|test|cd|pushd|touch|mkdir)\b")
+"""What lets a command go on without a file, make it, or look for it elsewhere."""
 _SCHEME = re.compile(r"[a-z]{2,12}:")
 _WORDS = """
 . : [ alias bg break builtin cd command continue declare dirs disown echo eval exec exit export false fc fg
@@ -120,7 +122,7 @@ def _check_inputs(plan: Plan, around: Surroundings, report: Report) -> None:
             if _is_other(name) or _leaves(name) or any(touches_same(name, other) for other in made):
                 continue
             if not around.has(name):
-                is_sure = step.executable and not is_open and not step.conditional and not _is_pattern(name)
+                is_sure = not is_open and _surely_reads(step, name)
                 report.add(
                     SKV810,
                     f"step {shown(step.id)} reads {shown(name)}, which is not there",
@@ -136,8 +138,12 @@ def _check_inputs(plan: Plan, around: Surroundings, report: Report) -> None:
             report.add(SKV810, said, ("groups", place, "items", "over"))
 
 
-def _is_pattern(name: str) -> bool:
-    return "*" in name or "?" in name
+def _surely_reads(step: PlanStep, name: str) -> bool:
+    """Whether a step fails without a file: a plain command names it, and nothing asks whether it is there."""
+    if not step.executable or step.conditional:
+        return False
+    lines = [action.command for action in step.actions if name in action.command.split()]
+    return any(not _TESTS.search(line) for line in lines)
 
 
 def _check_programs(plan: Plan, around: Surroundings, report: Report) -> None:

@@ -237,12 +237,16 @@ def test_inputs_nobody_makes_and_that_are_not_there_are_told(tmp_path: Path) -> 
     (tmp_path / "work" / "here.csv").touch()
     (tmp_path / "skill" / "words.txt").touch()
     reads = ["here.csv", "words.txt", "made.csv", "gone.csv", "*.md", "*.csv"]
-    run = {"executable": True, "actions": [{"command": "true"}]}
+    run = {"executable": True, "actions": [{"command": "cat here.csv words.txt made.csv gone.csv"}]}
     value = plan(step("1", writes=["made.csv"]), step("2", "1", reads=reads, **run))
     around = {"folder": tmp_path / "skill", "work_dir": tmp_path / "work"}
     checked = check(value, **around)
     assert told(checked) == [("SKV810", "error", '"gone.csv"'), ("SKV810", "warning", '"*.md"')]
     assert check(value, folder=tmp_path / "skill").diagnostics == ()
+    actions = value["steps"][1]["actions"]
+    actions[0]["command"] = "test -e gone.csv && cat gone.csv"
+    assert {severity for _, severity, _ in told(check(value, **around))} == {"warning"}
+    actions[0]["command"] = "cat gone.csv"
     # A step that may write anything may make it.
     value["steps"][0]["open"] = True
     assert {severity for _, severity, _ in told(check(value, **around))} == {"warning"}

@@ -70,6 +70,8 @@ def test_what_it_takes_the_standard_library_takes_too(text: str) -> None:
         ('{"a":}', "a value is missing", 5),
         ('["a\nb"]', "a text that does not end on its line, or has an escape there is not", 1),
         (r'["\x"]', "a text that does not end on its line, or has an escape there is not", 1),
+        (r'["\ud800"]', "a text with half of a character: a surrogate without its other half", 1),
+        (r'{"\udc00\ud800": 1}', "a text with half of a character: a surrogate without its other half", 1),
         ("[01]", "a comma is missing", 2),
         ("[1e999]", "a number that is too large", 1),
         ("9" * 500, "a number of too many digits", 0),
