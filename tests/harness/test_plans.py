@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from skvm.evidence.journal import Journal
 from skvm.evidence.record import Outcome
 from skvm.harness.acp.presets import PRESETS
 from skvm.harness.acp.tools import COMMON_TOOLS
+from skvm.harness.permissions import Grant, Permission, Permissions
 from skvm.harness.programs.scripted import offered_tools
 from skvm.llm.fake import FakeAnswer, FakeToolCall
 from skvm.runtime.plan.model import StepState
@@ -22,7 +24,17 @@ from skvm.task.model import Task
 from tests.harness.conftest import GetProgram
 from tests.harness.staging import Done, Stage, Steps
 from tests.harness.table import DRIVEN
-from tests.plan_skills import FIXTURES, RUN, RUN_ON, check_files, check_first, check_last, plan_skill
+from tests.plan_skills import (
+    FIXTURES,
+    RUN,
+    RUN_ON,
+    check_files,
+    check_first,
+    check_last,
+    plan_of,
+    plan_skill,
+    step,
+)
 
 pytestmark = pytest.mark.anyio
 
@@ -92,3 +104,26 @@ async def test_it_runs_commands_at_once_and_goes_on_when_the_rest_is_done(
     assert {ended.node for ended in gone_on.ended if ended.state is StepState.DONE} >= {"1.4"}
     assert stage.leaks == []
     assert stage.left == []
+
+
+async def test_permissions_let_the_command_be_in_a_program_too(
+    get_program: GetProgram, stage: Stage, tmp_path: Path
+) -> None:
+    get_program("pi")
+    plan = plan_of(
+        step("1.1", "wc -w < a.txt > a.count", reads=("a.txt",), writes=("a.count",)),
+        step("1.2", "tac b.txt > b.turned", reads=("b.txt",), writes=("b.turned",)),
+    )
+    permissions = Permissions(skill="count", write=(Permission(name="*.txt"),))
+    done = await stage.run(
+        "pi",
+        Commands(RUN, watch=stage.watch_for_keys),
+        task=TASK,
+        skill=plan_skill(tmp_path, plan),
+        dress=with_plan_command,
+        permissions=Grant(permissions, "enforce"),
+    )
+    [said] = observed(done)
+    assert re.search(r"\bdone\s+1\.1\b", said), said
+    assert re.search(r"\bfailed\s+1\.2\b", said), said
+    assert done.files["a.count"].strip() == "3"
