@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -53,7 +54,10 @@ def go(*more: str) -> int:
 def test_a_plan_is_followed(place: SimpleNamespace, capsys: pytest.CaptureFixture[str], arm: str):
     assert go("--skill=tickets", f"--plan={arm}", "--json") == 0
 
-    shown = json.loads(capsys.readouterr().out)
+    told = capsys.readouterr()
+    assert "plan: 2 of 2 steps done in" in told.err
+    assert skvm(["plan", "trace", re.findall(r"plan trace (\S+)`", told.err)[0], "--json"]) == 0
+    shown = json.loads(told.out)
     assert (shown["outcome"], shown["score"], shown["final_text"]) == ("scored", 1.0, "All are labelled.")
     assert shown["usage"]["calls"] == len(place.server.requests) == 9
 

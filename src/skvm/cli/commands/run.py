@@ -154,7 +154,8 @@ async def _run(
 ) -> tuple[RunRecord, Trajectory | None, tuple[str, ...] | None]:
     """The run, what the agent did, and what boost did, if it was on."""
     from skvm.cli.boost_told import told_of
-    from skvm.cli.console import err
+    from skvm.cli.console import err, visible
+    from skvm.cli.plan_told import plan_line
     from skvm.cli.watch import WatchTurns
     from skvm.evaluate.bench import load_trajectory
     from skvm.evaluate.run import open_bench, run_once
@@ -176,6 +177,8 @@ async def _run(
             outfitted = with_touching(with_plan_command(bench))
             async with _following(_boosted(outfitted, options["boost"]), options["plan"]) as whole:
                 record = await run_once(spec, whole)
+            if options["plan"] != "off" and (line := await plan_line(bench.journal, record)):
+                err.print(f"plan: {visible(line)}", style="cyan", markup=False)
             told = None if options["boost"] == "off" else await told_of(bench.journal, record)
             return record, load_trajectory(bench.blobs, record), told
 
