@@ -9,23 +9,35 @@ from skvm.compiler.effects.patterns import is_glob
 from skvm.compiler.effects.resources import is_path
 from skvm.compiler.reading.names import FILE
 
-__all__ = ["ACTS", "PLACE", "READS_FROM", "WRITES", "NamedFile", "named_files", "only_words", "without_names"]
+__all__ = [
+    "ACTS",
+    "CHANGES_TOO",
+    "PLACE",
+    "READS_FROM",
+    "WRITES",
+    "NamedFile",
+    "named_files",
+    "only_words",
+    "without_names",
+]
 
 CODE = re.compile(r"(?P<fence>`{1,2})(?P<code>[^`\n]+)(?P=fence)")
-ACTS = re.compile(
-    r"\b(?:run|execute|call|send|e-?mail|mail|post|publish|deploy|install|upload|download|fetch|browse|"
+_ACTING = (
+    r"(?:run|execute|call|send|e-?mail|mail|post|publish|deploy|install|upload|download|fetch|browse|"
     r"search the|commit|push|delete|remove|rename|move|archive|open a|ask|confirm|wait|start|stop|restart|"
     r"launch|spawn|invoke|notify|tell|report to|update|modify|edit|insert|overwrite|replace the file|print|"
-    r"show|append)\b",
-    re.IGNORECASE,
+    r"show|append)\b"
 )
+_CLAUSE = r"(?:^\W*|[`,;:.()\n–—-]\W*|\b(?:and|then|to|or|also|must|should)\s+)"
+_WRITING = r"(?:write|save|store|put|create|produce|make|record|output|emit|generate)\b"
+ACTS = re.compile(rf"\b{_ACTING}", re.IGNORECASE)
 """Verbs of what touches more than the files that are named."""
-WRITES = re.compile(
-    r"(?:^\W*|[`,;:.()\n–—-]\W*|\b(?:and|then|to|or|also|must|should)\s+)"
-    r"(?:write|save|store|put|create|produce|make|record|output|emit|generate)\b",
-    re.IGNORECASE,
-)
+WRITES = re.compile(_CLAUSE + _WRITING, re.IGNORECASE)
 """Verbs of writing where a clause begins."""
+CHANGES_TOO = re.compile(
+    rf"{_CLAUSE}(?:{_WRITING}|{_ACTING}|add\b|copy\b|fix\b|mend\b|correct\b)", re.IGNORECASE
+)
+"""Verbs of either kind where a clause begins."""
 READS_FROM = re.compile(
     r"\b(?:from|using|of|with|per|see|by|following|against|for|reads?|open|load|take|look up|"
     r"(?:in|of) the (?:table|list|rules|form|template|example) (?:in|of|from)|"

@@ -55,6 +55,26 @@ class ShellLoop:
     body_span: Span
 
 
+_TESTS = re.compile(r"(?:\[\[?|\btest)\s[^\n;\]]*")
+_TESTED = re.compile(
+    r"\s-[a-hkprstuwxGLNOS]\s+[\"']?([^\s;|&\"'()\]]+)|[\"']?([^\s\"'\[]+)[\"']?\s+-(?:nt|ot|ef)\s+[\"']?([^\s\"'\]]+)"
+)
+
+
+def _tested(code: str) -> tuple[str, ...]:
+    """Files whose being there, or whose age, a test of shell code asks about."""
+    if "[" not in code and "test" not in code:
+        return ()
+    names = {
+        path_name(name)
+        for test in _TESTS.findall(code)
+        for groups in _TESTED.findall(test)
+        for name in groups
+        if name
+    }
+    return tuple(sorted(names))
+
+
 _NO_COMMANDS: tuple[CommandEffects, ...] = ()
 _APPENDS = re.compile(r">>[ \t]*[\"']?([^\s;|&\"'()]+)")
 _ANGLES = re.compile(r"<([A-Za-z][\w ./|-]{0,60})>")
@@ -79,11 +99,15 @@ def shell_effects(code: str, interpret: Interpret) -> tuple[CommandEffects, ...]
         return _NO_COMMANDS
     source = code.encode()
     appended = {path_name(name) for name in _APPENDS.findall(code)} if ">>" in code else set()
+    tested = Effects(_tested(code))
     found: list[CommandEffects] = []
     for command in shell.commands:
         if command.words[0] in shell.functions:
             continue
         effects = _command_effects(command, interpret)
+        if tested.reads:
+            # Which commands hang on a test is not looked into.
+            effects = merged([effects, tested])
         if again := appended.intersection(effects.writes):
             # What is added to is there before, and counts as read.
             effects = merged([effects, Effects(tuple(sorted(again)))])

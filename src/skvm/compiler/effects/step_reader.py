@@ -27,10 +27,11 @@ from skvm.compiler.effects.model import (
 )
 from skvm.compiler.effects.repeats import said_repetition
 from skvm.compiler.effects.resources import clash
+from skvm.compiler.effects.said_files import CHANGES_TOO, only_words
 from skvm.compiler.effects.said_maps import said_map
 from skvm.compiler.effects.said_work import said_work
 from skvm.compiler.effects.steps import OutlineStep
-from skvm.compiler.effects.words import IN_TURN, SentenceKind, ask_of, leans, leans_hard, needs_steps
+from skvm.compiler.effects.words import IN_TURN, Asked, SentenceKind, ask_of, leans, leans_hard, needs_steps
 from skvm.compiler.reading.commands import SHELLS
 from skvm.compiler.reading.names import CODE
 from skvm.compiler.reading.prose import Prose, Sentence
@@ -211,7 +212,7 @@ class StepReader:
     def _sentence(self, index: int, sentence: Sentence, whole: str, has_more: bool) -> None:
         text = sentence.text
         actions = self.reader.inline(sentence)
-        asked = ask_of(text)
+        asked = _whole(text, ask_of(text))
         said = said_repetition(text, whole, sentence.span, actions or self._below(sentence))
         if said is not None:
             self.repetitions.append(said)
@@ -331,6 +332,14 @@ class StepReader:
     def _has_content(self) -> bool:
         """Whether a fence of the step holds what is to be written."""
         return bool(self.reader.fences_in(self.outline.span))
+
+
+def _whole(text: str, asked: Asked) -> Asked:
+    """What a sentence asks for; ``other`` where it reads or checks first and then does something about it."""
+    reads = asked.kind in {SentenceKind.READ, SentenceKind.CHECK}
+    if reads and CHANGES_TOO.search(only_words(text)):
+        return Asked(SentenceKind.OTHER, conditional=asked.conditional)
+    return asked
 
 
 def _plain(text: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import enum
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -161,12 +162,28 @@ def ask_of(text: str) -> Asked:  # noqa: PLR0911 - one return a kind of sentence
         return Asked(kind, reads=names, conditional=conditional)
     if kind is SentenceKind.WRITE:
         # "Create a.md from b.json": what follows "from" is read.
-        read = tuple(name for name, at in files if _COMES_FROM.search(text[max(0, at - 24) : at]))
-        written = tuple(name for name in names if name not in read)
+        read, written = _roles(text, files)
         return Asked(kind, read, written, conditional)
     return Asked(kind, reads=names, conditional=conditional)
 
 
+def _roles(text: str, files: Sequence[tuple[str, int]]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Which files of a sentence of writing are read, and which are written."""
+    found: dict[bool, dict[str, None]] = {True: {}, False: {}}
+    is_read, before = False, -1
+    for name, at in files:
+        goes_on = before >= 0 and _GOES_ON.match(text[before:at]) is not None
+        if not (goes_on and is_read):
+            is_read = _COMES_FROM.search(text[max(0, at - 24) : at]) is not None
+        found[is_read][name] = None
+        before = at
+    return tuple(found[True]), tuple(found[False])
+
+
+_GOES_ON = re.compile(
+    r"[\"'`*]*\S+?[\"'`*]*(?:\s*,\s*(?:and\s+|or\s+)?|\s+(?:and|or|&)\s+)(?:the\s+)?[\"'`*]*\Z"
+)
+"""A file and what leads on to the next one of a list."""
 _COMES_FROM = re.compile(
     r"\b(?:from|using|based on|of|with|in|per|see|following)\s+(?:the\s+)?[\"'`*]*$", re.IGNORECASE
 )
