@@ -17,7 +17,7 @@ from skvm.diagnostics import Span
 if TYPE_CHECKING:
     from tree_sitter import Node, Parser
 
-__all__ = ["Command", "ShellCode", "read_shell", "statements_in"]
+__all__ = ["Command", "ShellCode", "parsable", "read_shell", "statements_in"]
 
 _MAX_BYTES = 200_000
 _PROMPT = re.compile("^[ \\t]*(?:\\$|❯)[ \\t]+(?=\\S)".encode(), re.MULTILINE)
@@ -124,6 +124,18 @@ def _parser() -> Parser:
     return Parser(Language(tree_sitter_bash.language()))
 
 
+_ASCII = bytes(range(128)) + b"%" * 128
+
+
+def parsable(source: bytes) -> bytes:
+    """Shell code as the grammar can be given it: of the same length, with ``%`` for each byte beyond ASCII.
+
+    To a shell all these are parts of words, and of no name of a variable. The grammar looks some of them up
+    in a table that is too short for them, and the process may end of it.
+    """
+    return source.translate(_ASCII)
+
+
 @lru_cache(maxsize=4096)
 def read_shell(code: str) -> ShellCode:
     """Read shell code; the prompts of a console listing are taken for blanks.
@@ -133,7 +145,7 @@ def read_shell(code: str) -> ShellCode:
     """
     source = code.encode()[:_MAX_BYTES]
     source = _PROMPT.sub(lambda found: b" " * len(found[0]), source)
-    root = _parser().parse(source).root_node
+    root = _parser().parse(parsable(source)).root_node
     walk = _Walk(source)
     walk.visit(root)
     commands = tuple(sorted(walk.commands, key=lambda found: found.span))
@@ -153,7 +165,7 @@ def statements_in(code: str) -> tuple[tuple[Span, bool], ...]:
     """
     source = code.encode()[:_MAX_BYTES]
     source = _PROMPT.sub(lambda found: b" " * len(found[0]), source)
-    root = _parser().parse(source).root_node
+    root = _parser().parse(parsable(source)).root_node
     return tuple(
         (Span(node.start_byte, node.end_byte), _changes_shell(node))
         for node in root.named_children

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from functools import cache
 from typing import TYPE_CHECKING
 
+from skvm.compiler.reading.shell import parsable
+
 if TYPE_CHECKING:
     from tree_sitter import Node, Parser
 
@@ -26,7 +28,7 @@ def parse_shell(source: bytes) -> Node | None:
     """The syntax tree of shell code; ``None`` where a part of it is no shell, or it is too long."""
     if len(source) > _MAX_BYTES:
         return None
-    root = _parser().parse(source).root_node
+    root = _parser().parse(parsable(source)).root_node
     if root.has_error:
         return None
     # The grammar takes lines of some here-documents for more of the command.

@@ -6,6 +6,8 @@ import re
 from functools import cache
 from typing import TYPE_CHECKING
 
+from skvm.compiler.reading.shell import parsable
+
 if TYPE_CHECKING:
     from tree_sitter import Node, Parser
 
@@ -42,18 +44,19 @@ def is_plain(line: str) -> bool:
     """
     if _ODD.search(line):
         return False
-    root = _parser().parse(line.encode()).root_node
+    source = line.encode()
+    root = _parser().parse(parsable(source)).root_node
     pending = [root]
     while pending:
         node = pending.pop()
-        if node.is_missing or node.type not in _KNOWN or not _is_plain_part(node):
+        if node.is_missing or node.type not in _KNOWN or not _is_plain_part(node, source):
             return False
         pending += node.children
     return not root.has_error
 
 
-def _is_plain_part(node: Node) -> bool:
-    text = (node.text or b"").decode("utf-8", "replace")
+def _is_plain_part(node: Node, source: bytes) -> bool:
+    text = source[node.start_byte : node.end_byte].decode("utf-8", "replace")
     if node.type == "word":
         return _WORD.fullmatch(text) is not None
     if node.type == "string_content":

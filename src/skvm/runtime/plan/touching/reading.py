@@ -40,6 +40,8 @@ _BESIDE = frozenset({"timeout", "nohup"})
 """What starts another program and does nothing else."""
 MAX_CHARS = 20_000
 """Of a command line that is read."""
+MAX_STARS = 4
+"""Stars in a pattern that is looked up."""
 MAX_MATCHES = 256
 """Files a pattern may stand for in a line that is read."""
 
@@ -145,6 +147,8 @@ class CommandReader(Hook):
         """What a pattern stands for now, as there may be links among it; ``None`` if that is much."""
         if pattern.startswith("/"):
             return []  # what is outside counts as all there is
+        if len(_PATTERN.findall(pattern)) > MAX_STARS:
+            return None
         matches = glob.iglob(pattern, root_dir=self.work_dir)  # noqa: PTH207 - as a shell has it
         found = [*itertools.islice(matches, MAX_MATCHES + 1)]
         return None if len(found) > MAX_MATCHES else found

@@ -155,6 +155,21 @@ def test_what_is_not_plain_is_not_known(tmp_path: Path, command: str) -> None:
     assert read(tmp_path, command) is None
 
 
+WORDS = (
+    "cat rm cp find sed awk python3 -c scripts/change.py s/a/b/ -o -- - é :// / .. && # \\ ' \" { * ? $ ` ( )"
+)
+PIECES = st.sampled_from((*WORDS.split(), "|", ">", "<", ";", "\n"))
+
+
+@given(st.lists(st.one_of(PIECES, st.text(max_size=4)), max_size=12))
+def test_nothing_a_model_writes_makes_it_fail(pieces: list[str]) -> None:
+    reader = CommandReader(Path("/nowhere"))
+    for joint in ("", " "):
+        touches = reader.read(joint.join(pieces))
+        if touches is not None:
+            located(touches, Path("/nowhere"))
+
+
 @pytest.mark.parametrize("command", ["curl http://localhost:80/", "curl http://127.0.0.1/ -o a"])
 def test_what_answers_on_this_machine_may_do_anything(tmp_path: Path, command: str) -> None:
     assert read(tmp_path, command) is EVERYTHING
