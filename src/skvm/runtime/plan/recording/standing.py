@@ -14,7 +14,7 @@ from pathlib import Path
 from skvm.compiler.effects.resources import touches_same
 from skvm.errors import UsageError
 from skvm.runtime.plan.graph import Graph
-from skvm.runtime.plan.model import AgentJob, MapJob, Node, StepResult, StepState
+from skvm.runtime.plan.model import AgentJob, CommandJob, MapJob, Node, StepResult, StepState
 from skvm.runtime.plan.recording.earlier import EarlierRun
 from skvm.runtime.plan.recording.files import digest_of, digests_of
 from skvm.runtime.plan.recording.log import parent_of
@@ -22,6 +22,7 @@ from skvm.runtime.plan.recording.log import parent_of
 __all__ = ["Standing", "standing_of", "steps_of"]
 
 _SAID = "somebody said it is done"
+_UNASKED = "it may not be repeated unasked"
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +105,7 @@ class _Review:
     notes: list[str] = field(default_factory=list)
     _began: set[str] = field(default_factory=set)
     _again: set[str] = field(default_factory=set)
+    _ran: set[str] = field(default_factory=set)
 
     def recall(self, earlier: EarlierRun) -> None:
         """What ended stays, unless it may be tried again; what was under way and may not be is uncertain."""
@@ -132,7 +134,9 @@ class _Review:
             is_agent = isinstance(node.job.each, AgentJob) and not has_items
             return _uncertain(name) if is_agent and name in unsure else None
         if unsure.intersection(steps):
-            return _uncertain(name)
+            # Of steps that were one, some may be repeated by themselves.
+            is_free = isinstance(node.job, CommandJob) and node.is_idempotent
+            return None if is_free else _uncertain(name)
         results = [by_step[step] for step in steps if step in by_step]
         done = [result for result in results if result.is_done]
         if len(done) == len(steps):
@@ -161,8 +165,8 @@ class _Review:
         """Somebody did these: whatever they may have touched is now as they left it."""
         for name in names:
             node = self._node(name)
-            known = {path for path, (digest, _) in self._expected().items() if self._differs(path, digest)}
-            mine = {path for path in known if _may_write(node, path)}
+            known = {path: self.finished[names[-1]].digests[path] for path, names in self._writers().items()}
+            mine = {path for path in known if _may_write(node, path) and self._differs(path, known[path])}
             digests = {path: digest_of(self.work_dir, path) or "" for path in sorted(mine)}
             self.finished.pop(name, None)
             self.finished[name] = StepResult(
@@ -185,13 +189,31 @@ class _Review:
 
     def compare(self) -> None:
         """Look at every file a finished step wrote."""
+        writers = self._writers()
+        # Before anything is dropped: what has run has changed what it writes.
+        self._ran |= {name for name, result in self.finished.items() if result.is_done} | self._began
         bad: dict[str, str] = {}
-        for path, (digest, writer) in self._expected().items():
-            found = self._differs(path, digest)
-            if found and not self._is_explained(path, writer, found):
-                bad.setdefault(writer, f"{path} is {found}")
-        for writer, what in bad.items():
-            self._tell(writer, what)
+        for path, names in writers.items():
+            found = self._differs(path, self.finished[names[-1]].digests[path])
+            if found and not self._is_explained(path, names[-1], found):
+                for name in self._makers(path, names):
+                    bad.setdefault(name, f"{path} is {found}")
+        for name in [each for each in self.graph.nodes if each in bad] + [
+            each for each in bad if parent_of(each)
+        ]:
+            self._tell(name, bad[name])
+
+    def _makers(self, path: str, writers: list[str]) -> list[str]:
+        """Those of a file's writers that have to be run again for it; alone the first that may not be."""
+        found: list[str] = []
+        for name in reversed(writers):
+            found.append(name)
+            node = self._node(name)
+            # What changes a file in its place needs it as it was before.
+            if not (node.is_open or any(touches_same(read, path) for read in node.reads)):
+                break
+        fixed = [name for name in found if not _may_be_repeated(self._node(name))]
+        return fixed[-1:] or found
 
     def cascade(self) -> None:
         """What is built on something that is run again is run again as well, if it may be."""
@@ -201,15 +223,34 @@ class _Review:
         for name in [node for node in self.graph.nodes if node in behind and node in self.finished]:
             if not self.finished[name].is_done:
                 continue
-            if _may_be_repeated(self.graph.nodes[name]):
+            spoiler = self._spoiler(name)
+            if _may_be_repeated(self.graph.nodes[name]) and spoiler is None:
                 self.notes.append(f"step {name} runs again: what it builds on does")
                 self._forget(name)
                 for item in [each for each in self.finished if parent_of(each) == name]:
                     self._forget(item)
             else:
+                why = f" (step {spoiler} has changed what it read)" if spoiler is not None else ""
                 self.notes.append(
-                    f"step {name} is not run again although what it builds on is; --repeat {name} does it"
+                    f"step {name} is not run again although what it builds on is{why};"
+                    f" --repeat {name} does it"
                 )
+
+    def _spoiler(self, name: str) -> str | None:
+        """A later step that has changed what a step reads, where that is not made anew for it."""
+        node = self._node(name)
+        place = self._map_of(name) or name
+        if not node.reads:
+            return None
+        before, behind = self.graph.before(place), self.graph.behind(place)
+        for later in [each for each in self.graph.nodes if each in behind and each in self._ran]:
+            for read in node.reads:
+                made_anew = any(
+                    maker in self._again and _makes(self.graph.nodes[maker], read) for maker in before
+                )
+                if _may_write(self.graph.nodes[later], read) and not made_anew:
+                    return later
+        return None
 
     def _forget(self, name: str) -> None:
         if self.finished.pop(name, None) is not None:
@@ -220,7 +261,8 @@ class _Review:
         is_needed = any(
             other not in self.finished for other in self.graph.behind(self._map_of(writer) or writer)
         )
-        if _may_be_repeated(node):
+        spoiler = self._spoiler(writer)
+        if _may_be_repeated(node) and spoiler is None:
             self.notes.append(f"step {writer} runs again: {what}")
             self._forget(writer)
             if (of_map := self._map_of(writer)) is not None:
@@ -228,7 +270,8 @@ class _Review:
             for item in [each for each in self.finished if parent_of(each) == writer]:
                 self._forget(item)
         elif what.endswith("gone") and is_needed:
-            reason = f"it is done, but {what}, and it may not be repeated unasked"
+            why = f"step {spoiler} has changed what it read" if spoiler is not None else _UNASKED
+            reason = f"it is done, but {what}, and {why}"
             self.finished[writer] = StepResult(StepState.UNCERTAIN, reason=_with_way_out(reason, writer))
         else:
             self.notes.append(f"step {writer} is done, but {what}; --repeat {writer} runs it again")
@@ -250,16 +293,16 @@ class _Review:
                 return True
         return False
 
-    def _expected(self) -> dict[str, tuple[str, str]]:
-        """By path, its digest as the last finished step left it, and that step."""
-        found: dict[str, tuple[str, str]] = {}
+    def _writers(self) -> dict[str, list[str]]:
+        """By path, the finished steps that wrote it, in the order they ended."""
+        found: dict[str, list[str]] = {}
         for name, result in self.finished.items():
-            if result.is_done:
-                for path, digest in result.digests.items():
-                    # What a map wrote an item of it wrote.
-                    if path in found and found[path][0] == digest and parent_of(found[path][1]) == name:
-                        continue
-                    found[path] = (digest, name)
+            for path, digest in result.digests.items() if result.is_done else ():
+                names = found.setdefault(path, [])
+                # What a map wrote an item of it wrote.
+                is_items = bool(names) and parent_of(names[-1]) == name
+                if not is_items or self.finished[names[-1]].digests[path] != digest:
+                    names.append(name)
         return found
 
     def _differs(self, path: str, digest: str) -> str:
@@ -307,6 +350,12 @@ def _joined(results: list[StepResult]) -> StepResult:
         return results[0]
     digests = {path: digest for result in results for path, digest in result.digests.items()}
     return replace(results[-1], digests=digests)
+
+
+def _makes(node: Node, path: str) -> bool:
+    """Whether a step writes a file without needing it as it was before."""
+    writes = any(touches_same(name, path) for name in node.writes)
+    return writes and not node.is_open and not any(touches_same(name, path) for name in node.reads)
 
 
 def _may_write(node: Node, path: str) -> bool:

@@ -134,6 +134,37 @@ def test_a_file_that_became_a_link_or_a_pipe_is_not_followed(place, tmp_path):
     assert standing.notes == ("step 1 runs again: a.txt is changed",)
 
 
+def test_a_file_changed_in_its_place_is_made_from_the_beginning(place):
+    graph = Graph.of(
+        [
+            node("1", writes=["a.txt"]),
+            node("2", after=["1"], reads=["a.txt"], writes=["a.txt"]),
+            node("3", after=["2"], reads=["a.txt"]),
+        ]
+    )
+    was = earlier({"1": {"a.txt": sha("one")}, "2": {"a.txt": sha("two")}})
+    assert states(standing_of(graph, was, place())) == {}
+    once = Graph.of([node("1", writes=["a.txt"], once=True), *list(graph.nodes.values())[1:]])
+    assert states(standing_of(once, was, place())) == {"1": "uncertain", "2": "done"}
+
+
+def test_a_step_whose_input_is_no_longer_what_it_was_is_not_run_again_by_itself(place):
+    graph = Graph.of(
+        [
+            node("1", writes=["a.txt"], once=True),
+            node("2", after=["1"], reads=["a.txt"], writes=["b.txt"]),
+            node("3", after=["2"], reads=["a.txt"], writes=["a.txt"], once=True),
+            node("4", after=["2"], reads=["b.txt"]),
+        ]
+    )
+    was = earlier({"1": {"a.txt": sha("one")}, "2": {"b.txt": sha("b")}, "3": {"a.txt": sha("two")}})
+    standing = standing_of(graph, was, place(a_txt="two"))
+    assert states(standing) == {"1": "done", "3": "done", "2": "uncertain"}
+    assert standing.finished["2"].reason.startswith(
+        "it is done, but b.txt is gone, and step 3 has changed what it read: --repeat 2"
+    )
+
+
 def test_steps_that_were_fused_otherwise_are_known_by_their_steps(place):
     apart = Graph.of([node("1"), node("2", after=["1"]), node("3", after=["2"])])
     together = Graph.of([node("1+2"), node("3", after=["1+2"])])

@@ -66,11 +66,15 @@ class World:
         self.effects = []
 
     def change(self, node):
+        """What it reads and writes it changes in its place: adds its line, once if it may be repeated."""
         self.effects.append(node.id)
-        read = [(self.folder / name).read_text() for name in node.reads]
+        read = [(self.folder / name).read_text() for name in node.reads if name not in node.writes]
+        line = hashlib.sha256(f"{node.id}:{read}".encode()).hexdigest() + "\n"
         for name in node.writes:
-            text = hashlib.sha256(f"{node.id}:{read}".encode()).hexdigest()
-            (self.folder / name).write_text(text)
+            file = self.folder / name
+            before = file.read_text() if name in node.reads else ""
+            if line not in before or not node.is_idempotent:
+                file.write_text(before + line)
 
     def files(self):
         return {path.name: path.read_text() for path in sorted(self.folder.iterdir())}
@@ -120,11 +124,15 @@ async def live(path, graph, world, dies_at=None, *, done=(), repeat=()):
 
 
 async def live_to_the_end(path, graph, world):
-    """Processes that live, and a person who looks at what is uncertain: its file tells what it was."""
+    """Processes that live, and a person who knows what became of the steps that are uncertain.
+
+    Gives what the first of them found; ``None`` where a step cannot be run again although it may be.
+    """
     standing, report = await live(path, graph, world)
     while uncertain := report.of(StepState.UNCERTAIN):
-        assert not [name for name in uncertain if graph.nodes[name].is_idempotent]
-        done = [name for name in uncertain if (world.folder / f"{name}.txt").exists()]
+        if any(graph.nodes[name].is_idempotent for name in uncertain):
+            return None
+        done = [name for name in uncertain if name in world.effects]
         again = [name for name in uncertain if name not in done]
         _, report = await live(path, graph, world, done=done, repeat=again)
     assert report.is_done
