@@ -96,8 +96,11 @@ def _length_s(records: LegRecords, now: datetime | None) -> float:
 
 def _bars(records: Sequence[LegRecords], legs: Sequence[Leg]) -> list[Bar]:
     found: list[Bar] = []
+    items = {record.node for each in records for record in each.ended if record.parent is not None}
     for each, leg in zip(records, legs, strict=True):
-        inside = [*(_ended(record, leg) for record in each.ended), *_open(each, leg)]
+        # An item has no items of its own, so what calls itself one of another item's is none.
+        ended = [_ended(record, leg, has_map=record.parent not in items) for record in each.ended]
+        inside = [*ended, *_open(each, leg)]
         found += [*inside, *_open_maps(inside, leg)]
     maps = {bar.parent for bar in found if bar.parent is not None}
     last = {bar.node: place for place, bar in enumerate(found)}
@@ -118,7 +121,7 @@ def _begin_s(bar: Bar) -> float:
     return bar.ended_s if bar.started_s is None else bar.started_s
 
 
-def _ended(record: StepFinished, leg: Leg) -> Bar:
+def _ended(record: StepFinished, leg: Leg, *, has_map: bool) -> Bar:
     ended_s = leg.begins_s + record.ended_s
     started_s = None if record.started_s is None else min(leg.begins_s + record.started_s, ended_s)
     return Bar(
@@ -132,7 +135,7 @@ def _ended(record: StepFinished, leg: Leg) -> Bar:
         ended_s=ended_s,
         record=record,
         attempt=record.attempt,
-        parent=record.parent,
+        parent=record.parent if has_map else None,
     )
 
 

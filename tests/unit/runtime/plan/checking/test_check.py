@@ -310,7 +310,9 @@ def broken(draw: st.DrawFn) -> Any:
         for name in ("1", "2", "3", "4")
     ]
     items = {"kind": "glob", "over": draw(ODD), "command": draw(ODD)}
-    value: Any = plan(*steps, groups=[group(*draw(st.lists(names))), group("1", type="dlp", items=items)])
+    groups = [group(*draw(st.lists(names))), group("1", type="dlp", items=items)]
+    # Its parts are changed, and some are shared.
+    value: Any = copy.deepcopy(plan(*steps, groups=groups))
     for _ in range(draw(st.integers(0, 3))):
         at = value
         while True:

@@ -111,3 +111,36 @@ def runs(draw: st.DrawFn) -> LegRecords:
     }
     fails = draw(st.frozensets(st.integers(0, count - 1), max_size=2))
     return simulated(lengths, after, draw(st.integers(1, 6)), fails)
+
+
+@st.composite
+def odd_legs(draw: st.DrawFn) -> list[LegRecords]:
+    """Records of up to three processes that fit together in no way at all: whatever a journal may hold."""
+    nodes = st.sampled_from(["1", "2", "3", "1[a]", "1[b]", "2[c]", "4[d]", "[", "5]"])
+    moments = st.sampled_from([0.0, 1e-9, 0.5, 1.0, 3.25, 1e6])
+    legs = []
+    for number in range(draw(st.integers(1, 3))):
+        records = []
+        for node in draw(st.lists(nodes, max_size=8)):
+            begin, end = draw(st.none() | moments), draw(moments)
+            parent = node.partition("[")[0] if "[" in node[1:] else None
+            more = {
+                "ready_s": draw(moments),
+                "attempt": draw(st.integers(1, 3)),
+                "after": tuple(draw(st.lists(nodes, max_size=2))),
+                "parent": draw(st.sampled_from([parent, None, "1", node])),
+                "state": draw(st.sampled_from(StepState)),
+                "title": draw(st.sampled_from(["", "</script>", "\ud800", "x" * 300])),
+            }
+            records.append(ended(node, begin, end, **more))
+        starts = tuple(begun(node, draw(moments)) for node in draw(st.lists(nodes, max_size=3)))
+        end_of = st.builds(finished, moments, interrupted=st.booleans())
+        legs.append(
+            LegRecords(
+                started(draw(moments) * number, resumed=number > 0),
+                begun=starts,
+                ended=tuple(records),
+                finished=draw(st.none() | end_of),
+            )
+        )
+    return legs

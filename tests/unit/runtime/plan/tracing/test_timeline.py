@@ -2,16 +2,30 @@
 
 from __future__ import annotations
 
+import json
 import math
 from datetime import timedelta
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
+from hypothesis import strategies as st
 
 from skvm.runtime.plan.model import StepState
+from skvm.runtime.plan.tracing.chrome import chrome_json
 from skvm.runtime.plan.tracing.model import BarState, Link
 from skvm.runtime.plan.tracing.timeline import LegRecords, timeline_of
-from tests.unit.runtime.plan.tracing.legs import AT, begun, diamond, ended, finished, runs, started
+from tests.unit.runtime.plan.tracing.legs import (
+    AT,
+    begun,
+    diamond,
+    ended,
+    finished,
+    odd_legs,
+    runs,
+    started,
+)
+from tests.unit.runtime.plan.tracing.test_chrome import check
 
 
 def test_a_diamond_has_two_rows_its_work_and_its_critical_path() -> None:
@@ -134,3 +148,30 @@ def test_figures_of_any_run_agree_with_each_other(records: LegRecords) -> None:
         assert told == pytest.approx(max(bar.ended_s for bar in ran))
     # On as many places as there are rows nothing runs more often at once.
     assert found.most_at_once <= found.lanes
+
+
+@given(odd_legs(), st.none() | st.integers(-10, 10_000_000))
+def test_whatever_is_on_record_is_shown(legs: list[LegRecords], seconds: int | None) -> None:
+    now = None if seconds is None else AT + timedelta(seconds=seconds)
+    found = timeline_of(legs, now=now)
+    assert len(found.bars) >= sum(len(leg.ended) for leg in legs)
+    ends = 0.0
+    for leg in found.legs:
+        assert leg.begins_s == ends
+        assert leg.idle_s >= 0
+        ends = leg.ends_s
+    rows: dict[int, list[tuple[float, float]]] = {}
+    for bar in found.bars:
+        assert 0 <= bar.ready_s <= bar.ended_s <= found.wall_s
+        assert (bar.lane is None) == (bar.started_s is None)
+        if bar.started_s is not None and bar.lane is not None:
+            assert bar.ready_s <= bar.started_s <= bar.ended_s
+            rows.setdefault(bar.lane, []).append((bar.started_s, bar.ended_s))
+    assert len(rows) == found.lanes
+    for spans in rows.values():
+        spans.sort()
+        for (_, end), (start, _) in pairwise(spans):
+            assert end <= start
+    assert found.most_at_once <= found.lanes
+    assert all(level >= 0 for _, level in (*found.running, *found.waiting))
+    check(json.loads(chrome_json(found))["traceEvents"])
