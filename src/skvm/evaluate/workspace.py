@@ -47,7 +47,7 @@ SETUP_TIMEOUT_S = 60.0
 """Wall clock of a task's ``_setup.sh``."""
 _CHUNK = 1 << 20
 _STALE_S = 24 * 3600
-_PRIVATE = re.compile(r"skvm-(?:run|grade|output|home-[\w.-]+?)-(?P<pid>\d+)-(?P<started>\d+)-\w+")
+_PRIVATE = re.compile(r"skvm-(?:run|grade|output|branches|home-[\w.-]+?)-(?P<pid>\d+)-(?P<started>\d+)-\w+")
 _VARIANT_FOLDERS = ("_artifacts", "_profiling")
 _VARIANT_FILES = (
     "acceptance.json",

@@ -114,7 +114,9 @@ def test_only_old_leavings_of_dead_processes_are_swept(tmp_path):
     sweep(tmp_path / "absent")
 
 
-@pytest.mark.parametrize("kind", ["run", "grade", "output", "home-pi", "home-acp-opencode.x-8d9499"])
+@pytest.mark.parametrize(
+    "kind", ["run", "grade", "output", "branches", "home-pi", "home-acp-opencode.x-8d9499"]
+)
 def test_every_kind_of_private_folder_is_swept_once_its_process_is_gone(tmp_path, kind):
     alive = make_private_folder(tmp_path, kind)
     assert alive.stat().st_mode & 0o777 == 0o700
