@@ -120,7 +120,8 @@ def conflicts_of(
         elsewhere = set(others)
         if walks:
             elsewhere |= _changed_in_base(root, folder, ceiling)
-        written = {path for path in seen.changed if _is_in_the_way(root, folder, path, seen)}
+        firm = [path for path in seen.changed if not _gives_way(path, seen)]
+        written = {path for path in firm if _is_in_the_way(root, folder, path, seen)}
     # Who says that he writes a file may look whether it is there.
     names = (*node.reads, *node.writes)
     read = {path for path in elsewhere if path in seen.reads or touches((path,), names)}
@@ -157,7 +158,7 @@ def _is_in_the_way(root: Root, folder: Folder, path: str, seen: Seen) -> bool:
     The same bytes are something else, too: two steps that each add the same line have added two.
     """
     change, now = seen.changed[path], root.stamp(path)
-    if is_cache(path) or (now is None and change.kind == "gone"):
+    if now is None and change.kind == "gone":
         return False
     if _has_lost_its_folder(root, path, seen):
         return True
@@ -167,6 +168,11 @@ def _is_in_the_way(root: Root, folder: Folder, path: str, seen: Seen) -> bool:
     if now != known.stamp or (now.kind == "file" and _has_changed_unseen(root, folder, path)):
         return True
     return now.kind == "folder" and change.kind != "folder" and _holds_more(root, path, seen)
+
+
+def _gives_way(path: str, seen: Seen) -> bool:
+    """Whether a change is left out where it meets something else: what a tool has noted for itself."""
+    return is_cache(path) and seen.changed[path].kind != "gone"
 
 
 def _has_lost_its_folder(root: Root, path: str, seen: Seen) -> bool:
@@ -192,15 +198,23 @@ def place_all(folder: Folder, base: Path, node: Node, seen: Seen) -> None:
     Raises:
         InfrastructureError: It cannot be written.
     """
-    wanted = _placeable(seen.changed, base)
     with Root.of(base) as root:
+        wanted = _placeable(root, folder, seen)
         place(folder.path, root, base, node=node.id, changed=wanted, digests=_digests(seen.changed))
 
 
-def _placeable(changed: Mapping[str, Change], base: Path) -> dict[str, Change]:
-    """Without what is there already."""
-    with Root.of(base) as root:
-        return {path: change for path, change in changed.items() if not _is_there(root, path, change)}
+def _placeable(root: Root, folder: Folder, seen: Seen) -> dict[str, Change]:
+    """Changes without what is there already, and without what gives way to something else."""
+    wanted: dict[str, Change] = {}
+    given_up: set[str] = set()
+    for path, change in seen.changed.items():
+        if _gives_way(path, seen) and (
+            path.rpartition("/")[0] in given_up or _is_in_the_way(root, folder, path, seen)
+        ):
+            given_up.add(path)
+        elif not _is_there(root, path, change):
+            wanted[path] = change
+    return wanted
 
 
 def _is_there(root: Root, path: str, change: Change) -> bool:

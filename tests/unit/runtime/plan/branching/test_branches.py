@@ -430,3 +430,58 @@ async def test_tools_caches_never_conflict(base: Path, branches: Branches) -> No
     assert first.is_merged
     assert second.is_merged
     assert first.findings == second.findings == ()
+    assert (base / "__pycache__" / "m.pyc").read_text() == "1"
+
+
+async def test_cache_that_was_cleared_meanwhile_is_left_out(base: Path, branches: Branches) -> None:
+    (base / "__pycache__").mkdir()
+    (base / "__pycache__" / "m.pyc").write_text("0")
+    branches.put_in_order(["1", "2"])
+    async with branches.fork(Node("1", writes=("a",))) as one, branches.fork(Node("2", writes=("b",))) as two:
+        (one.work_dir / "__pycache__" / "m.pyc").unlink()
+        (one.work_dir / "__pycache__").rmdir()
+        (two.work_dir / "__pycache__" / "n.pyc").write_text("2")
+        (two.work_dir / "b").write_text("2")
+        assert (await branches.merge(one)).is_merged
+        assert (await branches.merge(two)).is_merged
+    assert (base / "b").read_text() == "2"
+    assert not (base / "__pycache__").exists()
+
+
+async def test_cleared_cache_that_grew_meanwhile_is_a_conflict(base: Path, branches: Branches) -> None:
+    (base / "__pycache__").mkdir()
+    async with branches.fork(Node("1")) as one:
+        (one.work_dir / "__pycache__").rmdir()
+        (base / "__pycache__" / "m.pyc").write_text("2")
+        merge = await branches.merge(one)
+    assert merge.conflicts == ("__pycache__",)
+    branches.give_up(one.node)
+
+
+async def test_items_of_a_map_have_their_order(branches: Branches) -> None:
+    branches.put_in_order(["1", "map", "2"])
+    branches.put_in_order(["map[b]", "map[a]"], within="map")
+    order: dict[int, str] = {}
+
+    async def work(branch: Branch) -> None:
+        await all_are_in(branch.node.id)
+        (branch.work_dir / "log").open("a").close()
+
+    waiting: set[str] = set()
+    everybody = anyio.Event()
+
+    async def all_are_in(name: str) -> None:
+        waiting.add(name)
+        if len(waiting) == 4:
+            everybody.set()
+        await everybody.wait()
+
+    async def one(name: str) -> None:
+        made = await branches.run(Node(name, is_open=True), work)
+        assert made.merge is not None
+        order[made.merge.order] = name
+
+    async with anyio.create_task_group() as group:
+        for name in ("2", "map[a]", "map[b]", "1"):
+            group.start_soon(one, name)
+    assert [order[place] for place in sorted(order)] == ["1", "map[b]", "map[a]", "2"]
