@@ -17,6 +17,7 @@ from skvm.harness.adapters.shell_agent import ShellAgent
 from skvm.harness.contract import RunContext, SkillDelivery
 from skvm.harness.hooks import Hook, HookContext, Hooks
 from skvm.harness.trajectory import ToolKind, Trajectory
+from skvm.llm.contract import BudgetExceededError, ProviderError
 from skvm.runtime.plan.driving.planned import Arm, Planned, Surroundings
 from skvm.runtime.plan.model import FINISHED_KIND, MEASURED_KIND, STARTED_KIND, STEP_FINISHED_KIND
 from tests.unit.runtime.plan.driving.skills import (
@@ -289,3 +290,75 @@ async def test_auto_follows_what_was_measured(tmp_path: Path):
 
     assert trajectory.outcome is Outcome.SCORED
     assert records[0].body["arm"] == "auto"
+
+
+async def test_a_run_that_is_cancelled_leaves_a_plan_that_was_interrupted_and_no_folder(tmp_path: Path):
+    work = tmp_path / "work"
+    lay_tickets(work, 3)
+    reached = anyio.Event()
+
+    async def answer(messages: list[ModelMessage]) -> ModelResponse:
+        if item_of(messages) == "inbox/t1.txt":
+            return await label(messages)
+        reached.set()
+        await anyio.sleep_forever()
+        raise AssertionError
+
+    async with around(tmp_path) as surroundings:
+        planned = Planned(BareAgent(), "bare-agent", ticket_plan(), "parallel", surroundings)
+        async with anyio.create_task_group() as group:
+            group.start_soon(planned.run, the_context(work, [answer]))
+            await reached.wait()
+            group.cancel_scope.cancel()
+        records = await surroundings.journal.query()
+        assert list((tmp_path / "tmp").iterdir()) == []
+
+    assert (records[-1].kind, records[-1].body["interrupted"]) == (FINISHED_KIND, True)
+    ended = {entry.body["node"] for entry in records if entry.kind == STEP_FINISHED_KIND}
+    assert ended <= {"1.1[inbox/t1.txt]"}
+
+
+@pytest.mark.parametrize(
+    "error", [ProviderError("loop: it is down", status=503), BudgetExceededError("the ceiling is reached")]
+)
+async def test_a_provider_that_fails_is_no_answer_of_the_agent(tmp_path: Path, error: Exception):
+    work = tmp_path / "work"
+    lay_tickets(work, 2)
+
+    with pytest.raises(type(error)):
+        await drive(tmp_path, the_context(work, [error]))
+
+
+async def test_a_provider_that_fails_once_costs_one_item(tmp_path: Path):
+    work = tmp_path / "work"
+    lay_tickets(work, 3)
+
+    async def answer(messages: list[ModelMessage]) -> ModelResponse:
+        if item_of(messages) == "inbox/t1.txt":
+            raise ProviderError("loop: it is down", status=503)
+        return await label(messages)
+
+    trajectory, _ = await drive(tmp_path, the_context(work, [answer]))
+
+    assert (trajectory.outcome, trajectory.final_text) == (Outcome.SCORED, "All are labelled.")
+    assert {path.name for path in (work / "labels").iterdir()} == {"t0.txt", "t2.txt"}
+    assert "1.1" in (trajectory.detail or "")
+
+
+async def test_two_runs_of_one_harness_do_not_meet(tmp_path: Path):
+    for name in ("a", "b"):
+        lay_tickets(tmp_path / name, 3)
+
+    async with around(tmp_path) as surroundings:
+        planned = Planned(BareAgent(), "bare-agent", ticket_plan(), "parallel", surroundings)
+        found: dict[str, Trajectory] = {}
+
+        async def one(name: str) -> None:
+            found[name] = await planned.run(the_context(tmp_path / name, [label]))
+
+        async with anyio.create_task_group() as group:
+            group.start_soon(one, "a")
+            group.start_soon(one, "b")
+
+    assert [trajectory.usage.calls for trajectory in found.values()] == [4, 4]
+    assert [len(trajectory.turns) for trajectory in found.values()] == [5, 5]
