@@ -75,6 +75,11 @@ class _Reader:
         return read(self.skill).prose
 
     @cached_property
+    def body(self) -> str:
+        """All its text."""
+        return self.skill.text(self.skill.body)
+
+    @cached_property
     def scripts(self) -> Scripts:
         return Scripts(self.skill)
 

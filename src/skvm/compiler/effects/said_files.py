@@ -8,12 +8,16 @@ from dataclasses import dataclass
 from skvm.compiler.effects.patterns import is_glob
 from skvm.compiler.effects.resources import is_path
 from skvm.compiler.reading.names import FILE
+from skvm.skill.sieve import sieved
 
 __all__ = [
     "ACTS",
     "CHANGES_TOO",
+    "CODE",
+    "JOINS",
     "PLACE",
     "READS_FROM",
+    "SELECTS",
     "WRITES",
     "NamedFile",
     "named_files",
@@ -22,6 +26,7 @@ __all__ = [
 ]
 
 CODE = re.compile(r"(?P<fence>`{1,2})(?P<code>[^`\n]+)(?P=fence)")
+"""Inline code, by one back-tick or two."""
 _ACTING = (
     r"(?:run|execute|call|send|e-?mail|mail|post|publish|deploy|install|upload|download|fetch|browse|"
     r"search the|commit|push|delete|remove|rename|move|archive|open a|ask|confirm|wait|start|stop|restart|"
@@ -50,6 +55,29 @@ PLACE = re.compile(
     r"<([A-Za-z][\w -]*)>|\{([A-Za-z][\w -]*)\}|(?<![a-z.])\b([A-Z]{2,})\b|\$\{?([A-Za-z]\w*)\}?"
 )
 """What stands for something in a path."""
+JOINS = sieved(
+    r"\b(?:append\w*|accumulat\w+|cumulativ\w+|running (?:total|sum|count|number)|counters?|increment\w*|"
+    r"next (?:free |unused )?(?:number|id|one|item|letter|index)|previous\w*|preceding|so far|"
+    r"already (?:used|taken|written|seen|chosen)|not (?:yet )?used|unused|unique|distinct from|"
+    r"different from|duplicat\w+|consecutive\w*|one after (?:the other|another)|"
+    r"in (?:this |the |that )?order|"
+    r"in turn|sequence|ranks?|ranking|sort\w* (?:them|the files)|"
+    r"compar\w+ (?:\w+ )?(?:with|to) (?:the )?(?:other|others|rest|each other)|each other|one another|"
+    r"across|overall|altogether|in all|until|stop as soon|at most \w+ (?:of them|files|items)|"
+    r"the (?:other|first|last|remaining|earlier|later) (?:one|ones|file|files|items?)|"
+    r"other (?:files|items|ones)|remember|keep track|carry|carried|"
+    r"number(?:ed|ing)? (?:them|the|from|consecutively))\b",
+    re.IGNORECASE,
+)
+"""Words that join one item with another."""
+SELECTS = sieved(
+    r"\b(?:if (?:needed|necessary)|as needed|when appropriate|optionally|you (?:may|can) also|skip\w*|"
+    r"except|unless|ignor\w+|only (?:for|if|when|those)|"
+    r"that (?:still|do|does|need|mention|contain|has|have|lack)\w*|whose|"
+    r"which (?:mention|contain|has|have)\w*)\b",
+    re.IGNORECASE,
+)
+"""Words that leave items out: then not every item has a file."""
 _FORBIDS = re.compile(r"\b(?:do not|don['’]t|never|no|nothing|without|must not|not)\b[^.;\n]*", re.IGNORECASE)
 
 

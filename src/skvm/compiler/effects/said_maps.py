@@ -16,8 +16,10 @@ from skvm.compiler.effects.patterns import NAME, is_glob, may_meet, names_differ
 from skvm.compiler.effects.resources import is_path, path_name, touches_same
 from skvm.compiler.effects.said_files import (
     ACTS,
+    JOINS,
     PLACE,
     READS_FROM,
+    SELECTS,
     WRITES,
     NamedFile,
     named_files,
@@ -26,35 +28,11 @@ from skvm.compiler.effects.said_files import (
 )
 from skvm.compiler.effects.words import IN_TURN
 from skvm.diagnostics import Span
-from skvm.skill.sieve import sieved
 
-__all__ = ["said_map"]
+__all__ = ["Over", "gone_through", "said_map"]
 
 _EACH = re.compile(r"\b(?P<each>each|every|all)\b", re.IGNORECASE)
 _ALL_FILES = re.compile(r"\s+(?:the\s+)?[\w.` -]*(?:files|`)")
-_JOINS = sieved(
-    r"\b(?:append\w*|accumulat\w+|cumulativ\w+|running (?:total|sum|count|number)|counters?|increment\w*|"
-    r"next (?:free |unused )?(?:number|id|one|item|letter|index)|previous\w*|preceding|so far|"
-    r"already (?:used|taken|written|seen|chosen)|not (?:yet )?used|unused|unique|distinct from|"
-    r"different from|duplicat\w+|consecutive\w*|one after (?:the other|another)|"
-    r"in (?:this |the |that )?order|"
-    r"in turn|sequence|ranks?|ranking|sort\w* (?:them|the files)|"
-    r"compar\w+ (?:\w+ )?(?:with|to) (?:the )?(?:other|others|rest|each other)|each other|one another|"
-    r"across|overall|altogether|in all|until|stop as soon|at most \w+ (?:of them|files|items)|"
-    r"the (?:other|first|last|remaining|earlier|later) (?:one|ones|file|files|items?)|"
-    r"other (?:files|items|ones)|remember|keep track|carry|carried|"
-    r"number(?:ed|ing)? (?:them|the|from|consecutively))\b",
-    re.IGNORECASE,
-)
-"""Words that join one item with another."""
-_SELECTS = sieved(
-    r"\b(?:if (?:needed|necessary)|as needed|when appropriate|optionally|you (?:may|can) also|skip\w*|"
-    r"except|unless|ignor\w+|only (?:for|if|when|those)|"
-    r"that (?:still|do|does|need|mention|contain|has|have|lack)\w*|whose|"
-    r"which (?:mention|contain|has|have)\w*)\b",
-    re.IGNORECASE,
-)
-"""Words that leave items out: then not every item has a file."""
 _SELF_NAMES = "name stem basename base file filename file-name file_name filestem same-name samename"
 _SELF = frozenset(_SELF_NAMES.split())
 """What a placeholder is called that means the item's own name."""
@@ -89,7 +67,7 @@ _LISTED_IN = re.compile(
 
 
 @dataclass(frozen=True, slots=True)
-class _Over:
+class Over:
     """What a step goes through.
 
     Args:
@@ -114,13 +92,13 @@ def said_map(text: str, span: Span, context: str = "") -> Repetition | None:
         context: The skill's text, for the suffix of files in a folder.
     """
     each = _EACH.search(text)
-    if each is None or IN_TURN.search(text) or _JOINS.search(text) or _SELECTS.search(text):
+    if each is None or IN_TURN.search(text) or JOINS.search(text) or SELECTS.search(text):
         return None
     names = named_files(text)
     plain = only_words(text)
     if not names or ACTS.search(plain) or not WRITES.search(plain):
         return None
-    over = _listed(text, names) or _pattern(text, names, context)
+    over = gone_through(text, names, context)
     if over is None:
         return None
     rest = [name for name in names if name not in over.used]
@@ -146,7 +124,18 @@ def said_map(text: str, span: Span, context: str = "") -> Repetition | None:
 # --- what it goes through
 
 
-def _pattern(text: str, names: Sequence[NamedFile], context: str) -> _Over | None:
+def gone_through(text: str, names: Sequence[NamedFile], context: str) -> Over | None:
+    """The files a text says something is done to each of; ``None`` where it says of none, or not which.
+
+    Args:
+        text: The words.
+        names: The paths in them.
+        context: The skill's text, for the suffix of files in a folder.
+    """
+    return _listed(text, names) or _pattern(text, names, context)
+
+
+def _pattern(text: str, names: Sequence[NamedFile], context: str) -> Over | None:
     """The pattern of “each `inbox/*.txt`”, “every `.txt` file in `inbox/`”, “each file of `inbox/`”."""
     for each in _EACH.finditer(text):
         end = each.end()
@@ -160,7 +149,7 @@ def _pattern(text: str, names: Sequence[NamedFile], context: str) -> _Over | Non
     return None
 
 
-def _near(text: str, words: str, near: Sequence[NamedFile], context: str) -> _Over | None:
+def _near(text: str, words: str, near: Sequence[NamedFile], context: str) -> Over | None:
     """The pattern that the first names behind “each” make."""
     first = near[0].text
     folder = next((name for name in near[1:2] if name.text.endswith("/")), None)
@@ -178,12 +167,12 @@ def _near(text: str, words: str, near: Sequence[NamedFile], context: str) -> _Ov
     return _in_folder(text, words, near, context) if first.endswith("/") else None
 
 
-def _over(pattern: str, used: Sequence[NamedFile], placeholder: str = "") -> _Over | None:
+def _over(pattern: str, used: Sequence[NamedFile], placeholder: str = "") -> Over | None:
     pattern = pattern.removeprefix("./")
-    return _Over(pattern, (), placeholder, tuple(used)) if is_glob(pattern) else None
+    return Over(pattern, (), placeholder, tuple(used)) if is_glob(pattern) else None
 
 
-def _in_folder(text: str, words: str, near: Sequence[NamedFile], context: str) -> _Over | None:
+def _in_folder(text: str, words: str, near: Sequence[NamedFile], context: str) -> Over | None:
     """“each text file in `inbox/`”, perhaps with “(`*.txt`)” or “matching `*.txt`” behind it."""
     folder = near[0].text
     behind = near[1] if len(near) > 1 else None
@@ -199,7 +188,7 @@ def _in_folder(text: str, words: str, near: Sequence[NamedFile], context: str) -
     return _over(f"{folder}*{suffix}", near[:1])
 
 
-def _listed(text: str, names: Sequence[NamedFile]) -> _Over | None:
+def _listed(text: str, names: Sequence[NamedFile]) -> Over | None:
     """The files of “for each of `a.csv`, `b.csv` and `c.csv`”."""
     head = _LIST_HEAD.search(text)
     if head is None:
@@ -215,13 +204,13 @@ def _listed(text: str, names: Sequence[NamedFile]) -> _Over | None:
         end = name.end
     items = tuple(name.text for name in found)
     plain = all(is_path(item) and "*" not in item and not PLACE.search(item) for item in items)
-    return _Over("", items, "", tuple(found)) if len(items) > 1 and plain else None
+    return Over("", items, "", tuple(found)) if len(items) > 1 and plain else None
 
 
 # --- what it writes
 
 
-def _output(text: str, names: Sequence[NamedFile], over: _Over) -> tuple[str | None, Sequence[NamedFile]]:
+def _output(text: str, names: Sequence[NamedFile], over: Over) -> tuple[str | None, Sequence[NamedFile]]:
     """The template of the one file that is written for an item, and the mentions that say so."""
     templates = [name for name in names if PLACE.search(name.text) or "*" in name.text]
     if templates:
@@ -271,7 +260,7 @@ def _inputs(text: str, names: Sequence[NamedFile]) -> tuple[str, ...] | None:
     return tuple(dict.fromkeys(found))
 
 
-def _holds(over: _Over, output: str, inputs: Sequence[str]) -> bool:
+def _holds(over: Over, output: str, inputs: Sequence[str]) -> bool:
     """Whether every item has a file of its own that nobody else reads."""
     whole_folder = over.pattern.endswith("/*") and "*" not in over.pattern[:-1]
     if not names_differ(over.pattern, over.items) and not whole_folder:

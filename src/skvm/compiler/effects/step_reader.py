@@ -28,8 +28,10 @@ from skvm.compiler.effects.model import (
 from skvm.compiler.effects.repeats import said_repetition
 from skvm.compiler.effects.resources import clash
 from skvm.compiler.effects.said_files import CHANGES_TOO, only_words
+from skvm.compiler.effects.said_loops import said_loop
 from skvm.compiler.effects.said_maps import said_map
 from skvm.compiler.effects.said_work import said_work
+from skvm.compiler.effects.shell_effects import Interpret
 from skvm.compiler.effects.steps import OutlineStep
 from skvm.compiler.effects.words import IN_TURN, Asked, SentenceKind, ask_of, leans, leans_hard, needs_steps
 from skvm.compiler.reading.commands import SHELLS
@@ -87,6 +89,14 @@ class Source(Protocol):
     def prose(self) -> Prose:
         """Its sentences."""
 
+    @property
+    def scripts(self) -> Interpret:
+        """What is asked about programs that are not well known."""
+
+    @property
+    def body(self) -> str:
+        """All its text."""
+
     def fences_in(self, span: Span) -> range:
         """Numbers of the code fences that begin in a span."""
 
@@ -128,6 +138,7 @@ class StepReader:
             self._fence(place)
         if (words := self._of_words(text, fences)) is not None:
             return self._worked(step_id, text, *words)
+        self._read_loop(text, fences)
         effects = merged(self.parts) if self.parts else Effects()
         kind = self._kind(effects)
         if kind is StepKind.OPEN:
@@ -173,11 +184,24 @@ class StepReader:
         if not shown or self.asks or any(action.effects.calls for action in self.actions):
             return None
         words = _plain(text)
-        mapped = said_map(words, self.outline.span, self.reader.skill.text(self.reader.skill.body))
+        if "." not in words and "*" not in words:
+            return None
+        mapped = said_map(words, self.outline.span, self.reader.body)
         if mapped is not None and mapped.effects is not None:
             return mapped.effects, (mapped,)
         found = said_work(words)
         return None if found is None else (found, ())
+
+    def _read_loop(self, text: str, fences: range) -> None:
+        """Take a loop that is said in words for the one it stands for."""
+        if fences or self.asks or len(self.statements) != 1 or self.statements[0].command is not None:
+            return
+        found = said_loop(_plain(text), self.outline.span, self.reader.scripts, self.reader.body)
+        if found is not None:
+            repetition, action = found
+            self.statements, self.parts, self.repetitions = [action], [action.effects], [repetition]
+            self.kinds = [SentenceKind.REMARK]
+            self.wants = self.leans = self.unknown = self.conditional = False
 
     def _worked(
         self, step_id: str, text: str, effects: Effects, repetitions: tuple[Repetition, ...]
