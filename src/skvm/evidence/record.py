@@ -29,7 +29,7 @@ __all__ = [
 class Record(BaseModel):
     """A frozen value with a schema number; unknown keys are dropped on reading."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore", use_enum_values=False)
+    model_config = ConfigDict(frozen=True, extra="ignore", use_enum_values=False, defer_build=True)
 
 
 class Outcome(enum.StrEnum):
