@@ -240,7 +240,7 @@ class _Drive:
             yield branches
 
     async def _close(self, graph: Graph, report: PlanReport) -> Trajectory:
-        prompt = closing_prompt(self.context.prompt, graph, report)
+        prompt = closing_prompt(self.context, graph, report)
         helper = Helper(self.planned.harness, self.context)
         _, trajectory = await run_agent(prompt, helper, self.context, self.limits)
         return trajectory

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from skvm.harness.contract import Facility, Harness
+from skvm.harness.contract import Facility, Harness, RunContext
 from skvm.harness.trajectory import ToolKind, Turn
 from skvm.runtime.plan.graph import Graph
 from skvm.runtime.plan.model import Node, PlanReport, StepState
+from skvm.runtime.plan.working.agents import PLAN_COMMAND
 
 __all__ = ["Conversations", "closing_prompt"]
 
@@ -23,8 +24,9 @@ _WORDS = {
 }
 
 
-def closing_prompt(prompt: str, graph: Graph, report: PlanReport) -> str:
+def closing_prompt(context: RunContext, graph: Graph, report: PlanReport) -> str:
     """What the agent is asked that ends a run: to answer where all is done, else to go on from there."""
+    prompt = context.prompt.strip()
     lines = [_line(graph.nodes[name], report) for name in report.results]
     if len(lines) > _MAX_LINES:
         lines = [*lines[:_MAX_LINES], f"- and {len(lines) - _MAX_LINES} more"]
@@ -32,15 +34,21 @@ def closing_prompt(prompt: str, graph: Graph, report: PlanReport) -> str:
     if report.is_done:
         ask = (
             "All steps of the skill have been carried out already; their results are in the work directory. "
-            "Do not do them again. If the task asks for something that is still missing, do that. "
-            "Then give the final answer of the task."
+            f"Do not do them again{_not_with(context)}. "
+            "If the task asks for something that is still missing, do that. Then give the final answer of the task."
         )
-        return f"{prompt.strip()}\n\nWhat was done already:\n{listed}\n\n{ask}"
+        return f"{prompt}\n\nWhat was done already:\n{listed}\n\n{ask}"
     ask = (
         "The work stopped in the middle. What is marked as done need not be done again; do the rest "
         "yourself, beginning with a look at the work directory, and then give the final answer of the task."
     )
-    return f"{prompt.strip()}\n\nWhat was done so far:\n{listed}\n\n{ask}"
+    return f"{prompt}\n\nWhat was done so far:\n{listed}\n\n{ask}"
+
+
+def _not_with(context: RunContext) -> str:
+    """Words that keep an agent from the command its skill names."""
+    names_it = context.skill is not None and PLAN_COMMAND in context.skill.content
+    return f", and do not call `{PLAN_COMMAND}`" if names_it else ""
 
 
 def _line(node: Node, report: PlanReport) -> str:

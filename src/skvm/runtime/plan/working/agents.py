@@ -20,9 +20,10 @@ if TYPE_CHECKING:
     from skvm.harness.dispatch import Touches
     from skvm.harness.trajectory import Observation, ToolCall
 
-__all__ = ["Helper", "prompt_of", "run_agent"]
+__all__ = ["PLAN_COMMAND", "Helper", "prompt_of", "run_agent"]
 
-_PLAN_COMMAND = "skvm plan run"
+PLAN_COMMAND = "skvm plan run"
+"""What a skill names where its commands are run by a plan."""
 SAID_CHARS = 600
 """Characters kept of what an agent said at its end."""
 
@@ -83,8 +84,8 @@ def prompt_of(job: AgentJob, context: RunContext, before: Sequence[str], *, is_l
         parts.append(f"Do it for this one only: {job.item}")
     if before:
         parts.append("What was done before:\n" + "\n".join(f"- {line}" for line in before))
-    if context.skill is not None and _PLAN_COMMAND in context.skill.content:
-        parts.append(f"The skill's plan is being run at this moment: do not call `{_PLAN_COMMAND}`.")
+    if context.skill is not None and PLAN_COMMAND in context.skill.content:
+        parts.append(f"The skill's plan is being run at this moment: do not call `{PLAN_COMMAND}`.")
     if is_last:
         parts.append("It is the last step: when it is done, give the final answer of the task.")
     else:

@@ -362,3 +362,17 @@ async def test_two_runs_of_one_harness_do_not_meet(tmp_path: Path):
 
     assert [trajectory.usage.calls for trajectory in found.values()] == [4, 4]
     assert [len(trajectory.turns) for trajectory in found.values()] == [5, 5]
+
+
+@pytest.mark.parametrize("names_it", [True, False])
+async def test_the_agent_at_the_end_is_kept_from_running_the_plan_again(tmp_path: Path, names_it: bool):
+    work = tmp_path / "work"
+    lay_tickets(work, 2)
+    text = f"{SKILL}\nOr `skvm plan run plan.json`." if names_it else SKILL
+    context = the_context(work, [label], skill=SkillDelivery("tickets", "Label tickets.", text))
+
+    await drive(tmp_path, context)
+
+    asked = words_of(context.session.requests[-1])  # type: ignore[attr-defined]
+    assert ("do not call `skvm plan run`" in asked) is names_it
+    assert "[done] Step 1.1: 2 items done" in asked
