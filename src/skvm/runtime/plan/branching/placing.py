@@ -78,6 +78,13 @@ class Intent(_Value):
     puts: tuple[Put, ...] = ()
     digests: dict[str, str] = Field(default_factory=dict)
 
+    @property
+    def is_one_step(self) -> bool:
+        """Whether it cannot be half done, so that there is no need to write it down."""
+        if self.folders or any(put.staged for put in self.puts):
+            return False
+        return len(self.removals) + len(self.puts) <= 1
+
 
 def place(
     folder: Path,
@@ -114,6 +121,9 @@ def place(
                     if put.staged:
                         _stage(work, base, put)
             _separate(work, changed)
+            if intent.is_one_step:
+                finish(folder, base, intent)
+                return
             _write(folder, intent)
         except OSError as error:
             undo_staging(base, intent)

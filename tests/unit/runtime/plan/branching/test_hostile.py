@@ -228,6 +228,24 @@ async def test_merge_that_stops_half_way_is_finished_before_anything_else(
     assert names(scratch) == []
 
 
+async def test_only_what_could_be_half_done_is_written_down_first(
+    base: Path, scratch: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    branches = Branches(base, scratch)
+    synced: list[int] = []
+    monkeypatch.setattr(os, "fsync", synced.append)
+
+    async def make(branch: Branch) -> None:
+        for number in range(int(branch.node.id)):
+            (branch.work_dir / f"{branch.node.id}-{number}").write_text("x")
+
+    for count, syncs in (("0", 0), ("1", 0), ("2", 1)):
+        synced.clear()
+        await branches.run(Node(count, is_open=True), make)
+        assert len(synced) == syncs, count
+    assert names(base) == ["1-0", "2-0", "2-1", "b.txt", "sub"]
+
+
 async def test_read_only_folder_refuses_before_anything_is_done(base: Path, scratch: Path) -> None:
     if os.geteuid() == 0:
         pytest.skip("nothing is read-only for root")
