@@ -35,7 +35,8 @@ def closing_prompt(context: RunContext, graph: Graph, report: PlanReport) -> str
         ask = (
             "All steps of the skill have been carried out already; their results are in the work directory. "
             f"Do not do them again{_not_with(context)}. "
-            "If the task asks for something that is still missing, do that. Then give the final answer of the task."
+            "If the task asks for something that is still missing, do that. "
+            "Then give the final answer of the task."
         )
         return f"{prompt}\n\nWhat was done already:\n{listed}\n\n{ask}"
     ask = (
