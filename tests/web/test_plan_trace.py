@@ -108,6 +108,7 @@ async def test_words_of_strangers_stay_words(tmp_path: Path) -> None:
         told = await page.locator("#node").inner_text()
         assert "</script><img" in told
         assert "Exit code" in told
+        assert "\u202e" not in await page.content()
         await page.locator("#tools select").select_option("left")
         assert await page.locator("#steps tbody tr").count() == 1
         assert "1 of 6 steps" in await page.locator("#tools output").inner_text()

@@ -12,6 +12,8 @@ _TEXT_BUDGET = 6_000_000
 """Characters of output in a page, all steps together."""
 _TEXT_LIMITS = (200, 8_000)
 """Characters of one step's output, however many or few there are."""
+_KEPT = "\n\t\u200d\ufe0f"
+"""Not printable by themselves, but lines, and parts of many emoji."""
 _TITLE_CHARS, _REASON_CHARS, _MOST_FILES = 400, 2_000, 50
 
 
@@ -103,8 +105,10 @@ def _cut(value: str, most: int) -> str:
 
 
 def _plain(value: str) -> str:
-    """Text without halves of a surrogate pair, which the browser would not decode."""
-    return value.encode("utf-8", "replace").decode("utf-8")
+    """Text of strangers without what turns its direction or cannot be shown; lines stay lines."""
+    if value.isprintable():
+        return value
+    return "".join(each if each.isprintable() or each in _KEPT else "\ufffd" for each in value)
 
 
 def _rounded(levels: tuple[tuple[float, int], ...]) -> list[list[float]]:
