@@ -122,7 +122,7 @@ class _Reader:
             commands = shell_effects(code, self.scripts)
             loops = tuple(shell_repetitions(code, at, self.scripts))
             actions = tuple(self._shell(code, at, commands))
-            return FenceEffects(actions, tuple(statements_of(code, at, commands, loops)), loops)
+            return FenceEffects(actions, (), loops)
         if is_python(fence.language):
             found = python_effects(code)
             whole = found.whole
@@ -145,8 +145,14 @@ class _Reader:
             yield Action(found.effects, span, text if found.is_exact else None)
 
     def fence(self, place: int) -> FenceEffects:
-        """What a code fence does."""
-        return self._fences[place]
+        """What a code fence does, its statements too: only those in steps are ever asked for."""
+        fence, found = self.skill.fences[place], self._fences[place]
+        if fence.language not in SHELLS:
+            return found
+        code = self.skill.text(fence.content)
+        commands = shell_effects(code, self.scripts)
+        statements = statements_of(code, fence.content.start, commands, found.repetitions)
+        return replace(found, statements=tuple(statements))
 
     def fences_in(self, span: Span) -> range:
         """Numbers of the code fences that begin in a span."""

@@ -180,8 +180,9 @@ class StepReader:
 
     def _of_words(self, text: str, fences: range) -> tuple[Effects, tuple[Repetition, ...]] | None:
         """What a step without commands reads and writes, where its words say it of every file."""
-        shown = all(not self.reader.fence(place).actions for place in fences)
-        if not shown or self.asks or any(action.effects.calls for action in self.actions):
+        if self.asks or any(action.effects.calls for action in self.actions):
+            return None
+        if any(self.reader.fence(place).actions for place in fences):
             return None
         words = _plain(text)
         if "." not in words and "*" not in words:
