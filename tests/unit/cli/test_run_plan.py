@@ -72,3 +72,15 @@ def test_a_run_that_follows_no_plan_says_so(place: SimpleNamespace, capsys: pyte
 
     told = capsys.readouterr()
     assert "plan: not followed: the model is to find the skill itself" in told.out + told.err
+
+
+@pytest.mark.parametrize(("adapter", "calls"), [("bare-agent", 1 + 9), ("shell-agent", 1 + 9)])
+def test_a_bench_follows_plans_where_there_is_a_skill(
+    place: SimpleNamespace, capsys: pytest.CaptureFixture[str], adapter: str, calls: int
+):
+    what = ["--tasks=t", "--skill=tickets", "--conditions=no-skill,original", "--plan=parallel"]
+
+    assert skvm(["bench", *what, "--model=fake/m", f"--adapter={adapter}", "--no-auto-probe"]) == 0
+    capsys.readouterr()
+
+    assert len(place.server.requests) == calls
