@@ -11,6 +11,7 @@ import pytest
 
 import skvm
 from skvm.evidence.record import Outcome
+from skvm.harness.contract import SkillMode
 from skvm.harness.permissions import Grant, Permission, PermissionMode, Permissions
 from skvm.runtime.plan.outfit.hook import with_plan_command
 from skvm.settings import load_settings
@@ -261,3 +262,16 @@ async def test_a_plan_the_agent_spoilt_is_told_in_a_line(stage: Stage, tmp_path:
     assert "no JSON" in spoilt
     assert "cannot be read" in gone
     assert "Traceback" not in spoilt + gone
+
+
+@HARNESSES
+async def test_a_skill_that_is_to_be_found_has_it_too(speaks: Speaks, stage: Stage, tmp_path: Path) -> None:
+    done = await stage.run(
+        speaks.harness,
+        speaks.steps(RUN),
+        task=TASK,
+        skill=plan_skill(tmp_path),
+        skill_mode=SkillMode.DISCOVER,
+        dress=with_plan_command,
+    )
+    check_first(observed(done)[0])

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import os
+import subprocess
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import settings as examples
+from hypothesis import strategies as st
 
 import skvm
 from skvm.errors import InfrastructureError
 from skvm.evidence.journal import Journal
 from skvm.harness.hooks import Hook, HookRun, Hooks
 from skvm.harness.sandbox import Cell, Policy
+from skvm.runtime.plan.outfit import hook as hook_module
 from skvm.runtime.plan.outfit import laying
 from skvm.runtime.plan.outfit.hook import PlanCommand
-from skvm.runtime.plan.outfit.laying import Outfit, lay_outfit
+from skvm.runtime.plan.outfit.laying import Outfit, lay_outfit, python_line
 from skvm.settings import Settings, load_settings
 from skvm.skill.ir import Skill
 from tests.confinement import ALL, CONFINING, make_ground, working
@@ -133,8 +139,6 @@ def test_a_folder_of_somebody_else_is_refused(tmp_path: Path) -> None:
 
 
 def test_without_a_python_it_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    import subprocess
-
     monkeypatch.setattr(laying, "_pythons", lambda: [str(tmp_path / "gone")])
     launcher = lay_outfit(tmp_path / "outfit").programs / "skvm"
     done = subprocess.run([launcher, "plan", "run"], capture_output=True, text=True, check=False)
@@ -179,3 +183,48 @@ def test_a_run_that_cannot_have_it_is_told_why(tmp_path: Path, settings: Setting
     assert hook.shown_programs() == ()
     [note] = hook.notes()
     assert note.startswith("the skill's plan could not be run in the cell: ")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only cells of root's are another user's")
+def test_packages_a_landlock_cell_cannot_reach_are_not_shown(
+    tmp_path: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    skill = plan_skill(tmp_path)
+    closed = lay_outfit(tmp_path / "outfit").packages[-1]
+    monkeypatch.setattr(hook_module, "is_reachable", lambda path: path != closed)
+    hook = hook_for(skill, settings, "landlock")
+    assert (*hook.shown_programs(), *hook.shown_folders()) == ()
+    assert str(closed) in hook.notes()[0]
+    # Bubblewrap shows what lies below closed folders, too.
+    assert hook_for(skill, settings, "bubblewrap").shown_programs()
+
+
+def test_a_closed_cache_is_not_where_the_launcher_lies(
+    tmp_path: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    skill = plan_skill(tmp_path)
+    monkeypatch.setattr(hook_module.os, "geteuid", lambda: 0)
+    for is_open, root in ((True, settings.cache_dir / "outfit"), (False, settings.tmp_dir / "skvm-outfit")):
+        monkeypatch.setattr(hook_module, "is_reachable", lambda path, is_open=is_open: is_open)
+        [folder] = hook_for(skill, settings).shown_programs()
+        assert folder.parent == root
+
+
+def test_many_lay_it_at_once(tmp_path: Path) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        laid = [*pool.map(lambda _: lay_outfit(tmp_path / "deep" / "outfit"), range(40))]
+    assert len(set(laid)) == 1
+    assert [path.name for path in laid[0].programs.iterdir()] == ["skvm"]
+
+
+WORDS = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=30)
+
+
+@given(st.lists(WORDS, max_size=5))
+@examples(max_examples=30)
+def test_any_path_stands_in_the_launcher_as_it_is(names: list[str]) -> None:
+    program = f"import sys; print(ascii({names!r})); print(ascii(sys.argv[1:]))"
+    done = subprocess.run(
+        ["/bin/sh", "-c", python_line(program), "skvm", *names], capture_output=True, text=True, check=True
+    )
+    assert done.stdout == f"{names!a}\n" * 2
