@@ -6,6 +6,7 @@ they share once, and so do we.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +28,13 @@ Answer with the whole content of the file and with nothing else: no introduction
 Never invent what the files do not say."""
 SHOWN_CHARS = 60_000
 """Characters of all files of a question."""
+
+_CHANGES = re.compile(
+    r"\b(?:add(?=s?\b|ed|ing)|append|amend|chang|complet|correct|edit|extend|fill|fix|insert|prepend|remov|replac|revis|rewrit"
+    r"|updat)\w*|追加|更新|修改|补充|添加|替换|删除",
+    re.IGNORECASE,
+)
+"""Words of a step that may mean a file as it is; one that is only to be written is not shown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,8 +106,18 @@ async def question_of(job: AskJob, context: RunContext, shared: Shared) -> Quest
         if await anyio.to_thread.run_sync(_is_file, context.work_dir, job.item):
             own[0] += f"\n{_shown(job.item, await _read(context.cell, job.item, shared.room_chars))}"
     output = safe_path(job.output)
+    if _CHANGES.search(job.instruction) and output not in job.inputs and output != job.item:
+        own += await _present(context, output, shared.room_chars - sum(map(len, own)))
     own.append(f"Answer with the content of {output}.")
     return Question(shared, "\n\n".join(own), output)
+
+
+async def _present(context: RunContext, output: str, room_chars: int) -> list[str]:
+    """What the file holds that is to be changed, if it is there: the answer takes its place."""
+    if not await anyio.to_thread.run_sync(_is_file, context.work_dir, output):
+        return []
+    text = await _read(context.cell, output, room_chars)
+    return [f"{output} is there already. Keep what the step does not change of it:\n{_shown(output, text)}"]
 
 
 def _shown(name: str, text: str) -> str:

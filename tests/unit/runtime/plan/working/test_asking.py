@@ -232,3 +232,38 @@ async def test_the_bound_of_the_run_holds_for_questions(tmp_path: Path):
 
     assert isinstance(context.session, ScriptedSession)
     assert [settings["max_tokens"] for settings in context.session.settings] == [64, 64]
+
+
+@pytest.mark.parametrize(
+    ("instruction", "is_shown"),
+    [
+        ("Add a line on each note to `log.md`.", True),
+        ("Update `log.md` with what is new.", True),
+        ("把新内容追加到 `log.md`。", True),
+        ("Write `log.md`, one line a note.", False),
+        ("Write the address of each note to `log.md`.", False),
+    ],
+)
+async def test_a_file_that_is_to_be_changed_is_shown_as_it_is(
+    tmp_path: Path, instruction: str, is_shown: bool
+):
+    lay(tmp_path)
+    (tmp_path / "log.md").write_text("what was before\n")
+    bench = a_bench(tmp_path, ["what was before\nnew"])
+
+    await bench.do(a_node(AskJob(instruction, ("in/a.txt",), "log.md")))
+
+    assert bench.agent is not None
+    words = words_of(bench.agent.context.session.requests[0])  # type: ignore[attr-defined]
+    assert ("what was before" in words) is is_shown
+    assert words.count("It broke.") == 1
+
+
+async def test_a_file_that_is_to_be_changed_need_not_be_there(tmp_path: Path):
+    lay(tmp_path)
+
+    result = await a_bench(tmp_path, ["new"]).do(
+        a_node(AskJob("Add it to `log.md`.", ("in/a.txt",), "log.md"))
+    )
+
+    assert result.is_done
