@@ -277,3 +277,55 @@ def test_steps_are_told_apart(tmp_path: Path) -> None:
     plan = planned(tmp_path, READS)
     assert len({step.id for step in plan.steps}) == len(plan.steps)
     assert all(isinstance(step, PlanStep) for step in plan.steps)
+
+
+def test_a_map_of_a_model_is_a_step_whose_files_are_known(tmp_path: Path) -> None:
+    plan = planned(
+        tmp_path,
+        "# Labels\n\n## Step 1: Label the tickets\n\nFor each `inbox/*.txt`, choose a label from "
+        "`references/labels.md` and write `labels/<name>.json`.\n\n"
+        "## Step 2: Tally\n\nRun `wc labels/a.json`.\n",
+    )
+    first, second = plan.steps
+    assert (first.kind, first.open, first.idempotent, first.conditional) == ("write", False, True, False)
+    assert first.text.startswith("Step 1: Label the tickets\n\nFor each `inbox/*.txt`")
+    assert [(found.step, found.kind) for found in second.depends_on] == [(first.id, "flow")]
+    (group,) = plan.groups
+    assert group.items is not None
+    assert (group.type, group.items.kind, group.items.over) == ("dlp", "glob", "inbox/*.txt")
+    assert (group.items.output, group.items.inputs) == ("labels/{name}.json", ("references/labels.md",))
+    assert group.forecast is not None
+    assert group.forecast.parallel_s < group.forecast.serial_s
+
+
+def test_two_branches_of_a_model_are_groups_level_by_level(tmp_path: Path) -> None:
+    plan = planned(
+        tmp_path,
+        "# Day\n\n1. Read `sales.csv` and write `sales.md`.\n2. Read `sales.md` and write `sales.txt`.\n"
+        "3. Read `returns.csv` and write `returns.md`.\n4. Read `returns.md` and write `returns.txt`.\n"
+        "5. Combine `sales.txt` and `returns.txt` into `day.md`.\n",
+    )
+    assert waits(plan) == {"1.1": [], "1.2": ["1.1"], "1.3": [], "1.4": ["1.3"], "1.5": ["1.2", "1.4"]}
+    assert [group.steps for group in plan.groups] == [("1.1", "1.3"), ("1.2", "1.4")]
+
+
+def test_a_step_of_commands_waits_for_a_check_but_not_for_what_makes_other_files(tmp_path: Path) -> None:
+    plan = planned(
+        tmp_path,
+        "# Flow\n\n1. Run `sort a > b`.\n2. Run `sort c > d`.\n3. Run `diff e f`.\n4. Run `sort g > h`.\n",
+    )
+    assert waits(plan) == {"1.1": [], "1.2": [], "1.3": [], "1.4": ["1.3"]}
+    assert [group.steps for group in plan.groups] == [("1.1", "1.2", "1.3")]
+
+
+def test_a_loop_beside_other_commands_is_not_the_whole_step(tmp_path: Path) -> None:
+    loop = "for f in in/*.txt; do sort $f > out/$(basename $f); done"
+    body = "# Flow\n\n1. Run this:\n\n   ```bash\n   {}\n   ```\n2. Read `z.md`.\n"
+    alone = planned(tmp_path, body.format(f"mkdir -p out\n   {loop}"))
+    (group,) = [group for group in alone.groups if group.items is not None]
+    assert group.items is not None
+    assert group.items.command == "mkdir -p out && sort {item} > out/{name}.txt"
+    beside = planned(tmp_path, body.format(f"{loop}\n   wc notes > n"))
+    assert all(group.items is None or group.items.command is None for group in beside.groups)
+    assert beside.steps[0].executable
+    assert len(beside.steps[0].actions) == 2

@@ -57,6 +57,17 @@ _LIST_HEAD = re.compile(
     re.IGNORECASE,
 )
 _LIST_GLUE = re.compile(r"(?:\s*,\s*(?:and\s+)?|\s+and\s+|\s*)")
+_LEANS = re.compile(
+    r"\bsteps?\s+\d|\bfindings\b|\b(?:approved|agreed|decided|discussed|earlier)\b|"
+    r"\bthe (?:user|conversation)\b|"
+    r"\byour (?:notes|plan)\b",
+    re.IGNORECASE,
+)
+"""Words that speak of what is in no file the step names, nor in the skill."""
+_ONLY_IF = re.compile(
+    r"\b(?:if|when|whenever|unless|otherwise|once|in case|optional\w*|depending)\b", re.IGNORECASE
+)
+_SENTENCE_END = re.compile(r"[.;!?]\s+|\n\s*\n")
 _MOST_WORDS_BETWEEN = 60
 _LISTED_IN = re.compile(
     r"\b(?:label|word|value|kind|categor(?:y|ies)|term|name|one|those|rule|list|table|code|class|form|"
@@ -91,8 +102,7 @@ def said_map(text: str, span: Span, context: str = "") -> Repetition | None:
         span: Its bytes in ``SKILL.md``.
         context: The skill's text, for the suffix of files in a folder.
     """
-    each = _EACH.search(text)
-    if each is None or IN_TURN.search(text) or JOINS.search(text) or SELECTS.search(text):
+    if not _is_of_each_alone(text):
         return None
     names = named_files(text)
     plain = only_words(text)
@@ -119,6 +129,14 @@ def said_map(text: str, span: Span, context: str = "") -> Repetition | None:
         output=output,
         inputs=inputs,
     )
+
+
+def _is_of_each_alone(text: str) -> bool:
+    """Whether a text speaks of each of several, of all of them, and of nothing that joins them."""
+    each = _EACH.search(text)
+    if each is None or any(found.search(text) for found in (IN_TURN, JOINS, SELECTS, _LEANS)):
+        return False
+    return not _ONLY_IF.search(_SENTENCE_END.split(text[: each.start()])[-1])
 
 
 # --- what it goes through

@@ -184,7 +184,10 @@ class StepReader:
             return None
         if any(self.reader.fence(place).actions for place in fences):
             return None
-        words = _plain(text)
+        title, _, below = _plain(text).partition("\n")
+        if self.outline.is_heading and "optional" in title.lower():
+            return None
+        words = below.strip() if self.outline.is_heading else f"{title}\n{below}".strip()
         if "." not in words and "*" not in words:
             return None
         mapped = said_map(words, self.outline.span, self.reader.body)

@@ -6,6 +6,7 @@ from skvm.compiler.effects.model import Repetition
 from skvm.compiler.effects.said_maps import said_map
 from skvm.diagnostics import Span
 
+PLAIN = "For each `inbox/*.txt`, write `labels/<name>.json`"
 INBOX, JSON, TEXT = "inbox/*.txt", "labels/{name}.json", "labels/{name}.txt"
 
 
@@ -64,6 +65,14 @@ def test_ways_to_say_it(text: str, over: str, output: str) -> None:
     assert found.effects.writes == (output.replace("{name}", "*"),)
 
 
+def test_a_condition_may_say_what_stands_in_the_file() -> None:
+    found = said(
+        f"{PLAIN}: `late` if the parcel is late, else `other`. When nothing fits, the label is `none`."
+    )
+    assert found is not None
+    assert found.output == JSON
+
+
 def test_the_suffix_may_stand_elsewhere_in_the_skill() -> None:
     text = "For each file of `inbox/`, write `labels/<name>.json`."
     found = said(text, "Tickets are files like `inbox/lamp.txt`.")
@@ -98,9 +107,6 @@ def test_files_beside_the_items_are_inputs(words: str) -> None:
     assert found.inputs == ("references/labels.md",)
     assert found.effects is not None
     assert found.effects.reads == ("inbox/*.txt", "references/labels.md")
-
-
-PLAIN = "For each `inbox/*.txt`, write `labels/<name>.json`"
 
 
 @pytest.mark.parametrize(
@@ -139,6 +145,11 @@ PLAIN = "For each `inbox/*.txt`, write `labels/<name>.json`"
         f"{PLAIN} unless there is one.",
         "For each `inbox/*.txt` that mentions a refund, write `labels/<name>.json`.",
         f"{PLAIN}. Skip empty files.",
+        # Only in some cases, or with what is in no file.
+        "If the user wants labels, for each `inbox/*.txt` write `labels/<name>.json`.",
+        "Optional: for each `inbox/*.txt`, write `labels/<name>.json`.",
+        f"{PLAIN} with the results of step 1.",
+        f"{PLAIN} from your findings.",
         # Nothing to go by.
         "For each ticket, write `labels/<name>.json`.",
         "For each row of `tickets.csv`, write `labels/<name>.json`.",
