@@ -203,7 +203,7 @@ def test_a_closed_cache_is_not_where_the_launcher_lies(
     tmp_path: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     skill = plan_skill(tmp_path)
-    monkeypatch.setattr(hook_module.os, "geteuid", lambda: 0)
+    monkeypatch.setattr("os.geteuid", lambda: 0)
     for is_open, root in ((True, settings.cache_dir / "outfit"), (False, settings.tmp_dir / "skvm-outfit")):
         monkeypatch.setattr(hook_module, "is_reachable", lambda path, is_open=is_open: is_open)
         [folder] = hook_for(skill, settings).shown_programs()

@@ -37,7 +37,7 @@ _BOOT = """
 import gc, sys
 gc.set_threshold(50_000)
 from importlib.util import module_from_spec, spec_from_file_location
-sys.path[:0] = {paths!r}
+sys.path += {paths!r}
 sys.argv[0] = "skvm"
 spec = spec_from_file_location("skvm", {package!r} + "/__init__.py", submodule_search_locations=[{package!r}])
 sys.modules["skvm"] = module_from_spec(spec)
