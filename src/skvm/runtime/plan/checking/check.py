@@ -14,8 +14,6 @@ from skvm.runtime.plan.checking.surroundings import Surroundings, check_surround
 
 __all__ = ["Checked", "check_plan"]
 
-_ORDER = (Severity.ERROR, Severity.WARNING, Severity.NOTE)
-
 
 @dataclass(frozen=True, slots=True)
 class Checked:
@@ -58,7 +56,4 @@ def check_plan(data: bytes, *, name: str = "", around: Surroundings | None = Non
     if plan is not None:
         check_relations(plan, report)
         check_surroundings(plan, around or Surroundings(), report)
-    report.findings.sort(
-        key=lambda found: (_ORDER.index(found.severity), found.span.start if found.span else 0, found.code)
-    )
-    return Checked(plan, tuple(report.findings))
+    return Checked(plan, report.told())

@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from skvm.compiler.effects.model import ANYTHING
-from skvm.compiler.effects.resources import touches_same
 from skvm.compiler.plans.plan import Plan, PlanStep
 from skvm.diagnostics import Severity
 from skvm.errors import SkvmError
 from skvm.runtime.plan.checking import places
 from skvm.runtime.plan.checking.findings import SKV809, SKV810, SKV811, SKV812, SKV814
+from skvm.runtime.plan.checking.made import Made
 from skvm.runtime.plan.checking.report import Report, shown
 
 __all__ = ["Surroundings", "check_surroundings"]
@@ -115,11 +115,11 @@ def _is_in(root: Path, name: str) -> bool:
 
 
 def _check_inputs(plan: Plan, around: Surroundings, report: Report) -> None:
-    made = [name for step in plan.steps for name in step.writes]
+    made = _made(plan)
     is_open = any(step.open for step in plan.steps)
     for place, step in enumerate(plan.steps):
         for number, name in enumerate(step.reads):
-            if _is_other(name) or _leaves(name) or any(touches_same(name, other) for other in made):
+            if _is_other(name) or _leaves(name) or made.has(name):
                 continue
             if not around.has(name):
                 is_sure = not is_open and _surely_reads(step, name)
@@ -133,9 +133,13 @@ def _check_inputs(plan: Plan, around: Surroundings, report: Report) -> None:
         items = group.items
         if items is None or items.kind != "glob" or _leaves(items.over):
             continue
-        if not any(touches_same(items.over, other) for other in made) and not around.has(items.over):
+        if not made.has(items.over) and not around.has(items.over):
             said = f"{shown(items.over)} of group {shown(group.id)} matches no file"
             report.add(SKV810, said, ("groups", place, "items", "over"))
+
+
+def _made(plan: Plan) -> Made:
+    return Made.of(name for step in plan.steps for name in step.writes)
 
 
 def _surely_reads(step: PlanStep, name: str) -> bool:
@@ -147,10 +151,11 @@ def _surely_reads(step: PlanStep, name: str) -> bool:
 
 
 def _check_programs(plan: Plan, around: Surroundings, report: Report) -> None:
+    made = _made(plan)
     told: set[str] = set()
     for where, line in _commands(plan):
         for program in _programs(line):
-            if program not in told and not _is_runnable(program, plan.steps, around):
+            if program not in told and not _is_runnable(program, made, around):
                 told.add(program)
                 report.add(SKV811, f"there is no program {shown(program)} here", where)
 
@@ -175,12 +180,11 @@ def _programs(line: str) -> Iterator[str]:
             yield program
 
 
-def _is_runnable(program: str, steps: tuple[PlanStep, ...], around: Surroundings) -> bool:
+def _is_runnable(program: str, made: Made, around: Surroundings) -> bool:
     if program in _OF_A_SHELL:
         return True
     if "/" in program and not program.startswith(("/", "~")):
-        made = any(touches_same(posixpath.normpath(program), name) for step in steps for name in step.writes)
-        return made or around.has(program)
+        return made.has(posixpath.normpath(program)) or around.has(program)
     try:
         return shutil.which(os.path.expanduser(program)) is not None  # noqa: PTH111 - raises nothing
     except (OSError, ValueError):

@@ -375,3 +375,19 @@ def test_a_plan_of_ten_thousand_steps_is_checked_without_comparing_all_with_all(
     checked = check(value)
     assert checked.diagnostics == ()
     assert isinstance(checked.plan, Plan)
+
+
+def test_of_endless_findings_so_many_are_kept_and_none_holds_the_whole_file() -> None:
+    value = plan(*(step(f"s{at}", "gone", "é") for at in range(2_000)))
+    data = json.dumps(value, ensure_ascii=False).encode()
+    checked = check_plan(data, name="plan.json")
+    assert len(checked.diagnostics) == 501
+    assert checked.diagnostics[-1].message == "and 3,500 more like this"
+    # An error is not lost among as many warnings.
+    late = plan(*(step(f"s{at}", writes=["~/a"]) for at in range(600)), step("late", writes=["/etc/a"]))
+    assert check(late).has_errors
+    for found in checked.diagnostics[:-1]:
+        assert found.line == 1
+        assert found.text == ""
+        assert found.span is not None
+        assert data[found.span.start : found.span.end].decode() in {'"gone"', '"é"'}
