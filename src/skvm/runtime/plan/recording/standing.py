@@ -106,6 +106,7 @@ class _Review:
     _began: set[str] = field(default_factory=set)
     _again: set[str] = field(default_factory=set)
     _ran: set[str] = field(default_factory=set)
+    _known: dict[str, str] = field(default_factory=dict)
 
     def recall(self, earlier: EarlierRun) -> None:
         """What ended stays, unless it may be tried again; what was under way and may not be is uncertain."""
@@ -190,6 +191,7 @@ class _Review:
     def compare(self) -> None:
         """Look at every file a finished step wrote."""
         writers = self._writers()
+        self._known = {path: self.finished[names[-1]].digests[path] for path, names in writers.items()}
         # Before anything is dropped: what has run has changed what it writes.
         self._ran |= {name for name, result in self.finished.items() if result.is_done} | self._began
         bad: dict[str, str] = {}
@@ -212,8 +214,15 @@ class _Review:
             # What changes a file in its place needs it as it was before.
             if not (node.is_open or any(touches_same(read, path) for read in node.reads)):
                 break
-        fixed = [name for name in found if not _may_be_repeated(self._node(name))]
-        return fixed[-1:] or found
+        tried = set(found) - self._again
+        self._again |= tried
+        stuck = [name for name in found if not self._is_free(name)]
+        self._again -= tried
+        return stuck[-1:] or found
+
+    def _is_free(self, name: str) -> bool:
+        """Whether a step may be run again, and comes to the same if it is."""
+        return _may_be_repeated(self._node(name)) and self._spoiler(name) is None
 
     def cascade(self) -> None:
         """What is built on something that is run again is run again as well, if it may be."""
@@ -230,26 +239,37 @@ class _Review:
                 for item in [each for each in self.finished if parent_of(each) == name]:
                     self._forget(item)
             else:
-                why = f" (step {spoiler} has changed what it read)" if spoiler is not None else ""
+                why = f" (step {spoiler} has changed its files since)" if spoiler is not None else ""
                 self.notes.append(
                     f"step {name} is not run again although what it builds on is{why};"
                     f" --repeat {name} does it"
                 )
 
     def _spoiler(self, name: str) -> str | None:
-        """A later step that has changed what a step reads, where that is not made anew for it."""
+        """A later step that has run and stands in the way of running a step again.
+
+        It has changed what the step reads, which is not made anew for it; or what the step writes over, and
+        would not do so again.
+        """
         node = self._node(name)
         place = self._map_of(name) or name
-        if not node.reads:
-            return None
         before, behind = self.graph.before(place), self.graph.behind(place)
-        for later in [each for each in self.graph.nodes if each in behind and each in self._ran]:
+        # What was under way and may be repeated left no word of that, but what it has changed shows.
+        altered = {
+            read for read in node.reads if read in self._known and self._differs(read, self._known[read])
+        }
+        for other in [each for each in self.graph.nodes if each in behind]:
+            later = self.graph.nodes[other]
+            if other not in self._ran and not any(_may_write(later, read) for read in altered):
+                continue
+            if not _may_be_repeated(later) and any(_may_write(later, written) for written in node.writes):
+                return other
             for read in node.reads:
                 made_anew = any(
                     maker in self._again and _makes(self.graph.nodes[maker], read) for maker in before
                 )
-                if _may_write(self.graph.nodes[later], read) and not made_anew:
-                    return later
+                if _may_write(later, read) and not made_anew:
+                    return other
         return None
 
     def _forget(self, name: str) -> None:
@@ -258,9 +278,8 @@ class _Review:
 
     def _tell(self, writer: str, what: str) -> None:
         node = self._node(writer)
-        is_needed = any(
-            other not in self.finished for other in self.graph.behind(self._map_of(writer) or writer)
-        )
+        behind = self.graph.behind(self._map_of(writer) or writer)
+        is_needed = not all(self.finished.get(other, _NONE).is_done for other in behind)
         spoiler = self._spoiler(writer)
         if _may_be_repeated(node) and spoiler is None:
             self.notes.append(f"step {writer} runs again: {what}")
@@ -270,7 +289,7 @@ class _Review:
             for item in [each for each in self.finished if parent_of(each) == writer]:
                 self._forget(item)
         elif what.endswith("gone") and is_needed:
-            why = f"step {spoiler} has changed what it read" if spoiler is not None else _UNASKED
+            why = f"step {spoiler} has changed its files since" if spoiler is not None else _UNASKED
             reason = f"it is done, but {what}, and {why}"
             self.finished[writer] = StepResult(StepState.UNCERTAIN, reason=_with_way_out(reason, writer))
         else:

@@ -161,8 +161,22 @@ def test_a_step_whose_input_is_no_longer_what_it_was_is_not_run_again_by_itself(
     standing = standing_of(graph, was, place(a_txt="two"))
     assert states(standing) == {"1": "done", "3": "done", "2": "uncertain"}
     assert standing.finished["2"].reason.startswith(
-        "it is done, but b.txt is gone, and step 3 has changed what it read: --repeat 2"
+        "it is done, but b.txt is gone, and step 3 has changed its files since: --repeat 2"
     )
+
+
+def test_nothing_is_written_over_what_a_step_did_that_may_not_be_repeated(place):
+    graph = Graph.of(
+        [
+            node("1", writes=["a.txt", "b.txt"]),
+            node("2", after=["1"], reads=["a.txt"], writes=["a.txt"], once=True),
+            node("3", after=["2"]),
+        ]
+    )
+    was = earlier({"1": {"a.txt": sha("one"), "b.txt": sha("b")}, "2": {"a.txt": sha("two")}})
+    standing = standing_of(graph, was, place(a_txt="two"))
+    assert states(standing) == {"1": "uncertain", "2": "done"}
+    assert "step 2 has changed its files since" in standing.finished["1"].reason
 
 
 def test_steps_that_were_fused_otherwise_are_known_by_their_steps(place):
