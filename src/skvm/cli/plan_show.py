@@ -29,7 +29,7 @@ def command(ctx: click.Context, plan: str, model: str | None, adapter: str, form
     """Show the steps of a plan, what waits for what, and what may go at once.
 
     PLAN is a plan.json, a variant that has one, or a skill's folder, of which a plan is then made. Of each
-    group it is shown how it would run next, and why.
+    group it is shown how it would run next, and why. --verbose shows all of a large plan.
     """
     from skvm.cli.console import print_json
     from skvm.errors import UsageError
@@ -52,7 +52,7 @@ def command(ctx: click.Context, plan: str, model: str | None, adapter: str, form
     else:
         from skvm.cli.plan_show_report import print_view
 
-        print_view(view)
+        print_view(view, is_whole=bool(ctx.meta.get("skvm.flags", {}).get("verbose")))
 
 
 def _view(settings: Settings, plan: Plan, target: Target) -> PlanView:

@@ -18,13 +18,19 @@ __all__ = ["as_document", "print_view"]
 _SCHEMA = 1
 _STYLES = {"command": "green", "model": "cyan", "agent": "magenta", "read": "dim"}
 _TYPES = {"dlp": "items of one step", "ilp": "steps in one turn", "tlp": "steps of agents of their own"}
+_MOST_STEPS, _MOST_GROUPS = 200, 50
 _LISTED = 6
 _CELL_CHARS = 28
 _LEAST_TITLE_CHARS, _MOST_TITLE_CHARS = 16, 72
 
 
-def print_view(view: PlanView) -> None:
-    """Print a plan for a person."""
+def print_view(view: PlanView, *, is_whole: bool = False) -> None:
+    """Print a plan for a person.
+
+    Args:
+        view: The plan.
+        is_whole: All steps and groups, however many.
+    """
     from rich.text import Text
 
     from skvm.cli.console import out, visible
@@ -36,12 +42,12 @@ def print_view(view: PlanView) -> None:
     if not view.plan.steps:
         out.print("It has no steps: nothing in the skill reads as a procedure.", style="dim")
     for found in view.procedures:
-        _print_procedure(found, is_only=len(view.procedures) == 1)
+        _print_procedure(found, is_only=len(view.procedures) == 1, most=None if is_whole else _MOST_STEPS)
     if view.plan.groups:
-        _print_groups(view)
+        _print_groups(view, None if is_whole else _MOST_GROUPS)
 
 
-def _print_procedure(found: ProcedureView, *, is_only: bool) -> None:
+def _print_procedure(found: ProcedureView, *, is_only: bool, most: int | None) -> None:
     from rich.text import Text
 
     from skvm.cli.console import out, visible
@@ -56,7 +62,8 @@ def _print_procedure(found: ProcedureView, *, is_only: bool) -> None:
         head.append(f"  run with --procedure {visible(procedure.id)}", style="dim")
     out.print(head)
     if found.steps:
-        out.print(_steps(found))
+        out.print(_steps(found, found.steps[:most]))
+        _print_more(len(found.steps), most, "step")
     if found.fault:
         fault = f"cannot be run: {visible(found.fault)}; skvm plan check says what is wrong"
         out.print(Text(fault, style="bold red"))
@@ -66,7 +73,7 @@ def _print_procedure(found: ProcedureView, *, is_only: bool) -> None:
         out.print(Text.assemble(("critical path  ", "dim"), chain, (times, "dim")))
 
 
-def _steps(found: ProcedureView) -> Table:
+def _steps(found: ProcedureView, steps: Sequence[StepView]) -> Table:
     from rich.table import Table
     from rich.text import Text
 
@@ -80,7 +87,7 @@ def _steps(found: ProcedureView) -> Table:
             _names([each.step for each in view.step.depends_on]) or "–",
             _names(view.step.writes),
         )
-        for view in found.steps
+        for view in steps
     ]
     titles = ("step", "kind", "what", "waits for", "makes")
     others = sum(max(len(row[place]) for row in (titles, *rows)) + 2 for place in (0, 1, 3, 4))
@@ -89,7 +96,7 @@ def _steps(found: ProcedureView) -> Table:
     for title in titles:
         table.add_column(title, no_wrap=True)
     critical = {step for node in found.critical for step in (node, *node.split("+"))}
-    for view, (name, kind, title, after, makes) in zip(found.steps, rows, strict=True):
+    for view, (name, kind, title, after, makes) in zip(steps, rows, strict=True):
         shown = Text(name, style="bold" if view.step.id in critical else "")
         style = "yellow" if view.left else _STYLES[view.kind]
         table.add_row(shown, Text(kind, style=style), _cut(title, chars), after, Text(makes, style="dim"))
@@ -109,14 +116,14 @@ def _names(names: Sequence[str]) -> str:
     return _cut(listed, _CELL_CHARS - len(more)) + more
 
 
-def _print_groups(view: PlanView) -> None:
+def _print_groups(view: PlanView, most: int | None) -> None:
     from rich.text import Text
 
     from skvm.cli.console import out, visible
 
     out.print()
     out.print(Text("groups", style="bold"))
-    for group in view.plan.groups:
+    for group in view.plan.groups[:most]:
         decision = view.decisions.get(group.id)
         line = Text.assemble(
             (visible(group.id), "bold"), f"  {_TYPES[group.type]}: {_names(group.steps)}", _over(group)
@@ -129,6 +136,14 @@ def _print_groups(view: PlanView) -> None:
             out.print(Text.assemble("    ", (word, style), f": {visible(decision.reason)}"))
         because = " ".join(visible(group.reason).split())
         out.print(Text(f"    independent because {_cut(because, 200)}", style="dim"))
+    _print_more(len(view.plan.groups), most, "group")
+
+
+def _print_more(count: int, most: int | None, noun: str) -> None:
+    from skvm.cli.console import out
+
+    if most is not None and count > most:
+        out.print(f"and {_amount(count - most, noun)} more: --verbose", style="dim")
 
 
 def _over(group: Group) -> str:

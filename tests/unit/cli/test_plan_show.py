@@ -184,3 +184,11 @@ def test_long_groups_are_cut_short(tmp_path: Path, skvm: Skvm) -> None:
     code, out, _ = skvm(path)
     assert code == 0
     assert "1, 2, 3, 4, 5, 6 +34" in out
+
+
+def test_of_a_large_plan_the_beginning_is_shown(tmp_path: Path, skvm: Skvm) -> None:
+    path = write_plan(tmp_path, *(step(f"s{at}", f"cmd {at}") for at in range(300)))
+    short, whole = skvm(path)[1], skvm(path, "--verbose")[1]
+    assert "and 100 steps more: --verbose" in short
+    assert "s299 " not in short
+    assert "s299 " in whole
