@@ -91,6 +91,8 @@ class Branches:
         self._ledger = Ledger()
         # Nobody copies what is half merged, and nobody merges two things at once.
         self._changing = anyio.Lock()
+        # Held within it for a merge: that alone has commands wait, and copies take longer.
+        self._merging = anyio.Lock()
         self._can_clone = True
         self._is_recovered = False
         self._unfinished: Folder | None = None
@@ -119,18 +121,19 @@ class Branches:
             InfrastructureError: The directory cannot be written.
         """
         async with self._changing:
+            found = await anyio.to_thread.run_sync(partial(recover, self._scratch, self._base))
             self._is_recovered = True
-            return await anyio.to_thread.run_sync(partial(recover, self._scratch, self._base))
+            return found
 
     @contextlib.asynccontextmanager
     async def beside(self, node: Node) -> AsyncIterator[list[Diagnostic]]:
-        """Let it be known that a step works in the shared directory itself; waits for no other step.
+        """Let it be known that a step works in the shared directory itself; waits only for a merge to end.
 
         Gives a list that holds what is to be told of it, once it has ended.
         """
         if not self._is_recovered:
             await self.recover()
-        async with self._changing:
+        async with self._merging:
             entry = self._ledger.enter_beside(node)
         findings: list[Diagnostic] = []
         try:
@@ -189,8 +192,8 @@ class Branches:
         seen = await anyio.to_thread.run_sync(merging.look, folder, self._base, branch.node, self._ceiling)
         while True:
             await self._ledger.wait_turn(entry, seen.did)
-            async with self._changing:
-                # Somebody may have begun while we waited for the lock.
+            async with self._changing, self._merging:
+                # Somebody may have begun while we waited for the locks.
                 if not self._ledger.has_turn(entry, seen.did):
                     continue
                 with anyio.CancelScope(shield=True):
@@ -244,7 +247,8 @@ class Branches:
         if entry is None:
             raise ValueError("a branch is made by fork")
         async with self._changing:
-            await self._finish_unfinished()
+            async with self._merging:
+                await self._finish_unfinished()
             folder = await anyio.to_thread.run_sync(Folder.make, self._scratch)
             branch._folder = folder
             self._ledger.mark(entry)

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import os
 import stat
+import threading
 from pathlib import Path
 
 import anyio
+import anyio.to_thread
 import pytest
 
 from skvm.errors import InfrastructureError
 from skvm.evaluate.workspace import Ceiling
-from skvm.runtime.plan.branching import Branch, Branches
+from skvm.runtime.plan.branching import Branch, Branches, folders
+from skvm.runtime.plan.branching.copying import Copy, copy_out
 from skvm.runtime.plan.model import Node
 
 pytestmark = pytest.mark.anyio
@@ -485,3 +488,26 @@ async def test_items_of_a_map_have_their_order(branches: Branches) -> None:
         for name in ("2", "map[a]", "map[b]", "1"):
             group.start_soon(one, name)
     assert [order[place] for place in sorted(order)] == ["1", "map[b]", "map[a]", "2"]
+
+
+async def test_command_waits_for_no_copy(
+    base: Path, branches: Branches, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    is_copying, may_go_on = threading.Event(), threading.Event()
+
+    def slowly(*args: object, **kwargs: object) -> Copy:
+        is_copying.set()
+        assert may_go_on.wait(20)
+        return copy_out(*args, **kwargs)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(folders, "copy_out", slowly)
+
+    async def work(branch: Branch) -> str:
+        return (branch.work_dir / "notes.md").read_text()
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(branches.run, Node("1"), work)
+        await anyio.to_thread.run_sync(is_copying.wait)
+        with anyio.fail_after(20):
+            async with branches.beside(Node("2")):
+                may_go_on.set()
