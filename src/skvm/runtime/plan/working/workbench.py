@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -110,9 +111,8 @@ class Workbench:
         if self.limits.is_over:
             return StepResult(StepState.FAILED, reason="the deadline of the run passed")
         result = await self._work(node)
-        if result.is_done:
-            said = " ".join(result.text.split())[:_TOLD_CHARS]
-            self._told[node.id] = (node, said)
+        if result.is_done and self.agent is not None:
+            self._told[node.id] = (node, _one_line(result.text))
         return result
 
     async def _work(self, node: Node) -> StepResult:
@@ -242,7 +242,7 @@ class Workbench:
         return await run_agent(prompt, helper, placed, self.limits)
 
     def _before(self, node: Node) -> list[str]:
-        """What the steps gave that a node waits for, directly or not, in the order they ended."""
+        """What the steps gave that a node waits for, directly or not, in the order of the plan."""
         wanted: set[str] = set()
         pending = list(node.after)
         while pending:
@@ -251,10 +251,23 @@ class Workbench:
                 wanted.add(name)
                 pending += self._told[name][0].after if name in self._told else ()
         lines = []
-        for name, (other, said) in self._told.items():
-            if name in wanted:
+        # Not as they ended: what an agent is told must not depend on who was faster.
+        for name in sorted(wanted, key=_place):
+            if name in self._told:
+                other, said = self._told[name]
                 lines.append(f"{other.title or name}" + (f": {said}" if said else ""))
+            elif name in self.earlier:
+                lines.append(f"step {name}: {_one_line(self.earlier[name].text)}")
         return lines
+
+
+def _place(name: str) -> tuple[int, ...]:
+    """Where a step stands in its plan, read off its id."""
+    return tuple(int(number) for number in re.findall(r"\d{1,9}", name))
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())[:_TOLD_CHARS]
 
 
 def _merged(forked: Forked[StepResult]) -> StepResult:

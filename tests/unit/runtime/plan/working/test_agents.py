@@ -15,7 +15,7 @@ from skvm.harness.trajectory import Observation, ToolCall, Trajectory, Turn
 from skvm.runtime.plan.branching import Branches
 from skvm.runtime.plan.executor import execute
 from skvm.runtime.plan.graph import Graph
-from skvm.runtime.plan.model import AgentJob, CommandJob, MapJob, Node, StepState
+from skvm.runtime.plan.model import AgentJob, CommandJob, MapJob, Node, StepResult, StepState
 from skvm.runtime.plan.working.agents import Helper
 from skvm.runtime.plan.working.limits import RunLimits
 from tests.unit.runtime.plan.making import Everything, Remembered
@@ -274,3 +274,15 @@ async def test_without_branches_agents_take_turns_in_the_directory(tmp_path: Pat
     report = await execute(graph, bench.do, share=bench.share, log=Remembered())
 
     assert (report.is_done, most) == (True, 1)
+
+
+async def test_what_an_earlier_process_did_is_told_too(tmp_path: Path):
+    earlier = {"1": StepResult(StepState.DONE, "42 files"), "2": StepResult(StepState.DONE, "nothing")}
+    bench = a_bench(tmp_path, ["told"], earlier=earlier)
+
+    await bench.do(an_agent("3", "Tell it.", after=("1",), is_alone=True))
+
+    assert bench.agent is not None
+    prompt = words_of(bench.agent.context.session.requests[0])  # type: ignore[attr-defined]
+    assert "- step 1: 42 files" in prompt
+    assert "nothing" not in prompt.replace("nothing of the other steps", "")
