@@ -8,11 +8,13 @@ import os
 import posixpath
 import re
 import stat
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from skvm.compiler.effects.model import ENVIRONMENT
 from skvm.errors import ConfigError, UsageError
 from skvm.evaluate.bench import Bench
 from skvm.harness.contract import HARNESSES, ProgramInCell
@@ -22,10 +24,10 @@ from skvm.harness.tools import is_loopback
 from skvm.harness.trajectory import ToolCall, ToolKind
 from skvm.runtime.plan.touching.lines import is_plain
 from skvm.runtime.plan.touching.programs import Named, named_by
+from skvm.runtime.plan.touching.python import Opened, opened_by
 
 if TYPE_CHECKING:
     from skvm.compiler.effects.model import Effects
-    from skvm.compiler.effects.scripts import Scripts
     from skvm.compiler.effects.shell_effects import CommandEffects
     from skvm.compiler.reading.shell import Command
     from skvm.skill.ir import Skill
@@ -79,20 +81,16 @@ class CommandReader(Hook):
 
     Args:
         work_dir: Where they run, on the host.
-        scripts: Those of the skill; ``None`` without one.
+        skill: The skill, whose scripts can be read.
     """
 
     work_dir: Path
-    scripts: Scripts | None = field(default=None, repr=False)
+    skill: Skill | None = field(default=None, repr=False)
 
     @classmethod
     def of(cls, run: HookRun) -> CommandReader:
         """The reader for a run."""
-        if run.skill is None:
-            return cls(run.work_dir)
-        from skvm.compiler.effects.scripts import Scripts
-
-        return cls(run.work_dir, Scripts(run.skill))
+        return cls(run.work_dir, run.skill)
 
     def touches(self, call: ToolCall) -> Touches | None:
         """What a command touches; ``None`` where a word of it is not known."""
@@ -154,36 +152,55 @@ class CommandReader(Hook):
         return None if len(found) > MAX_MATCHES else found
 
     def _python(self, words: tuple[str, ...], relies_on: list[str]) -> Effects | None:
-        """What Python code does, if it stands in the line or in a file of the bundle nobody has changed."""
+        """What Python code opens, if it stands in the line or in a file of the bundle nobody has changed."""
         from skvm.compiler.effects.model import Effects
-        from skvm.compiler.effects.python_effects import python_effects
 
         if not _PYTHON.match(words[0]):
             return None
-        unknown = Effects(is_open=True)
-        if len(words) > 2 and words[1] == "-c":
-            around = self._importable("", words[2])
-            relies_on += around or ()
-            return unknown if around is None else python_effects(words[2]).whole
         path = posixpath.normpath(words[1]) if len(words) > 1 else ""
-        if self.scripts is None or not path.endswith(".py") or self.scripts.find(path) != path:
-            return unknown
-        # What it imports lies among the other files of the skill.
-        for source in (each.path for each in self.scripts.skill.resources if each.path.endswith(".py")):
-            code = self._as_delivered(self.scripts.skill, source)
-            around = None if code is None else self._importable(posixpath.dirname(path), code)
-            if around is None:
-                return unknown
-            relies_on += (source, *around)
-        return self.scripts(words)
+        if len(words) > 2 and path == "-c":
+            opened = self._opened_by("", words[2], ("-c", *words[3:]), relies_on)
+        else:
+            code = self._as_delivered(path) if path.endswith(".py") else None
+            opened = None if code is None else self._opened_by(path, code, words[1:], relies_on)
+        if opened is None:
+            return Effects(is_open=True)
+        return Effects((ENVIRONMENT, *opened.reads), opened.writes)
 
-    def _as_delivered(self, skill: Skill, path: str) -> str | None:
+    def _opened_by(
+        self, path: str, code: str, arguments: Sequence[str], relies_on: list[str]
+    ) -> Opened | None:
+        """What code opens with all it imports; ``path`` is its own, empty for code in a line."""
+        folder = posixpath.dirname(path)
+        parts: list[Opened] = []
+        pending, seen = [(path, code)], {path}
+        while pending:
+            place, text = pending.pop()
+            opened, around = opened_by(text, arguments), self._importable(folder, text)
+            if opened is None or around is None:
+                return None
+            parts.append(opened)
+            relies_on += (*around, *([place] if place else []))
+            for module in opened.modules:
+                source = posixpath.join(folder, f"{module}.py")
+                there = self._as_delivered(source)
+                if there is None:
+                    return None
+                if source not in seen:
+                    seen.add(source)
+                    pending.append((source, there))
+        reads = tuple(sorted({name for part in parts for name in part.reads}))
+        return Opened(reads, tuple(sorted({name for part in parts for name in part.writes})))
+
+    def _as_delivered(self, path: str) -> str | None:
         """A file of the bundle, if it lies in the work directory as the skill has it."""
         from skvm.skill.emit import resource_bytes
 
+        if self.skill is None:
+            return None
         there = self.work_dir / path
         try:
-            code = resource_bytes(skill, path)
+            code = resource_bytes(self.skill, path)
             status = there.lstat()
             # Neither a pipe nor a device is opened here, nor a file that is larger than ours.
             if not stat.S_ISREG(status.st_mode) or status.st_size != len(code):
@@ -195,7 +212,7 @@ class CommandReader(Hook):
     def _importable(self, folder: str, code: str) -> list[str] | None:
         """Where a module would lie that takes another's place; ``None`` if one that is not ours does."""
         words = {name for found in _IMPORT.findall(code) for name in re.findall(r"\w+", found)}
-        ours = set() if self.scripts is None else {each.path for each in self.scripts.skill.resources}
+        ours = set() if self.skill is None else {each.path for each in self.skill.resources}
         found: list[str] = []
         for word in sorted(words):
             place = posixpath.join(folder, word)

@@ -236,6 +236,14 @@ def test_a_script_that_is_not_as_the_skill_has_it_is_not_known(skill: Skill, wor
     assert read(work, "python3 scripts/change.py in.txt out.txt", skill) is None
 
 
+def test_a_script_that_imports_what_is_not_known_is_not_known(skill: Skill, work: Path) -> None:
+    helper = "scripts/helper.py"
+    changed = "import os\n\ndef changed(text):\n    os.remove('a')\n    return text\n"
+    for place in (skill.root or Path(), work):
+        (place / helper).write_text(changed)
+    assert read(work, "python3 scripts/change.py in.txt out.txt", load_skill(skill.root or Path())) is None
+
+
 def test_only_a_built_in_harness_is_read_for(tmp_path: Path) -> None:
     hooks = Hooks((Touching(),))
     for harness, count in (("bare-agent", 1), ("shell-agent", 1), ("not-registered", 1), ("codex", 0)):
