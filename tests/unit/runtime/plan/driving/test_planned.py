@@ -214,7 +214,7 @@ async def test_the_deadline_is_that_of_the_whole_run(tmp_path: Path):
             await anyio.sleep_forever()
         return await label(messages)
 
-    trajectory, _ = await drive(tmp_path, the_context(work, [answer], timeout_s=0.7))
+    trajectory, _ = await drive(tmp_path, the_context(work, [answer], timeout_s=2.0))
 
     assert trajectory.outcome is Outcome.TIMED_OUT
     assert (trajectory.detail or "").startswith("deadline")
