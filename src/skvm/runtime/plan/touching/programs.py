@@ -7,6 +7,7 @@ not sure is not known.
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -139,13 +140,18 @@ def _copies(words: Sequence[str], work_dir: Path) -> Named | None:
     if len(operands) < 2 or not set(options) <= {"-f", "-n", "-v", "-p", "-u"}:
         return None
     *sources, target = operands
-    if any("*" in word or "?" in word or (work_dir / word).is_dir() for word in sources):
+    if any("*" in word or "?" in word or _is_dir(work_dir, word) for word in sources):
         # A link in a directory goes with it.
         return None
     made = [target]
-    if (work_dir / target).is_dir():
+    if _is_dir(work_dir, target):
         made += [f"{target}/{source.rstrip('/').rpartition('/')[2]}" for source in sources]
     return Named(tuple(operands), tuple(made))
+
+
+def _is_dir(work_dir: Path, name: str) -> bool:
+    # Also of a name that no file can have.
+    return os.path.isdir(work_dir / name)  # noqa: PTH112
 
 
 def _moves(words: Sequence[str], work_dir: Path) -> Named | None:

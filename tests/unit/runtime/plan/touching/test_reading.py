@@ -170,6 +170,14 @@ def test_nothing_a_model_writes_makes_it_fail(pieces: list[str]) -> None:
             located(touches, Path("/nowhere"))
 
 
+@pytest.mark.parametrize(
+    "form", ["cat {}", "cp {} b", "cp b {}", "mv {} b", "cat {}/*", "python3 {}/x.py", "> {} cat a"]
+)
+def test_a_name_no_file_can_have_is_no_fault(tmp_path: Path, form: str) -> None:
+    touches = read(tmp_path, form.format("n" * 5000))
+    assert touches is None or located(touches, tmp_path).is_everything
+
+
 @pytest.mark.parametrize("command", ["curl http://localhost:80/", "curl http://127.0.0.1/ -o a"])
 def test_what_answers_on_this_machine_may_do_anything(tmp_path: Path, command: str) -> None:
     assert read(tmp_path, command) is EVERYTHING
