@@ -166,7 +166,8 @@ def _critical(graph: Graph, views: Mapping[str, StepView]) -> tuple[tuple[str, .
     ends: dict[str, float] = {}
     before: dict[str, str | None] = {}
     for node in graph.nodes:
-        last = max(graph.after[node], key=lambda each: ends[each], default=None)
+        waits = (*graph.after[node], *graph.nodes[node].order)
+        last = max(waits, key=lambda each: ends[each], default=None)
         before[node] = last
         own_s = sum(views[step].expected_s for step in _steps_in(node, views))
         ends[node] = own_s + (ends[last] if last is not None else 0.0)

@@ -89,7 +89,9 @@ def simulated(
             end_s = begin_s + lengths[node]
             heapq.heappush(free, end_s)
             state = StepState.FAILED if node in fails else StepState.DONE
-            records.append(ended(str(node), begin_s, end_s, ready_s=ready_s, after=names, state=state))
+            records.append(
+                ended(str(node), begin_s, end_s, ready_s=ready_s, after=names, state=state, needs=("cpu",))
+            )
         ends[node] = end_s
         for other in range(len(lengths)):
             if node in after[other]:

@@ -175,3 +175,21 @@ def test_whatever_is_on_record_is_shown(legs: list[LegRecords], seconds: int | N
     assert found.most_at_once <= found.lanes
     assert all(level >= 0 for _, level in (*found.running, *found.waiting))
     check(json.loads(chrome_json(found))["traceEvents"])
+
+
+def test_who_freed_the_place_a_node_waited_for_is_critical() -> None:
+    leg = LegRecords(
+        started(),
+        ended=(
+            ended("1", 0.0, 1.0, needs=("cpu",)),
+            ended("2", 0.0, 3.0, needs=("model:x",)),
+            ended("3", 0.0, 4.0, needs=("cpu",)),
+            ended("4", 4.0, 6.0, ready_s=1.0, after=("1",), needs=("cpu",)),
+        ),
+        finished=finished(6.0),
+    )
+    assert timeline_of([leg]).critical == (Link("3", 0, 4), Link("4", 0, 2))
+    # Nobody else needed what it needs.
+    alone = tuple(each.model_copy(update={"needs": (each.node,)}) for each in leg.ended)
+    found = timeline_of([LegRecords(started(), ended=alone, finished=finished(6.0))])
+    assert found.critical == (Link("1", 0, 1), Link("4", 3, 2))
