@@ -200,7 +200,7 @@ async def test_a_run_that_is_killed_goes_on_where_it_was(name: str, stage: Stage
     count = "grep -la '[s]leep.300' /proc/[0-9]*/cmdline 2>/dev/null | wc -l"
     done = await stage.run(
         TOOLS.harness,
-        TOOLS.steps(f"{RUN} & p=$!; until [ -e tried ]; do sleep 0.1; done; kill -9 $p", count, RUN),
+        TOOLS.steps(f"{RUN} & p=$!; until [ -e tried ]; do sleep 0.1; done; kill -9 $p; wait $p", count, RUN),
         task=TASK,
         skill=plan_skill(tmp_path, plan),
         sandbox=name,
