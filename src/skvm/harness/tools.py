@@ -275,6 +275,9 @@ def touches_of(call: ToolCall) -> Touches | None:
     path = arguments.get("path", "." if kind is ToolKind.LIST else None)
     if kind is ToolKind.OTHER or not isinstance(path, str):
         return NOTHING
+    if ":" in path and not path.startswith("/"):
+        # Else it might be taken for the name of something that is no file.
+        path = f"./{path}"
     if kind in {ToolKind.READ, ToolKind.LIST}:
         return Touches(reads=(path,))
     return Touches(writes=(path,))

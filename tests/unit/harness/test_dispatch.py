@@ -233,6 +233,8 @@ def call(name: str, /, **arguments: str) -> ToolCall:
     [
         (call("read_file", path="a"), reads("a")),
         (call("write_file", path="a", content=""), writes("a")),
+        (call("read_file", path="env:x"), reads("./env:x")),
+        (call("write_file", path="/w/env:x", content=""), writes("/w/env:x")),
         (call("list_directory"), reads(".")),
         (call("list_directory", path="d"), reads("d")),
         (call("load_skill", name="s"), NOTHING),

@@ -126,6 +126,11 @@ class CommandReader(Hook):
         words = _words(command)
         if not words or effects.is_open or not command.is_literal or command.is_nested:
             return None
+        if any(
+            _SCHEME.match(name) and "://" not in name for name in (*words, *command.reads, *command.writes)
+        ):
+            # A file that is called like something that is no file.
+            return None
         named = Named() if _PYTHON.match(words[0]) else named_by(words, self.work_dir)
         if named is None:
             return None
@@ -163,7 +168,7 @@ class CommandReader(Hook):
         else:
             code = self._as_delivered(path) if path.endswith(".py") else None
             opened = None if code is None else self._opened_by(path, code, words[1:], relies_on)
-        if opened is None:
+        if opened is None or any(map(_SCHEME.match, (*opened.reads, *opened.writes))):
             return Effects(is_open=True)
         return Effects((ENVIRONMENT, *opened.reads), opened.writes)
 
