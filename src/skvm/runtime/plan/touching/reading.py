@@ -126,10 +126,7 @@ class CommandReader(Hook):
         words = _words(command)
         if not words or effects.is_open or not command.is_literal or command.is_nested:
             return None
-        if any(
-            _SCHEME.match(name) and "://" not in name for name in (*words, *command.reads, *command.writes)
-        ):
-            # A file that is called like something that is no file.
+        if any(map(_is_like_no_file, (*words, *command.reads, *command.writes))):
             return None
         named = Named() if _PYTHON.match(words[0]) else named_by(words, self.work_dir)
         if named is None:
@@ -168,7 +165,7 @@ class CommandReader(Hook):
         else:
             code = self._as_delivered(path) if path.endswith(".py") else None
             opened = None if code is None else self._opened_by(path, code, words[1:], relies_on)
-        if opened is None or any(map(_SCHEME.match, (*opened.reads, *opened.writes))):
+        if opened is None or any(map(_is_like_no_file, (*opened.reads, *opened.writes))):
             return Effects(is_open=True)
         return Effects((ENVIRONMENT, *opened.reads), opened.writes)
 
@@ -237,6 +234,11 @@ def plain_name(name: str) -> str:
         return "/"
     found = _PATTERN.search(name)
     return name if found is None else posixpath.dirname(name[: found.start()]) or _root_of(name)
+
+
+def _is_like_no_file(name: str) -> bool:
+    """Whether a file of this name would be taken for something else."""
+    return "://" not in name and _SCHEME.match(posixpath.normpath(name)) is not None
 
 
 def _root_of(pattern: str) -> str:

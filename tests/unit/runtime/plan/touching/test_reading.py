@@ -147,7 +147,14 @@ def test_what_is_plain_is_read(tmp_path: Path, command: str, reads: set[str], wr
             "file -C -m a",
         ),
         *("python3 -c 'import subprocess, sys; subprocess.run(sys.argv[1:])'", "python3 -c 'exec(input())'"),
-        *("cat env:x", "cat a > host:x", "cat < git:x", "rm ./env:x env:x", "python3 -c \"open('env:x')\""),
+        *(
+            "cat env:x",
+            "cat a > host:x",
+            "cat < git:x",
+            "cat a > ./env:x",
+            "rm ./env:x env:x",
+            "python3 -c \"open('env:x')\"",
+        ),
         *("wc --files0-from=a", "cat a\0", "cat \udcff", "", "   ", "# only a remark", "cat " + "a" * 30_000),
     ],
 )
