@@ -18,6 +18,10 @@ class Speaks:
     harness: str
     answer: Callable[[str, int], FakeAnswer]
 
+    def __str__(self) -> str:
+        """Its name: what a test is called must not hang on where a function lies."""
+        return self.harness
+
     def steps(self, *commands: str, final_text: str = "It is all done.") -> list[FakeAnswer]:
         """Answers that run commands, one after the other."""
         answers = [self.answer(command, number) for number, command in enumerate(commands)]
