@@ -161,3 +161,25 @@ async def test_an_unknown_model_and_a_senseless_size_are_usage_errors(tmp_path: 
     assert MODEL in str(caught.value.help)
     with pytest.raises(UsageError):
         LocalModels(settings, parallel=0)
+
+
+async def test_what_one_slot_has_read_the_others_need_not_read_again(models: LocalModels) -> None:
+    beginning = "Every ticket gets one word: refund, delivery, damage, login, invoice or other. " * 20
+    async with models:
+        endpoint = await models.endpoint(MODEL)
+        assert await models.spread(MODEL) == 0
+        async with client_of(endpoint) as client:
+            await chat(client, f"{beginning} The first ticket.")
+            assert await models.spread(MODEL) == 1
+            found: list[int] = []
+
+            async def ask(number: int) -> None:
+                answer = (await chat(client, f"{beginning} Ticket number {number}.")).json()
+                found.append(answer["usage"]["prompt_tokens_details"]["cached_tokens"])
+
+            async with anyio.create_task_group() as group:
+                group.start_soon(ask, 2)
+                group.start_soon(ask, 3)
+            # Both begin with what the first one left, wherever they are served.
+            assert min(found) > 200
+            assert await LocalModels(models._settings).spread(MODEL) == 0

@@ -8,7 +8,7 @@ the port's transport, where it is metered, limited, cancelled at the deadline, r
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from skvm.errors import InfrastructureError
 from skvm.evidence.record import CallRecord, Usage
@@ -24,6 +24,7 @@ __all__ = [
     "DeadlineExceededError",
     "PortSession",
     "ProviderError",
+    "SharesReading",
     "SpendLimit",
 ]
 
@@ -104,4 +105,16 @@ class PortSession(Protocol):
         Raises:
             ConfigError: No route or no credential; lists what was tried.
             InfrastructureError: The embedded model cannot be served.
+        """
+
+
+@runtime_checkable
+class SharesReading(Protocol):
+    """A session whose model may serve several requests at once, each with a memory of its own."""
+
+    async def share_reading(self, model_id: str) -> int:
+        """Have what the last request read be known to the next ones, whichever of them begin at once.
+
+        Returns:
+            How many more may begin without reading it again; 0 where the provider sees to it, or cannot.
         """

@@ -63,6 +63,7 @@ class _Running:
     process: Process
     endpoint: Endpoint
     log: IO[bytes]
+    states: tempfile.TemporaryDirectory[str]
 
 
 class LocalModels:
@@ -124,6 +125,16 @@ class LocalModels:
         """
         return (await self._ensure(find_entry(model_id))).endpoint
 
+    async def spread(self, model_id: str) -> int:
+        """Give all idle slots of a model what the last one that answered has read; see ``slots.spread``."""
+        from skvm.llm.slots import spread
+
+        running = self._running.get(find_entry(model_id).id)
+        if running is None or running.endpoint.slots == 1:
+            return 0
+        at = running.endpoint
+        return await spread(at.base_url, at.api_key, Path(running.states.name))
+
     async def _ensure(self, entry: ModelEntry) -> _Running:
         async with self._lock:
             running = self._running.get(entry.id)
@@ -149,7 +160,8 @@ class LocalModels:
                 help="pip install 'skvm[local]'",
             )
         path = await anyio.to_thread.run_sync(require_weights, self._settings, entry)
-        order = self._order(entry, path)
+        states: tempfile.TemporaryDirectory[str] = tempfile.TemporaryDirectory(prefix="skvm-states-")
+        order = self._order(entry, path, states.name)
         log = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the process
         process = await anyio.open_process(
             [sys.executable, "-P", "-m", "skvm.llm.serve"],
@@ -158,7 +170,9 @@ class LocalModels:
             stderr=log,
             start_new_session=True,  # Ctrl-C is for us; the server goes when we close its input.
         )
-        running = _Running(process, Endpoint("", order.api_key, order.slots, order.slot_context_tokens), log)
+        running = _Running(
+            process, Endpoint("", order.api_key, order.slots, order.slot_context_tokens), log, states
+        )
         try:
             address = await _load(running, entry, order)
         except BaseException:
@@ -168,7 +182,7 @@ class LocalModels:
         running.endpoint = replace(running.endpoint, base_url=f"{address}/v1")
         return running
 
-    def _order(self, entry: ModelEntry, path: Path) -> ServeOrder:
+    def _order(self, entry: ModelEntry, path: Path, states_dir: str) -> ServeOrder:
         from skvm.llm.serve import ServeOrder
 
         context = self._context_tokens or entry.slot_context_tokens
@@ -180,6 +194,7 @@ class LocalModels:
             slot_context_tokens=min(context, entry.native_context_tokens),
             threads=self._threads,
             cache_mib=_CACHE_MIB,
+            states_dir=states_dir,
         )
 
     async def _stop(self, running: _Running) -> None:
@@ -192,6 +207,7 @@ class LocalModels:
             process.kill()
         await process.aclose()
         running.log.close()
+        running.states.cleanup()
 
 
 async def _load(running: _Running, entry: ModelEntry, order: ServeOrder) -> str:

@@ -147,6 +147,12 @@ class ModelPort:
         served = await self._local.endpoint(endpoint.backend_id)
         return Address(served.base_url, served.api_key)
 
+    async def share_reading(self, endpoint: Endpoint) -> int:
+        """Give what an embedded model has just read to all its idle slots; see ``SharesReading``."""
+        if endpoint.kind != "local" or self._local is None:
+            return 0
+        return await self._local.spread(endpoint.backend_id)
+
     def provider_models(self) -> ProviderModels:
         """The provider clients that all sessions share."""
         if self._provider_models is None:
@@ -294,6 +300,10 @@ class OpenSession:
             ProviderError: The endpoint does not serve the model.
         """
         return await self.port.capabilities(self.port.resolve(model_id))
+
+    async def share_reading(self, model_id: str) -> int:
+        """See ``skvm.llm.contract.SharesReading``."""
+        return await self.port.share_reading(self.port.resolve(model_id))
 
     def record(self, call: CallRecord) -> None:
         """Take note of a finished call."""

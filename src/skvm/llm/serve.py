@@ -26,6 +26,7 @@ class ServeOrder(BaseModel):
         slot_context_tokens: Context of each slot.
         threads: Threads that compute.
         cache_mib: Memory for the prompt states of conversations that hold no slot at the moment.
+        states_dir: Folder in which a slot's state may be put for a moment, to give it to another one.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
@@ -38,6 +39,7 @@ class ServeOrder(BaseModel):
     slot_context_tokens: int = Field(ge=256)
     threads: int = Field(ge=1)
     cache_mib: int = Field(ge=0)
+    states_dir: str
 
 
 class ServeAnswer(BaseModel):
@@ -73,6 +75,8 @@ def load(order: ServeOrder) -> Any:
     params.cpuparams.n_threads = order.threads
     params.cpuparams_batch.n_threads = order.threads
     params.cache_ram_mib = order.cache_mib
+    params.slot_save_path = f"{order.states_dir}/"
+    params.endpoint_slots = True
     params.use_jinja = True
     params.warmup = False
     params.verbosity = 1  # Errors only; they go to the log our parent reads when we die.

@@ -14,6 +14,7 @@ import anyio
 from skvm.evidence.record import Usage
 from skvm.harness.sandbox import Cell
 from skvm.harness.trajectory import Trajectory, Turn
+from skvm.llm.contract import SharesReading
 from skvm.runtime.plan.executor import execute
 from skvm.runtime.plan.instancing import provider_resource
 from skvm.runtime.plan.model import (
@@ -43,6 +44,8 @@ __all__ = ["NestingLog", "Workbench"]
 PRIMED_CHARS = 16_000
 """Characters that questions share from which on the first goes alone: reading them then takes longer than
 an answer, and once they are read the others pay and wait for them no more."""
+LOCAL_PRIMED_CHARS = 800
+"""The same for an embedded model, which reads slowly, and for each of its slots anew unless it is told."""
 _TOLD_CHARS = 400
 """Characters of what a step gave that the agents of later steps are told."""
 
@@ -90,6 +93,7 @@ class Workbench:
     _shell: Shell = field(init=False)
     _told: dict[str, tuple[Node, str]] = field(default_factory=dict, init=False)
     _shared: dict[str, Shared] = field(default_factory=dict, init=False)
+    _primers: set[str] = field(default_factory=set, init=False)
     _alone: anyio.Lock = field(default_factory=anyio.Lock, init=False)
 
     def __post_init__(self) -> None:
@@ -157,6 +161,9 @@ class Workbench:
         async with self._beside(node):
             result, turns = await ask(job, helper.context, self.share, self.limits, shared=shared)
         self._tell(node, turns)
+        session = helper.context.session
+        if node.id in self._primers and isinstance(session, SharesReading):
+            await session.share_reading(helper.context.model_id)
         return result
 
     async def _map(self, node: Node, job: MapJob) -> StepResult:
@@ -169,19 +176,24 @@ class Workbench:
 
         # Read once for all of them; and what cannot be read keeps all of them from being asked.
         shared = await shared_of(job.each, self.agent.context)
-        # An embedded model reads for each of its slots anew.
-        is_remote = not self.target.model.startswith("local/")
+        is_local = self.target.model.startswith("local/")
+        least = LOCAL_PRIMED_CHARS if is_local else PRIMED_CHARS
+        helps = not is_local or isinstance(self.agent.context.session, SharesReading)
         self._shared[node.id] = shared
         try:
-            return await self._items(node, job, items, primes=is_remote and shared.chars >= PRIMED_CHARS)
+            return await self._items(node, job, items, primes=helps and shared.chars >= least)
         finally:
             del self._shared[node.id]
 
     async def _items(
         self, node: Node, job: MapJob, items: Sequence[str], *, primes: bool = False
     ) -> StepResult:
+        # Of two, one would only wait for the other.
+        primes = primes and not job.is_serial and len(items) > 2
         graph = nodes_of(node, job, items, self.target, primes=primes)
         self.items[node.id] = tuple(graph.nodes)
+        if primes:
+            self._primers.add(next(iter(graph.nodes)))
         if self.branches is not None:
             self.branches.put_in_order(list(graph.nodes), within=node.id)
         finished = {name: self.earlier[name] for name in graph.nodes if name in self.earlier}

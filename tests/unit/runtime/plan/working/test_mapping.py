@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from pydantic_ai.messages import ModelMessage, ModelResponse
 
 from skvm.errors import InfrastructureError, UsageError
 from skvm.harness.adapters.bare_agent import BareAgent
-from skvm.harness.fake import FakeCell
+from skvm.harness.fake import FakeCell, ScriptedSession
 from skvm.runtime.plan.model import (
     AgentJob,
     AskJob,
@@ -316,3 +317,60 @@ async def test_where_what_is_shared_cannot_be_read_nobody_is_asked(tmp_path: Pat
 
     assert bench.agent is not None
     assert bench.agent.context.session.usage.calls == 0
+
+
+class SharingSession(ScriptedSession):
+    """A session that says when what was read is shared."""
+
+    def __init__(self, answers: Sequence[object], told: list[str]) -> None:
+        super().__init__(answers)
+        self.told = told
+
+    async def share_reading(self, model_id: str) -> int:
+        self.told.append(f"shared by {model_id}")
+        return 1
+
+
+async def told_by(
+    folder: Path, model_id: str, count: int, rules: int, *, is_serial: bool = False
+) -> list[str]:
+    lay(folder, count)
+    (folder / "rules.md").write_text("Take care. " * rules)
+    told: list[str] = []
+
+    async def answer(messages: list[ModelMessage]) -> ModelResponse:
+        told.append(f"asked {words_of(messages)[-6:].strip()}")
+        return said("a label")
+
+    context = replace(
+        a_context(folder, []), model_id=model_id, session=SharingSession([answer] * count, told), max_steps=99
+    )
+    job = MapJob(
+        AskJob("Label it.", ("rules.md",), "out/{name}.txt", "{item}"), glob="in/*.txt", is_serial=is_serial
+    )
+    bench = a_bench(folder, agent=Helper(BareAgent(), context))
+    assert (await bench.do(Node("1.2", job=job))).is_done
+    return told
+
+
+async def test_an_embedded_model_reads_what_questions_share_only_once(tmp_path: Path):
+    told = await told_by(tmp_path, "local/some", 4, rules=200)
+    assert [each.partition(" ")[0] for each in told] == ["asked", "shared", "asked", "asked", "asked"]
+    assert told[1] == "shared by local/some"
+
+
+@pytest.mark.parametrize(
+    ("model_id", "count", "rules", "is_serial"),
+    [
+        ("local/some", 4, 1, False),
+        ("local/some", 2, 200, False),
+        ("local/some", 4, 200, True),
+        ("other/some", 4, 200, False),
+    ],
+)
+async def test_where_there_is_little_to_share_nobody_waits_for_it(
+    tmp_path: Path, model_id: str, count: int, rules: int, is_serial: bool
+):
+    told = await told_by(tmp_path, model_id, count, rules, is_serial=is_serial)
+    assert len(told) == count
+    assert not any(each.startswith("shared") for each in told)
