@@ -67,7 +67,7 @@ async def prepare(
     """
     plan = request.source.plan
     plan_digest = digest_of_plan(plan, request.procedures)
-    fused = await _fused(plan, request, journal)
+    fused, reasons = await _fused(plan, request, journal)
     graph = graph_of(
         plan,
         target=request.target,
@@ -79,7 +79,7 @@ async def prepare(
     earlier, notes = await _earlier(request, journal, plan_digest, graph, shown)
     review = partial(standing_of, graph, earlier, request.work_dir, done=request.done, repeat=request.repeat)
     standing = await anyio.to_thread.run_sync(review)
-    return Prepared(plan_digest, graph, fused, standing, earlier, (*notes, *standing.notes))
+    return Prepared(plan_digest, graph, fused, standing, earlier, (*notes, *reasons, *standing.notes))
 
 
 def questions(plan: Plan, prepared: Prepared) -> tuple[PlanStep, ...]:
@@ -123,15 +123,22 @@ async def _earlier(
     return found, ()
 
 
-async def _fused(plan: Plan, request: PlanRequest, journal: Journal | None) -> frozenset[str]:
-    """The groups that run one after the other."""
+async def _fused(
+    plan: Plan, request: PlanRequest, journal: Journal | None
+) -> tuple[frozenset[str], tuple[str, ...]]:
+    """The groups that run one after the other, and why, for whoever wonders."""
     if request.arm == "parallel" or not plan.groups:
-        return frozenset()
+        return frozenset(), ()
     if request.arm == "serial":
-        return frozenset(group.id for group in plan.groups)
+        return frozenset(group.id for group in plan.groups), ()
     from skvm.runtime.plan.deciding.history import GroupHistory, history_of
 
     history = GroupHistory()
     if journal is not None:
         history = await history_of(journal, plan.skill_digest, request.target)
-    return frozenset(group for group, decision in history.decisions(plan).items() if decision.is_fused)
+    reasons: dict[str, list[str]] = {}
+    for group, decision in history.decisions(plan).items():
+        if decision.is_fused:
+            reasons.setdefault(decision.reason, []).append(group)
+    notes = tuple(f"in a row: {', '.join(groups)} ({reason})" for reason, groups in reasons.items())
+    return frozenset(group for groups in reasons.values() for group in groups), notes
