@@ -303,6 +303,11 @@ def test_groups_are_measured_and_the_next_run_knows(tmp_path, work, skvm):
         ("map-1.1", "parallel", 3),
         ("map-1.1", "serial", 3),
     ]
+    # Tried at once once more than in a row, the next one is a trial in a row, and says so.
+    assert skvm(path, "--parallel")[0] == 0
+    code, out, _ = skvm(path)
+    assert code == 0
+    assert "in a row: map-1.1 (tried both ways first: 2 runs at once, 1 in a row)" in out
 
 
 def test_commands_are_held_to_the_permissions_of_the_skill(tmp_path, work, skvm):
