@@ -71,6 +71,7 @@ class _Execution:
     results: dict[str, StepResult] = field(default_factory=dict)
     _waiting: dict[str, int] = field(default_factory=dict)
     _ahead: dict[str, int] = field(default_factory=dict)
+    _has_let: set[str] = field(default_factory=set)
     _ready_at: dict[str, float] = field(default_factory=dict)
     _rank: dict[str, tuple[float, int]] = field(default_factory=dict)
     _lanes: dict[tuple[str, ...], _Lane] = field(default_factory=dict)
@@ -159,8 +160,10 @@ class _Execution:
         pending = [node]
         while pending:
             one = pending.pop()
-            if self._ahead.get(one, 0):
+            # Once only: what was finished before is met behind another that was, and by itself.
+            if one in self._has_let or self._ahead.get(one, 0):
                 continue
+            self._has_let.add(one)
             for other in self.graph.followers.get(one, ()):
                 self._ahead[other] -= 1
                 self._wait_less(other)

@@ -137,6 +137,26 @@ def test_results_of_before_are_not_made_again():
     assert results["d"] == StepResult(StepState.CANCELLED, reason="step c is uncertain")
 
 
+def test_a_row_goes_on_behind_several_that_are_finished():
+    world = World({"slow": 5})
+    nodes = [
+        Node("a"),
+        Node("b", order=("a",)),
+        Node("slow"),
+        Node("c", order=("b",), after=("slow",)),
+        Node("d", order=("c",)),
+    ]
+
+    async def go() -> dict[str, StepResult]:
+        finished = {"a": DONE, "b": DONE}
+        graph = Graph.of(nodes)
+        report = await execute(graph, world.do, share=Everything(4), log=Remembered(), finished=finished)
+        return dict(report.results)
+
+    assert set(anyio.run(go)) == {"a", "b", "c", "d", "slow"}
+    assert world.runs == ["slow", "c", "d"]
+
+
 def test_what_is_left_leaves_what_waits_for_it():
     async def do(node: Node) -> StepResult:
         return StepResult(StepState.LEFT, reason="a person") if node.id == "a" else DONE

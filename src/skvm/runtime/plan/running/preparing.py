@@ -78,7 +78,7 @@ async def prepare(
     )
     earlier, notes = await _earlier(request, journal, plan_digest, graph, shown)
     review = partial(standing_of, graph, earlier, request.work_dir, done=request.done, repeat=request.repeat)
-    standing = await anyio.to_thread.run_sync(review)
+    standing = await anyio.to_thread.run_sync(partial(review, merged=merged))
     return Prepared(plan_digest, graph, fused, standing, earlier, (*notes, *reasons, *standing.notes))
 
 
