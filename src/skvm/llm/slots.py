@@ -43,6 +43,9 @@ async def spread(base_url: str, api_key: str, folder: Path) -> int:
     ) as client:
         try:
             slots = (await client.get(f"{root}/slots")).json()
+            # An error is JSON, too: while the model is loaded, and where slots are not told.
+            if not isinstance(slots, list) or not all(isinstance(slot, dict) for slot in slots):
+                return 0
             source = _answered_last(slots)
             if source is None:
                 return 0
