@@ -20,7 +20,7 @@ _STYLES = {"command": "green", "model": "cyan", "agent": "magenta", "read": "dim
 _TYPES = {"dlp": "items of one step", "ilp": "steps in one turn", "tlp": "steps of agents of their own"}
 _MOST_STEPS, _MOST_GROUPS = 200, 50
 _LISTED = 6
-_CELL_CHARS = 28
+_CELL_CHARS, _LEAST_CELL_CHARS = 28, 4
 _LEAST_TITLE_CHARS, _MOST_TITLE_CHARS = 16, 72
 
 
@@ -90,17 +90,30 @@ def _steps(found: ProcedureView, steps: Sequence[StepView]) -> Table:
         for view in steps
     ]
     titles = ("step", "kind", "what", "waits for", "makes")
-    others = sum(max(len(row[place]) for row in (titles, *rows)) + 2 for place in (0, 1, 3, 4))
-    chars = max(_LEAST_TITLE_CHARS, min(_MOST_TITLE_CHARS, out.width - others - 2))
+    longest = [max(len(row[place]) for row in (titles, *rows)) for place in range(len(titles))]
+    _narrow(longest, out.width)
     table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
-    for title in titles:
-        table.add_column(title, no_wrap=True)
+    for title, chars in zip(titles, longest, strict=True):
+        table.add_column(title, no_wrap=True, overflow="ellipsis", max_width=chars)
     critical = {step for node in found.critical for step in (node, *node.split("+"))}
     for view, (name, kind, title, after, makes) in zip(steps, rows, strict=True):
         shown = Text(name, style="bold" if view.step.id in critical else "")
         style = "yellow" if view.left else _STYLES[view.kind]
-        table.add_row(shown, Text(kind, style=style), _cut(title, chars), after, Text(makes, style="dim"))
+        cut = _cut(title, longest[2])
+        table.add_row(shown, Text(kind, style=style), cut, after, Text(makes, style="dim"))
     return table
+
+
+def _narrow(longest: list[int], width: int) -> None:
+    """Cut columns down to what a terminal has room for: the words first, ids never."""
+    longest[2] = min(longest[2], _MOST_TITLE_CHARS)
+    what, cells = (2,), (1, 3, 4)
+    for places, least in ((what, _LEAST_TITLE_CHARS), (cells, _LEAST_CELL_CHARS), (what, _LEAST_CELL_CHARS)):
+        while sum(longest) + 2 * len(longest) > width:
+            place = max(places, key=lambda each: longest[each])
+            if longest[place] <= least:
+                break
+            longest[place] -= 1
 
 
 def _kind(view: StepView) -> str:

@@ -16,9 +16,9 @@ __all__ = ["as_document", "print_timeline"]
 
 _SCHEMA = 1
 _MOST_ROWS = 60
-_LEAST_CHARS, _MOST_CHARS = 16, 80
+_LEAST_CHARS, _MOST_CHARS = 8, 80
 """Width of the picture."""
-_NAME_CHARS, _TITLE_CHARS, _LEAST_TITLE_CHARS, _GAP = 26, 44, 8, 2
+_LEAST_NAME_CHARS, _NAME_CHARS, _LEAST_TITLE_CHARS, _TITLE_CHARS, _GAP = 10, 26, 8, 44, 2
 _REASONS = 12
 
 
@@ -90,17 +90,21 @@ def _table(timeline: Timeline, bars: list[Bar]) -> Table:
     names = [_name(bar) for bar in bars]
     states = [f"{bar.state} (again)" if bar.is_superseded else bar.state.value for bar in bars]
     took = ["" if bar.started_s is None else span_words(bar.ran_s) for bar in bars]
-    fixed = sum(max(map(len, ("step", *column))) + _GAP for column in (names, states, took))
+    beside = sum(max(map(len, column)) + _GAP for column in (("state", *states), ("ran", *took)))
+    name_chars = max(_LEAST_NAME_CHARS, out.width - beside - _LEAST_CHARS - _GAP)
+    names = [_cut(name, name_chars) for name in names]
+    fixed = beside + max(map(len, ("step", *names))) + _GAP
     free = max(0, out.width - fixed - _GAP)
     chars = max(_LEAST_CHARS, min(_MOST_CHARS, free * 3 // 5))
     title_chars = max(0, min(_TITLE_CHARS, free - chars - _GAP))
     table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, _GAP, 0, 0))
-    for title in ("step", "what", "state", "ran", ""):
+    has_titles = title_chars >= _LEAST_TITLE_CHARS
+    for title in ("step", *(("what",) if has_titles else ()), "state", "ran", ""):
         table.add_column(title, justify="right" if title == "ran" else "left", no_wrap=True)
     for bar, name, state, ran in zip(bars, names, states, took, strict=True):
         table.add_row(
             Text(name, style="bold" if bar.node in critical else ""),
-            _title(bar, title_chars),
+            *((_title(bar, title_chars),) if has_titles else ()),
             Text(state, style=STATE_STYLES[bar.state]),
             ran,
             _picture(bar, timeline.wall_s, chars),
@@ -121,7 +125,7 @@ def _title(bar: Bar, chars: int) -> str:
     """What it does; of an item its map says it."""
     from skvm.cli.console import visible
 
-    if bar.parent is not None or bar.title == bar.node or chars < _LEAST_TITLE_CHARS:
+    if bar.parent is not None or bar.title == bar.node:
         return ""
     return _cut(" ".join(visible(bar.title).split()), chars)
 
@@ -153,7 +157,7 @@ def _print_undone(timeline: Timeline) -> None:
     ]
     found.sort(key=lambda bar: bar.state == "cancelled")
     for bar in found[:_REASONS]:
-        reason = " ".join(visible(bar.record.reason if bar.record else "").split())
+        reason = visible(" ".join((bar.record.reason if bar.record else "").split()))
         head = (f"{visible(bar.node)} {bar.state}: ", STATE_STYLES[bar.state])
         out.print(Text.assemble(head, _cut(reason, 400)))
     if len(found) > _REASONS:

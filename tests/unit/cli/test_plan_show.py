@@ -70,6 +70,18 @@ def test_every_step_has_its_kind_what_it_waits_for_and_the_longest_chain(tmp_pat
     assert "items of one step: 1 over *.txt" in out
 
 
+@pytest.mark.parametrize("width", [40, 60])
+def test_a_narrow_terminal_has_every_id_and_no_line_of_the_table_is_wider(
+    tmp_path: Path, skvm: Skvm, monkeypatch: pytest.MonkeyPatch, width: int
+) -> None:
+    monkeypatch.setattr("skvm.cli.console.out._width", width)
+    out = skvm(diamond(tmp_path))[1]
+
+    rows = out.splitlines()[3:8]
+    assert [row.split()[0] for row in rows] == ["step", "1", "2", "3", "4"]
+    assert all(len(row) <= width for row in rows)
+
+
 def test_the_decision_is_that_of_the_journal(tmp_path: Path, skvm: Skvm) -> None:
     path = diamond(tmp_path)
     assert "at once: " in skvm(path)[1]

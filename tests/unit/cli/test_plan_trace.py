@@ -118,6 +118,23 @@ def test_what_is_not_done_is_said_with_its_reason_and_no_terminal_obeys_it(logs:
     assert "\u202e" not in out
 
 
+def test_a_reason_of_several_lines_is_one_line(logs: Path, skvm: Skvm) -> None:
+    left = ended("1", None, 0.0, state=StepState.LEFT, reason="it needs:\na model\n\tor a person")
+    write(logs, [LegRecords(started(), ended=(left,), finished=finished(1.0))])
+    assert "1 left: it needs: a model or a person" in skvm()[1]
+
+
+def test_a_narrow_terminal_has_states_and_times_whole(
+    logs: Path, skvm: Skvm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("skvm.cli.console.out._width", 40)
+    write(logs, [failed()])
+    rows = skvm()[1].splitlines()[3:10]
+    assert rows[0].split() == ["step", "state", "ran"]
+    assert [row.split()[0] for row in rows[1:]] == ["4", "1", "a.txt", "b.txt", "2", "3"]
+    assert all("…" not in row and len(row) <= 40 for row in rows)
+
+
 def test_a_run_that_was_taken_up_again_is_one_run(logs: Path, skvm: Skvm) -> None:
     first = LegRecords(
         started(pid=1, process_started=0), begun=(begun("2", 1.0),), ended=(ended("1", 0.0, 1.0),)
