@@ -101,8 +101,8 @@ SKV811 = rule(
     "SKV811",
     "program of a plan is not there",
     "A command of the plan names a program that is not on PATH, nor in the work directory, nor with the"
-    " skill. The step would fail with exit code 127. Install it, or have skvm env build make an"
-    " environment that has it.",
+    " skill. The step would fail with exit code 127. Install it, or, of a variant that"
+    " requires it, let skvm env apply install it into a private place.",
 )
 SKV812 = rule(
     "SKV812",

@@ -92,7 +92,6 @@ def _check_procedures(plan: Plan, report: Report) -> None:
 
 def _check_circles(plan: Plan, waits: Waits, report: Report) -> list[str] | None:
     """Note circles; the steps in an order that can be run, or ``None`` where there is none."""
-    places = {step.id: place for place, step in reversed(list(enumerate(plan.steps)))}
     for _ in range(_MOST_CIRCLES):
         order = _ordered(waits)
         if len(order) == len(waits):
@@ -100,9 +99,8 @@ def _check_circles(plan: Plan, waits: Waits, report: Report) -> list[str] | None
         circle = _circle(waits, set(waits) - set(order))
         names = circle if len(circle) <= _SHOWN_STEPS else [*circle[: _SHOWN_STEPS - 2], "…", circle[-1]]
         said = " → ".join(names)
-        step = plan.steps[places[circle[0]]]
-        number = [found.step for found in step.depends_on].index(circle[1])
-        where = ("steps", places[circle[0]], "dependsOn", number)
+        place, number = _dependency(plan, circle[0], circle[1])
+        where = ("steps", place, "dependsOn", number)
         report.add(
             SKV807,
             f"steps wait for each other in a circle: {said}",
@@ -113,6 +111,17 @@ def _check_circles(plan: Plan, waits: Waits, report: Report) -> list[str] | None
         waits = {name: [each for each in found if (name, each) != (circle[0], circle[1])]
                  for name, found in waits.items()}  # fmt: skip
     return None
+
+
+def _dependency(plan: Plan, step: str, before: str) -> tuple[int, int]:
+    """The places of a step and of what it says of another; of steps of one id, of the one that says it."""
+    return next(
+        (place, number)
+        for place, each in enumerate(plan.steps)
+        if each.id == step
+        for number, found in enumerate(each.depends_on)
+        if found.step == before
+    )
 
 
 def _ordered(waits: Waits) -> list[str]:

@@ -165,6 +165,13 @@ def test_every_circle_is_named_at_a_dependency_of_it() -> None:
     assert told(checked)[0] == ("SKV807", "error", "{")
 
 
+def test_a_circle_through_a_step_whose_id_stands_twice_is_named_where_it_is_said() -> None:
+    checked = check(plan(step("a", "b"), step("b"), step("b", "a")))
+
+    assert {code for code, _, _ in told(checked)} == {"SKV805", "SKV807"}
+    assert "steps wait for each other in a circle: a → b → a" in said(checked)
+
+
 def test_members_of_a_group_that_wait_for_each_other_or_clash_are_told() -> None:
     steps = (
         step("1", writes=["out/a.txt"]),
