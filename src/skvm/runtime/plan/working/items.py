@@ -15,6 +15,7 @@ __all__ = ["fill_command", "fill_path", "find_files", "is_pattern", "safe_path"]
 MAX_FOUND = 100_000
 """Files a pattern may mean."""
 _ITEM, _NAME = "{item}", "{name}"
+_BEFORE_COMMENT = " \t\n;&|()`"
 
 
 def is_pattern(name: str) -> bool:
@@ -114,12 +115,12 @@ def fill_command(template: str, item: str) -> str:
     path = f"./{item}" if item.startswith("-") else item
     values = {_ITEM: path, _NAME: PurePosixPath(item).stem}
     parts: list[str] = []
-    quotes: list[str] = []  # what is open: ' or " or ( for a substitution, innermost last
+    quotes: list[str] = []  # what is open: ' or " or, for a substitution, ( or `; innermost last
     index = 0
     while index < len(template):
         token = next((name for name in values if template.startswith(name, index)), None)
         if token is not None:
-            parts.append(_quoted(values[token], quotes[-1] if quotes else ""))
+            parts.append(_quoted(values[token], quotes))
             index += len(token)
             continue
         step = _scan(template, index, quotes)
@@ -137,14 +138,18 @@ def _scan(line: str, index: int, quotes: list[str]) -> int:
         return 1
     if char == "\\":
         return 2
+    if char == "#" and inside != '"' and (not index or line[index - 1] in _BEFORE_COMMENT):
+        # Whatever stands in it opens nothing, and an item with a line end would lead out of it.
+        ends = [line.find(end, index) for end in ("\n", *quotes[-1:]) if end in "\n`"]
+        return min((end for end in ends if end >= 0), default=len(line)) - index
     if line.startswith("$(", index):
         quotes.append("(")
         return 2
-    if char == '"':
-        if inside == '"':
+    if char in '"`':
+        if inside == char:
             quotes.pop()
         else:
-            quotes.append('"')
+            quotes.append(char)
     elif inside != '"' and char == "'":
         quotes.append("'")
     elif inside == "(" and char == ")":
@@ -152,7 +157,15 @@ def _scan(line: str, index: int, quotes: list[str]) -> int:
     return 1
 
 
-def _quoted(value: str, inside: str) -> str:
+def _quoted(value: str, quotes: list[str]) -> str:
+    quoted = _quoted_inside(value, quotes[-1] if quotes else "")
+    for _ in range(quotes.count("`")):
+        # Between these a shell takes backslashes away before it reads what stands there.
+        quoted = "".join(f"\\{char}" if char in "\\$`" else char for char in quoted)
+    return quoted
+
+
+def _quoted_inside(value: str, inside: str) -> str:
     if inside == "'":
         return value.replace("'", "'\\''")
     if inside == '"':

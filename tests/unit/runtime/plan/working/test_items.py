@@ -77,6 +77,13 @@ LINES = [
     'printf %s "$(printf %s {item})"',
     "printf %s \"$(printf %s '{item}')\"",
     'x={item}; printf %s "$x"',
+    'printf %s "`printf %s {item}`"',
+    "printf %s \"`printf %s '{item}'`\"",
+    'x=`printf %s {item}`; printf %s "$x"',
+    "printf %s {item} # it's {item}",
+    "printf %s {item}`true # it's`; true {item}",
+    "true # it's {item}\nprintf %s {item}",
+    'x="a#b"; printf %s {item}',
 ]
 VALUES = st.text(
     st.characters(codec="utf-8", exclude_characters="\0", exclude_categories=["Cs"]), max_size=12
