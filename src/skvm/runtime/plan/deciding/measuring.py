@@ -7,6 +7,7 @@ from collections.abc import Container, Iterable, Sequence
 
 from skvm.compiler.plans.plan import Group, Plan
 from skvm.runtime.plan.model import GroupMeasured, PlanStarted, StepFinished, StepState
+from skvm.runtime.plan.recording import steps_of
 
 __all__ = ["measured_groups", "unit_seconds"]
 
@@ -33,6 +34,7 @@ def measured_groups(
         units = _units(group, by_node, items)
         if not units:
             continue
+        count = len(units) if group.items is not None else len(group.steps)
         found.append(
             GroupMeasured(
                 plan_run=started.plan_run,
@@ -41,7 +43,7 @@ def measured_groups(
                 harness=started.harness,
                 group=group.id,
                 arm="serial" if group.id in fused else "parallel",
-                units=len(units),
+                units=count,
                 wall_s=_covered_s(units),
                 work_s=math.fsum(_lasted_s(row) for row in units),
             )
@@ -64,19 +66,17 @@ def unit_seconds(ended: Iterable[StepFinished]) -> dict[str, float]:
 def _units(
     group: Group, by_node: dict[str, StepFinished], items: dict[str, list[StepFinished]]
 ) -> Sequence[StepFinished]:
-    """The members or items of a group; none where one is missing or did not go well."""
+    """What did the members or items of a group; nothing where one is missing or did not go well."""
     if group.items is not None:
         step = by_node.get(group.steps[0])
         rows: Sequence[StepFinished] = items.get(group.steps[0], ())
         whole = step is not None and _is_clean(step) and all(_is_clean(row) for row in rows)
         return rows if whole and len(rows) > 1 else ()
-    members = []
-    for name in group.steps:
-        row = by_node.get(name)
-        if row is None or not _is_clean(row):
-            return ()
-        members.append(row)
-    return members if len(members) > 1 else ()
+    # Agents that follow each other are one node: it tells of the group if it stands for nothing else.
+    wanted = set(group.steps)
+    members = [row for row in by_node.values() if wanted.intersection(steps_of(row.node))]
+    covered = {name for row in members for name in steps_of(row.node)}
+    return members if len(wanted) > 1 and covered == wanted and all(map(_is_clean, members)) else ()
 
 
 def _is_clean(row: StepFinished) -> bool:

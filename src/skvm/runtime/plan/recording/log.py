@@ -150,7 +150,7 @@ class PlanLog:
             needs=node.needs,
             usage=result.usage,
         )
-        if (parent or node.id) in self.measured:
+        if any(step in self.measured for step in (parent or node.id).split("+")):
             self.rows.append(record.model_copy(update={"text": "", "digests": {}}))
         await self._append(STEP_FINISHED_KIND, record)
 

@@ -51,6 +51,14 @@ ROWS = [
 ]
 
 
+def test_agents_that_became_one_tell_of_the_group_they_stand_for():
+    (found,) = measured_groups(PLAN, STARTED, [ended("1.1+1.2", 1.0, 4.0)], fused=("g1",))
+    assert (found.group, found.arm, found.units, found.wall_s) == ("g1", "serial", 2, 3.0)
+    # What it did for other steps cannot be told from what it did for these.
+    assert measured_groups(PLAN, STARTED, [ended("1.0+1.1+1.2", 1.0, 4.0)], fused=("g1",)) == ()
+    assert measured_groups(PLAN, STARTED, [ended("1.1", 1.0, 4.0)], fused=("g1",)) == ()
+
+
 def test_a_group_takes_the_time_in_which_one_of_it_was_under_way():
     first, second = measured_groups(PLAN, STARTED, ROWS)
     assert (first.group, first.arm, first.units, first.wall_s, first.work_s) == (
