@@ -71,22 +71,30 @@ async def find_run(journal: Journal, plan_run: str) -> EarlierRun:
 
 
 async def newest_run(journal: Journal, plan_digest: str, work_dir: str) -> EarlierRun | None:
-    """The last run of a plan in a work directory, complete or not; ``None`` if there was none."""
+    """The last run of a plan in a work directory, complete or not; ``None`` if there was none.
+
+    Runs in cells do not count: their directory is another one, and what they have on record is an agent's.
+    """
     for limit in (_FIRST_LOOK, None):
         entries = await journal.query(STARTED_KIND, newest_first=True, limit=limit)
         for entry in entries:
-            if entry.body.get("plan_digest") == plan_digest and entry.body.get("work_dir") == work_dir:
-                return await load_run(journal, await _first_of(journal, entry))
+            if entry.body.get("plan_digest") != plan_digest or entry.body.get("work_dir") != work_dir:
+                continue
+            first = await _first_of(journal, entry)
+            if first is not None:
+                return await load_run(journal, first)
         if limit is not None and len(entries) < limit:
             break
     return None
 
 
-async def _first_of(journal: Journal, entry: Entry) -> Entry:
+async def _first_of(journal: Journal, entry: Entry) -> Entry | None:
+    """The first beginning of a run; ``None`` for one that belongs to something else, as in a cell."""
     if entry.parent is None:
         return entry
     found = await journal.query(STARTED_KIND, since=entry.parent - 1, limit=1)
-    return found[0]
+    is_first = bool(found) and found[0].id == entry.parent and found[0].parent is None
+    return found[0] if is_first else None
 
 
 async def load_run(journal: Journal, first: Entry) -> EarlierRun:

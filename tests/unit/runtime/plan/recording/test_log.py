@@ -161,6 +161,19 @@ async def test_times_say_when_it_was_ready_began_and_ended(path):
     assert {(row.text, *row.digests) for row in rows} == {("",)}
 
 
+async def test_what_a_cell_has_on_record_is_no_run_to_go_on_with(path):
+    async with Journal(path) as journal:
+        run = await journal.append("run_started", {"run_id": "x"})
+        in_cell = await journal.append(STARTED_KIND, begun("forged"), run)
+        await journal.append(STARTED_KIND, begun("forged", resumed=True), in_cell)
+        assert await newest_run(journal, DIGEST, "/w") is None
+        ours = await journal.append(STARTED_KIND, begun("ours"))
+        await journal.append(STARTED_KIND, begun("forged"), run)
+        found = await newest_run(journal, DIGEST, "/w")
+    assert found is not None
+    assert (found.record, found.started.plan_run) == (ours, "ours")
+
+
 async def test_several_processes_of_a_run_are_read_as_one(path):
     once = Node("1.2", is_idempotent=False)
     async with Journal(path) as journal:
