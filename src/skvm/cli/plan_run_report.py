@@ -237,7 +237,7 @@ def dry_lines(prepared: Prepared) -> Iterator[str]:
         at_once = f", {len(nodes)} at once" if len(nodes) > 1 else ""
         yield f"round {number}{at_once}"
         for node in nodes:
-            yield f"  {kind_of(node):<13}{node.id}  {_clip(visible(_words(node)))}"
+            yield f"  {kind_of(node):<14}{node.id}  {_clip(visible(_words(node)))}"
     if not prepared.pending:
         yield "nothing is left to run"
 

@@ -208,6 +208,13 @@ def test_a_dry_run_says_what_goes_at_once_and_does_nothing(tmp_path, work, skvm)
     assert [[each["id"] for each in each_round] for each_round in told["rounds"]] == [["1.1", "1.2"], ["1.3"]]
 
 
+def test_a_dry_run_tells_what_does_a_step_from_its_id(work, skvm):
+    skill = Path(__file__).parents[3] / "examples/plans/skills/ticket-labels"
+    out = skvm(skill, "--dry-run", "--model", "a/b")[1]
+    assert "  each question 1.1  For each" in out
+    assert "  command       1.2  python3" in out
+
+
 @pytest.mark.parametrize("flag", ["--done", "--repeat"])
 def test_a_step_that_is_not_there_is_named(tmp_path, work, skvm, flag):
     path = write_plan(tmp_path, step("1.1", "true"))

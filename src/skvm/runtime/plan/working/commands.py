@@ -109,9 +109,21 @@ def _judged(line: str, done: Execution, before: StepResult) -> StepResult:
         how = f"stopped after {done.duration_ms / 1000:.0f} s"
     else:
         how = f"exit code {done.exit_code}"
-    said = done.stderr.strip() or done.stdout.strip()
-    tail = f": {said[-REASON_CHARS:]}" if said else ""
+    said = _last_words(done.stderr.strip() or done.stdout.strip())
+    tail = f": {said}" if said else ""
     return StepResult(StepState.FAILED, text, f"{_short(line)}: {how}{tail}", done.exit_code)
+
+
+def _last_words(said: str) -> str:
+    """The end of what a program said, from the beginning of a line where there is one."""
+    # Lines that only point at the one above say nothing once all are on one line.
+    lines = [line for line in said.splitlines() if not line.strip() or line.strip(" ^~")]
+    whole = "\n".join(lines)
+    if len(whole) <= REASON_CHARS:
+        return whole
+    cut = whole[-REASON_CHARS:]
+    is_whole_line = whole[-REASON_CHARS - 1] == "\n"
+    return cut if is_whole_line else cut.partition("\n")[2] or f"…{cut[1:]}"
 
 
 def _short(line: str) -> str:

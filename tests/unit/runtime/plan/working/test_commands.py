@@ -34,6 +34,23 @@ async def test_the_first_line_that_fails_ends_it(tmp_path: Path):
     assert "exit code 3" in result.reason
     assert result.reason.endswith("sorry")
     assert result.text == "so far"
+
+
+@pytest.mark.parametrize(
+    ("words", "reason"),
+    [
+        ("a = b\n    ^^^^~~\nValueError: no", "a = b\nValueError: no"),
+        ("x" * 290 + "\n" + "y" * 20, "y" * 20),
+        ("z" * 400, "…" + "z" * 299),
+        ("left out\n" + "w" * 300, "w" * 300),
+    ],
+)
+async def test_the_reason_is_the_end_of_what_was_said_in_whole_lines(tmp_path: Path, words: str, reason: str):
+    (tmp_path / "words").write_text(words)
+
+    result = await a_bench(tmp_path).do(a_node("cat words >&2; exit 1"))
+
+    assert result.reason.partition(": exit code 1: ")[2] == reason
     assert not (tmp_path / "never").exists()
 
 
