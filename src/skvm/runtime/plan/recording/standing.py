@@ -7,6 +7,8 @@ built on it; one that may not is told.
 
 from __future__ import annotations
 
+import glob
+import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -21,6 +23,7 @@ from skvm.runtime.plan.recording.log import parent_of
 
 __all__ = ["Standing", "standing_of", "steps_of"]
 
+_MOST_STARS = 3
 _SAID = "somebody said it is done"
 _UNASKED = "it may not be repeated unasked"
 
@@ -169,6 +172,8 @@ class _Review:
             known = {path: self.finished[names[-1]].digests[path] for path, names in self._writers().items()}
             mine = {path for path in known if _may_write(node, path) and self._differs(path, known[path])}
             digests = {path: digest_of(self.work_dir, path) or "" for path in sorted(mine)}
+            if absent := [path for path in node.writes if not _is_there(self.work_dir, path)]:
+                self.notes.append(f"step {name} is said to be done, yet there is no {', '.join(absent[:3])}")
             self.finished.pop(name, None)
             self.finished[name] = StepResult(
                 StepState.DONE,
@@ -345,6 +350,14 @@ class _Review:
 
 
 _NONE = StepResult(StepState.LEFT)
+
+
+def _is_there(root: Path, name: str) -> bool:
+    """Whether something of a name or pattern is there; so too where that cannot be said quickly."""
+    if ":" in name or "\0" in name or name.startswith("/") or name.count("*") > _MOST_STARS:
+        return True
+    found = glob.iglob(name, root_dir=root)  # noqa: PTH207 - hidden files are left out, as a shell does
+    return os.path.lexists(root / name) or next(found, None) is not None
 
 
 def _may_be_repeated(node: Node) -> bool:

@@ -117,6 +117,14 @@ def test_who_says_a_step_is_done_vouches_for_the_files_as_they_are(place):
     assert states(standing_of(graph, later, folder)) == {"1": "done", "2": "done"}
 
 
+def test_who_says_a_step_is_done_is_told_what_of_it_is_not_there(place):
+    writes = ["a.txt", "out/*.json", "*.md", "host:x", "gone.txt"]
+    graph = Graph.of([node("1", writes=writes), node("2", after=["1"], writes=["b.txt"])])
+    standing = standing_of(graph, None, place(a_txt="a", b_md="b"), done=["1"])
+    assert states(standing) == {"1": "done"}
+    assert standing.notes == ("step 1 is said to be done, yet there is no out/*.json, gone.txt",)
+
+
 def test_a_file_a_step_removed_must_stay_away(place):
     graph = Graph.of([node("1", writes=["a.txt"]), node("2", after=["1"])])
     was = earlier({"1": {"a.txt": ""}})
