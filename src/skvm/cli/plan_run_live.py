@@ -66,7 +66,7 @@ class _Live:
         shown = ", ".join(visible(name) for name in names[:_SHOWN])
         more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
         notes = [
-            f"{self.items:,} items" if self.items else "",
+            f"{self.items:,} item{'s' if self.items != 1 else ''}" if self.items else "",
             f"{self.failed} failed" if self.failed else "",
         ]
         self.bar.update(

@@ -88,7 +88,7 @@ def test_the_live_view_follows_a_run():
         assert task.description == "1.2, 1.2[y]"
         watcher.finished(Node("1.2[y]"), done)
         watcher.finished(graph.nodes["1.2"], StepResult(StepState.FAILED))
-        assert (task.completed, task.fields["note"]) == (2, "1 items, 1 failed")
+        assert (task.completed, task.fields["note"]) == (2, "1 item, 1 failed")
     assert not task.visible
 
 
