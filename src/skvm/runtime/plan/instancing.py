@@ -147,13 +147,14 @@ def _node(step: PlanStep, groups: Sequence[Group], run: _Run) -> Node:
     mapped = next(
         (group for group in groups if group.items is not None and has_known_items(group.items)), None
     )
-    beside = next((group for group in groups if group.items is None and group.id not in run.fused), None)
+    beside = next((group for group in groups if group.items is None), None)
     job = _job(step, mapped, run)
     if step.confirmation and step.id not in run.answered:
         job = LeftJob(_short(f"a person has to answer first: {step.text or step.description}"))
     elif not run.target.model and _asks_a_model(job):
         job = LeftJob(_short(f"it needs a model: {step.text or step.description}"))
-    group = beside or (mapped if mapped is not None and mapped.id not in run.fused else None)
+    # In a row as well: what is measured in both arms must be the same work.
+    group = beside or mapped
     work = job.each if isinstance(job, MapJob) else job
     is_asked = isinstance(work, AskJob)
     reads = (*step.reads, *work.inputs) if isinstance(work, AskJob) else step.reads

@@ -162,6 +162,21 @@ def test_agents_in_a_row_are_one_conversation_though_nothing_joins_them():
     )
 
 
+def test_a_group_of_agents_in_a_row_swallows_no_neighbour():
+    leans = {"open": True}
+    made = plan(
+        step("1.1", text="Before.", **leans),
+        step("1.2", ("1.1",), text="One.", **leans),
+        step("1.3", ("1.1",), text="Two.", **leans),
+        step("1.4", ("1.2", "1.3"), text="After.", **leans),
+        groups=({"id": "g1", "type": "tlp", "steps": ["1.2", "1.3"]},),
+    )
+    assert list(graph_of(made, target=MODEL).nodes) == ["1.1", "1.2", "1.3", "1.4"]
+    # What is measured in a row is then the same work as at once.
+    assert list(graph_of(made, target=MODEL, fused={"g1"}).nodes) == ["1.1", "1.2+1.3", "1.4"]
+    assert list(graph_of(made, target=MODEL, serial=True).nodes) == ["1.1", "1.2+1.3", "1.4"]
+
+
 def test_a_map_of_a_serial_run_is_a_row_too():
     items = {"kind": "list", "over": "a", "values": ["a", "b"], "command": "wc {item}"}
     made = plan(step("1.1"), groups=({"id": "g1", "type": "dlp", "steps": ["1.1"], "items": items},))

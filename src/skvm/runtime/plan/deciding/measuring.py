@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Container, Iterable, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 
 from skvm.compiler.plans.plan import Group, Plan
 from skvm.runtime.plan.model import GroupMeasured, PlanStarted, StepFinished, StepState
@@ -13,7 +13,12 @@ __all__ = ["measured_groups", "unit_seconds"]
 
 
 def measured_groups(
-    plan: Plan, started: PlanStarted, ended: Iterable[StepFinished], *, fused: Container[str] = ()
+    plan: Plan,
+    started: PlanStarted,
+    ended: Iterable[StepFinished],
+    *,
+    fused: Container[str] = (),
+    counts: Mapping[str, int] | None = None,
 ) -> tuple[GroupMeasured, ...]:
     """How long each group took; only those of which every member got done at the first try.
 
@@ -22,6 +27,7 @@ def measured_groups(
         started: The run.
         ended: The ends of its nodes and items, in this process.
         fused: Ids of the groups that ran one after the other.
+        counts: Items of a map that one agent did in one go, by step.
     """
     rows = [row for row in ended if row.started_s is not None]
     by_node = {row.node: row for row in rows if row.parent is None}
@@ -32,9 +38,13 @@ def measured_groups(
     found = []
     for group in plan.groups:
         units = _units(group, by_node, items)
+        count = len(units) if group.items is not None else len(group.steps)
+        if not units and group.items is not None:
+            count = (counts or {}).get(group.steps[0], 0)
+            whole = by_node.get(group.steps[0])
+            units = [whole] if count > 1 and whole is not None and _is_clean(whole) else ()
         if not units:
             continue
-        count = len(units) if group.items is not None else len(group.steps)
         found.append(
             GroupMeasured(
                 plan_run=started.plan_run,

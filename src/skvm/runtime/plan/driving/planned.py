@@ -204,7 +204,7 @@ class _Drive:
             if scope.cancelled_caught:
                 return _cut_off(graph)
             log.ended(report)
-            for measured in measured_groups(plan, started, log.rows, fused=fused):
+            for measured in measured_groups(plan, started, log.rows, fused=fused, counts=bench.counts):
                 await log.note(MEASURED_KIND, measured)
         return report
 

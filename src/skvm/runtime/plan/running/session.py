@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -162,17 +162,18 @@ class _Run:
                 )
                 report = await execute(graph, bench.do, share=share, log=told, finished=finished)
             log.ended(report)
-            await self._measure(started, log)
+            await self._measure(started, log, bench.counts)
         return report
 
-    async def _measure(self, started: PlanStarted, log: PlanLog) -> None:
+    async def _measure(self, started: PlanStarted, log: PlanLog, counts: Mapping[str, int]) -> None:
         """Write down what each group took: it decides how the group runs next time."""
         if not log.rows:
             return
         from skvm.runtime.plan.deciding.measuring import measured_groups
 
         plan = self.request.source.plan
-        for group in measured_groups(plan, started, log.rows, fused=self.prepared.fused):
+        fused = self.prepared.fused
+        for group in measured_groups(plan, started, log.rows, fused=fused, counts=counts):
             await log.note(MEASURED_KIND, group)
 
     @contextmanager

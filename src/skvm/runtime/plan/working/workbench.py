@@ -77,6 +77,7 @@ class Workbench:
         on_turns: Told of what was said and done for a node.
         last: The node whose agent gives the answer of the whole task, if one does.
         items: Filled by maps: ids of their items in order, by node id.
+        counts: Filled by maps that one agent did in one go: how many items there were, by node id.
     """
 
     cell: Cell
@@ -90,6 +91,7 @@ class Workbench:
     on_turns: Callable[[Node, Sequence[Turn]], None] | None = None
     last: str | None = None
     items: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    counts: dict[str, int] = field(default_factory=dict)
     _shell: Shell = field(init=False)
     _told: dict[str, tuple[Node, str]] = field(default_factory=dict, init=False)
     _shared: dict[str, Shared] = field(default_factory=dict, init=False)
@@ -169,6 +171,7 @@ class Workbench:
     async def _map(self, node: Node, job: MapJob) -> StepResult:
         items = await items_of(job, self.work_dir)
         if isinstance(job.each, AgentJob) and job.is_serial and items and self.agent is not None:
+            self.counts[node.id] = len(items)
             return await self._agent(node, as_one_agent(job, items, job.each), self.agent)
         if not isinstance(job.each, AskJob) or self.agent is None:
             return await self._items(node, job, items)

@@ -72,6 +72,13 @@ def test_a_group_takes_the_time_in_which_one_of_it_was_under_way():
     assert (first.model, first.harness, first.skill_digest) == ("local/x", "bare-agent", "s")
 
 
+def test_a_map_that_one_agent_did_counts_its_items():
+    row = ended("1.3", 3.0, 5.0)
+    (found,) = measured_groups(PLAN, STARTED, [row], fused={"g2"}, counts={"1.3": 4})
+    assert (found.group, found.arm, found.units, found.wall_s) == ("g2", "serial", 4, 2.0)
+    assert measured_groups(PLAN, STARTED, [row], fused={"g2"}) == ()
+
+
 def test_a_gap_between_members_is_not_theirs():
     rows = [ended("1.1", 0.0, 1.0), ended("1.2", 5.0, 6.0)]
     (found,) = measured_groups(PLAN, STARTED, rows, fused={"g1"})
