@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import atexit
+import contextlib
 import difflib
 import errno
 import importlib
@@ -92,6 +94,7 @@ def cli() -> None:
     """Compile, run and measure agent skills for the model and harness that will run them."""
 
 
+_INTERRUPTED = 130
 _OS_HELP = {
     errno.ENOSPC: "free some space where the output goes, or send it elsewhere",
     errno.EMFILE: "raise the limit of open files (ulimit -n), or run less at once",
@@ -107,7 +110,23 @@ def main(args: list[str] | None = None) -> None:
         # Whoever starts us with nohup wants the hang-up ignored.
         if signal.getsignal(number) is signal.SIG_DFL:
             signal.signal(number, _interrupt)
-    sys.exit(_flushed(run(args)))
+    code = _flushed(run(args))
+    if code == _INTERRUPTED:
+        _leave(code)
+    sys.exit(code)
+
+
+def _leave(code: int) -> None:
+    """End without waiting for threads.
+
+    An interruption may cut off just what would have told an idle worker thread of the event loop to end, and
+    the interpreter would wait for it for ever.
+    """
+    atexit._run_exitfuncs()
+    if sys.stderr is not None:
+        with contextlib.suppress(OSError):
+            sys.stderr.flush()
+    os._exit(code)
 
 
 def _flushed(code: int) -> int:
@@ -177,7 +196,7 @@ def run(args: list[str] | None = None) -> int:
 
 def _interrupted() -> int:
     click.echo("interrupted", err=True)
-    return 130
+    return _INTERRUPTED
 
 
 def _known(error: BaseException) -> SkvmError | None:

@@ -142,3 +142,25 @@ def test_an_output_that_is_not_unicode_takes_everything(tmp_path: Path, more: li
         assert (done.returncode, done.stderr) == (1, b"")
         if more:
             assert json.loads(done.stdout)["summary"]["skills"] == 1
+
+
+WITH_A_THREAD = """
+import os, signal, threading, anyio
+from skvm.cli import main
+
+async def all_of_it():
+    os.kill(os.getpid(), signal.SIGTERM)
+    await anyio.sleep_forever()
+
+# An idle worker of the event loop that nobody tells to end.
+threading.Thread(target=threading.Event().wait).start()
+main.cli.main = lambda **_: anyio.run(all_of_it)
+main.main()
+"""
+
+
+def test_a_thread_that_is_left_keeps_no_interrupted_command_from_ending() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", WITH_A_THREAD], capture_output=True, text=True, check=False, timeout=60
+    )
+    assert (done.returncode, done.stderr.strip()) == (130, "interrupted")
