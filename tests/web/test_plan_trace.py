@@ -80,6 +80,8 @@ async def test_every_step_is_drawn_and_told_when_it_is_clicked(tmp_path: Path) -
 
 
 async def test_everything_is_reached_by_keys(tmp_path: Path) -> None:
+    from playwright.async_api import expect
+
     async with opened(tmp_path, [diamond()]) as page:
         await page.locator("#rows").focus()
         heading = page.locator("#node h2")
@@ -94,9 +96,9 @@ async def test_everything_is_reached_by_keys(tmp_path: Path) -> None:
         assert await page.evaluate("document.activeElement.id") == "rows"
         await page.keyboard.press("+")
         await page.keyboard.press("+")
-        await page.wait_for_function("!document.getElementById('bars').textContent.includes('4 Step')")
+        await expect(page.locator("#bars")).not_to_contain_text("4 Step")
         await page.keyboard.press("0")
-        await page.wait_for_function("document.getElementById('bars').textContent.includes('4 Step')")
+        await expect(page.locator("#bars")).to_contain_text("4 Step")
         await page.keyboard.press("Escape")
         assert await heading.count() == 0
 

@@ -108,7 +108,8 @@ def test_every_condition_has_the_same_setup_and_no_hooks_of_another(place, capsy
         names = sorted(entry.name for entry in await context.cell.list("."))
         kind = "skilled" if context.skill else "bare"
         seen.setdefault(kind, []).append((names, context.timeout_s, context.max_steps, context.seed))
-        seen.setdefault("hooked", []).append(len(context.hooks.hooks))
+        brought = [each for each in context.hooks.hooks if isinstance(each, Answering)]
+        seen.setdefault("hooked", []).append(len(brought))
 
     class Hooked(Original):
         async def prepare(self, situation):
