@@ -136,6 +136,9 @@ async def put_on_record(journal: Journal, run: RunRecord, returned: Returned) ->
     """
     started = await journal.query("run_started", newest_first=True, limit=_LOOK_BACK)
     of_run = next((entry.id for entry in started if entry.body.get("run_id") == run.run_id), None)
+    if of_run is None:
+        # What belongs to no run of ours would stand in the journal as if it were one.
+        return
     below: dict[int, int] = {}
     for first in returned.rows:
         if not isinstance(first.record, PlanStarted):

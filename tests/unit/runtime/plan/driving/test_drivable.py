@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from skvm.runtime.plan.driving.drivable import drivable_plan
+from skvm.skill.emit import skill_digest
 from skvm.skill.frontend import load_skill
 from tests.unit.runtime.plan.driving.skills import (
     LABEL,
@@ -44,7 +45,10 @@ def test_a_plan_nobody_can_read_is_made_anew(tmp_path: Path, content: str):
     lay_skill(tmp_path)
     (tmp_path / "plan.json").write_bytes(content.encode("utf-8", "surrogateescape"))
 
-    drivable_plan(load_skill(tmp_path))
+    found = drivable_plan(load_skill(tmp_path))
+
+    assert found.plan is not None
+    assert found.plan.skill_digest == skill_digest(load_skill(tmp_path))
 
 
 def test_the_plan_of_a_variant_is_the_compilers(tmp_path: Path):
