@@ -141,8 +141,12 @@ async def digests_of(work_dir: Path, names: Iterable[str]) -> dict[str, str]:
 
 def _digests(work_dir: Path, names: Sequence[str]) -> dict[str, str]:
     found = {}
+    root = work_dir.resolve()
     for name in names:
         try:
+            # A plan may name a file of the host, or a command may have left a link to one.
+            if not (work_dir / name).resolve().is_relative_to(root):
+                continue
             with open_regular(work_dir / name) as file:
                 if file.seek(0, 2) <= _DIGEST_BYTES:
                     file.seek(0)

@@ -8,6 +8,7 @@ import pytest
 
 from skvm.harness.trajectory import Turn
 from skvm.runtime.plan.model import CommandJob, LeftJob, Node, StepState
+from skvm.runtime.plan.working.commands import digests_of
 from skvm.runtime.plan.working.limits import RunLimits
 from tests.unit.runtime.plan.working.benches import a_bench
 
@@ -95,3 +96,16 @@ async def test_what_is_for_somebody_else_is_left(tmp_path: Path):
     result = await a_bench(tmp_path).do(Node("1.1", job=LeftJob("a person has to look")))
 
     assert (result.state, result.reason) == (StepState.LEFT, "a person has to look")
+
+
+async def test_no_file_outside_the_work_directory_is_digested(tmp_path: Path):
+    work, outside = tmp_path / "work", tmp_path / "outside"
+    work.mkdir()
+    outside.mkdir()
+    (outside / "key").write_text("secret")
+    (work / "own").write_text("mine")
+    (work / "link").symlink_to(outside)
+
+    found = await digests_of(work, ["own", "../outside/key", "link/key"])
+
+    assert list(found) == ["own"]
