@@ -45,6 +45,7 @@ __all__ = [
     "StepStarted",
     "StepState",
     "Target",
+    "plain_digests",
 ]
 
 CPU = "cpu"
@@ -409,3 +410,8 @@ class PlanFinished(_PlanRecord):
     states: dict[str, int] = Field(default_factory=dict)
     wall_s: float = Field(ge=0)
     interrupted: bool = False
+
+
+def plain_digests(digests: Mapping[str, str]) -> dict[str, str]:
+    """Digests as records have them and files are compared with: without the name of the algorithm."""
+    return {path: digest.removeprefix("sha256:") for path, digest in digests.items()}

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from skvm.errors import InfrastructureError
+from skvm.runtime.plan.model import plain_digests
 
 __all__ = ["finish_merges", "make_scratch", "scratch_of", "tidy"]
 
@@ -64,7 +65,7 @@ async def finish_merges(tmp_dir: Path, scratch: Path, work_dir: Path) -> Mapping
     for place in places:
         merged = await Branches(work_dir, place).recover()
         if place == scratch:
-            found.update({each.node: each.digests for each in merged})
+            found.update({each.node: plain_digests(each.digests) for each in merged})
     return found
 
 

@@ -29,6 +29,7 @@ from skvm.runtime.plan.model import (
     StepResult,
     StepState,
     Target,
+    plain_digests,
 )
 from skvm.runtime.plan.working.commands import Shell, digests_of, run_commands
 from skvm.runtime.plan.working.limits import RunLimits
@@ -291,4 +292,4 @@ def _merged(forked: Forked[StepResult]) -> StepResult:
     if merge is None:
         return result
     notes = [note for note in (result.reason, *(finding.message for finding in forked.findings)) if note]
-    return replace(result, reason="; ".join(dict.fromkeys(notes)), digests=dict(merge.changed))
+    return replace(result, reason="; ".join(dict.fromkeys(notes)), digests=plain_digests(merge.changed))
