@@ -1,0 +1,1 @@
+"""Portability certificates: what was measured of a skill on a target, hashed and signed."""

@@ -1,0 +1,1 @@
+"""The verbs of the command line as tools of the Model Context Protocol."""
