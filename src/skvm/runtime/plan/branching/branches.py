@@ -25,7 +25,7 @@ from skvm.runtime.plan.branching import merging
 from skvm.runtime.plan.branching.copying import TooLargeError
 from skvm.runtime.plan.branching.deeds import acts_outside
 from skvm.runtime.plan.branching.findings import SKV844
-from skvm.runtime.plan.branching.folders import Folder, Recovered, recover
+from skvm.runtime.plan.branching.folders import Folder, Recovered, forget, mark_of, recover
 from skvm.runtime.plan.branching.ledger import Entry, Ledger
 from skvm.runtime.plan.branching.merging import Merge, Seen
 from skvm.runtime.plan.model import Node
@@ -82,9 +82,14 @@ class Branches:
         base: The directory they share.
         scratch: Where copies go; made if absent. On the same disk as ``base`` merging costs least.
         ceiling: What is not copied; a step then runs in ``base`` while no other has a directory.
+        has_marks: Whether every merge leaves a mark until it is ``recorded``: for runs that somebody goes on
+            with after they were killed.
     """
 
-    def __init__(self, base: Path, scratch: Path, *, ceiling: Ceiling | None = None) -> None:
+    def __init__(
+        self, base: Path, scratch: Path, *, ceiling: Ceiling | None = None, has_marks: bool = False
+    ) -> None:
+        self._has_marks = has_marks
         self._base = base.absolute()
         self._scratch = scratch
         self._ceiling = ceiling or Ceiling()
@@ -115,7 +120,8 @@ class Branches:
         """Finish merges that a killed process began in this directory, and remove what it left.
 
         Returns:
-            The merges that are whole now and were not recorded as done, perhaps.
+            The merges that are whole and were not recorded as done, perhaps. They stay marked until they are
+            ``recorded`` or all are forgotten.
 
         Raises:
             InfrastructureError: The directory cannot be written.
@@ -124,6 +130,16 @@ class Branches:
             found = await anyio.to_thread.run_sync(partial(recover, self._scratch, self._base))
             self._is_recovered = True
             return found
+
+    async def recorded(self, node_id: str) -> None:
+        """Take away the mark of a node: what came of it is on record."""
+        if self._has_marks:
+            mark = mark_of(self._scratch, node_id)
+            await anyio.to_thread.run_sync(partial(mark.unlink, missing_ok=True))
+
+    async def forget(self) -> None:
+        """Take away all marks."""
+        await anyio.to_thread.run_sync(forget, self._scratch)
 
     @contextlib.asynccontextmanager
     async def beside(self, node: Node) -> AsyncIterator[list[Diagnostic]]:
@@ -278,7 +294,8 @@ class Branches:
             return merging.refused(branch.node, seen, conflicts, branch.notes)
         overtaken = self._ledger.overtaken(entry, seen.did)
         try:
-            await anyio.to_thread.run_sync(merging.place_all, folder, self._base, branch.node, seen)
+            mark = mark_of(self._scratch, branch.node.id) if self._has_marks else None
+            await anyio.to_thread.run_sync(merging.place_all, folder, self._base, branch.node, seen, mark)
         except InfrastructureError:
             if folder.has_intent:
                 self._unfinished = folder
@@ -289,7 +306,8 @@ class Branches:
     async def _finish_unfinished(self) -> None:
         """A merge that stopped half way is finished before anything else looks at the directory."""
         if (folder := self._unfinished) is not None:
-            await anyio.to_thread.run_sync(folder.finish, self._base)
+            finish = partial(folder.finish, self._base, has_mark=self._has_marks)
+            await anyio.to_thread.run_sync(finish)
             self._unfinished = None
             await anyio.to_thread.run_sync(folder.remove)
 

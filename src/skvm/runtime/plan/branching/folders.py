@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import fcntl
+import hashlib
 import os
 import stat
 from collections.abc import Mapping
@@ -18,17 +19,18 @@ from pathlib import Path
 from skvm.errors import InfrastructureError
 from skvm.evaluate.workspace import Ceiling, make_private_folder, remove_tree
 from skvm.runtime.plan.branching.copying import Copy, TooLargeError, copy_out
-from skvm.runtime.plan.branching.placing import INTENT, WORK, Intent, finish, read_intent, undo_staging
+from skvm.runtime.plan.branching.placing import INTENT, WORK, finish, read_intent, settle, undo_staging
 from skvm.runtime.plan.branching.tree import Root
 
-__all__ = ["Folder", "Recovered", "recover"]
+__all__ = ["Folder", "Recovered", "forget", "mark_of", "recover"]
 
 _KIND, _LOCK = "branch", "lock"
+_MARK = "skvm-merged-"
 
 
 @dataclass(frozen=True, slots=True)
 class Recovered:
-    """A merge that a killed process had begun, and that is whole now.
+    """A merge that is whole, of which nobody has said yet that it is on record.
 
     Args:
         node: Whose.
@@ -105,13 +107,13 @@ class Folder:
                 help="free some space, or choose another place with --tmp-dir or SKVM_TMP_DIR",
             ) from error
 
-    def finish(self, base: Path) -> None:
-        """Do what is left of its merge. Blocks.
+    def finish(self, base: Path, *, has_mark: bool) -> None:
+        """Do what is left of its merge, and leave a mark of it if there is to be one. Blocks.
 
         Raises:
             InfrastructureError: The base still cannot be written.
         """
-        _finish(self.path, base)
+        _finish(self.path, base, has_mark=has_mark)
 
     def remove(self) -> None:
         """Remove it with all that is in it. Blocks."""
@@ -126,29 +128,43 @@ def _let_through(scratch: Path) -> None:
         scratch.chmod(stat.S_IMODE(status.st_mode) | 0o011)
 
 
+def mark_of(scratch: Path, node: str) -> Path:
+    """The file that says that the changes of a node are merged."""
+    return scratch / f"{_MARK}{hashlib.sha256(node.encode('utf-8', 'surrogateescape')).hexdigest()[:24]}.json"
+
+
+def forget(scratch: Path) -> None:
+    """Remove all marks of merges. Blocks."""
+    for path in scratch.glob(f"{_MARK}*.json"):
+        path.unlink(missing_ok=True)
+
+
 def recover(scratch: Path, base: Path) -> tuple[Recovered, ...]:
     """Finish what killed processes were merging into a base, and remove their folders. Blocks.
 
-    Folders with an unfinished merge into another base are left for whoever opens that one.
+    Folders with an unfinished merge into another base are left for whoever opens that one. What is whole
+    stays marked until it is forgotten: whoever asks may be killed, too, before it is on record.
+
+    Returns:
+        Every merge into this base that is marked, by the name of its mark.
 
     Raises:
         InfrastructureError: The base cannot be written.
     """
-    found = []
     for path in sorted(scratch.glob(f"skvm-{_KIND}-*")):
         lock = _lock_of_dead(path)
         if lock is None:
             continue
         try:
-            intent = read_intent(path)
+            intent = read_intent(path / INTENT)
             if intent is not None and intent.base != str(base):
                 continue
-            if intent is not None and (merged := _finish(path, base)) is not None:
-                found.append(merged)
+            _finish(path, base, has_mark=True)
             remove_tree(path)
         finally:
             os.close(lock)
-    return tuple(found)
+    marked = (read_intent(path) for path in sorted(scratch.glob(f"{_MARK}*.json")))
+    return tuple(Recovered(done.node, done.digests) for done in marked if done and done.base == str(base))
 
 
 def _lock_of_dead(path: Path) -> int | None:
@@ -167,22 +183,21 @@ def _lock_of_dead(path: Path) -> int | None:
     return None
 
 
-def _finish(path: Path, base: Path) -> Recovered | None:
-    intent: Intent | None = read_intent(path)
+def _finish(path: Path, base: Path, *, has_mark: bool) -> None:
+    intent = read_intent(path / INTENT)
     if intent is None:
-        return None
+        return
     try:
         with Root.of(base) as root:
             if intent.state == "staging":
                 undo_staging(root, intent)
-                (path / INTENT).unlink()
-                return None
+                settle(path, None)
+                return
             finish(path, root, intent)
-            (path / INTENT).unlink()
+            settle(path, mark_of(path.parent, intent.node) if has_mark else None)
     except OSError as error:
         raise InfrastructureError(
             f"{base}: the merge of step {intent.node} that was cut short cannot be finished:"
             f" {error.strerror or error}",
             help="make the directory writable, and run the plan again",
         ) from error
-    return Recovered(intent.node, intent.digests)

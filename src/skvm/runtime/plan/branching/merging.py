@@ -192,15 +192,24 @@ def _holds_more(root: Root, path: str, seen: Seen) -> bool:
     return any(f"{path}/{name}" not in seen.changed for name in root.names(path))
 
 
-def place_all(folder: Folder, base: Path, node: Node, seen: Seen) -> None:
+def place_all(folder: Folder, base: Path, node: Node, seen: Seen, mark: Path | None = None) -> None:
     """Put what a step did into the shared directory.
+
+    Args:
+        folder: The step's own.
+        base: The shared one.
+        node: The step.
+        seen: What it did.
+        mark: See ``placing.place``.
 
     Raises:
         InfrastructureError: It cannot be written.
     """
     with Root.of(base) as root:
         wanted = _placeable(root, folder, seen)
-        place(folder.path, root, base, node=node.id, changed=wanted, digests=_digests(seen.changed))
+        place(
+            folder.path, root, base, node=node.id, changed=wanted, digests=_digests(seen.changed), mark=mark
+        )
 
 
 def _placeable(root: Root, folder: Folder, seen: Seen) -> dict[str, Change]:

@@ -22,7 +22,7 @@ from skvm.files import replace_file
 from skvm.runtime.plan.branching.changes import Change
 from skvm.runtime.plan.branching.tree import Root
 
-__all__ = ["INTENT", "WORK", "Intent", "finish", "place", "read_intent", "undo_staging"]
+__all__ = ["INTENT", "WORK", "Intent", "finish", "place", "read_intent", "settle", "undo_staging"]
 
 INTENT, WORK = "intent.json", "work"
 """Names in a branch's own folder: what is being merged, and the copy."""
@@ -94,6 +94,7 @@ def place(
     node: str,
     changed: Mapping[str, Change],
     digests: Mapping[str, str],
+    mark: Path | None = None,
 ) -> None:
     """Put changes of a branch into its base. Blocks.
 
@@ -104,6 +105,8 @@ def place(
         node: Whose changes they are.
         changed: The changes.
         digests: What is to be told of them.
+        mark: Where the intent goes once it is done, for whoever has to know of it if we are killed before
+            we say so; ``None`` where nobody has.
 
     Raises:
         InfrastructureError: The base cannot be written. Nothing was changed, or the intent is still there
@@ -121,7 +124,7 @@ def place(
                     if put.staged:
                         _stage(work, base, put)
             _separate(work, changed)
-            if intent.is_one_step:
+            if mark is None and intent.is_one_step:
                 finish(folder, base, intent)
                 return
             _write(folder, intent)
@@ -139,13 +142,21 @@ def place(
             f"{base_path}: a merge of step {node} stopped half way: {error.strerror or error}",
             help="make the directory writable; the next run in it finishes the merge first",
         ) from error
-    (folder / INTENT).unlink()
+    settle(folder, mark)
 
 
-def read_intent(folder: Path) -> Intent | None:
-    """What a branch's folder says is to be merged; ``None`` for nothing, or nothing whole."""
+def settle(folder: Path, mark: Path | None) -> None:
+    """Put away the intent of a merge that is done. Blocks."""
+    if mark is None:
+        (folder / INTENT).unlink()
+    else:
+        (folder / INTENT).replace(mark)
+
+
+def read_intent(path: Path) -> Intent | None:
+    """What a file says is to be merged, or was; ``None`` for nothing, or nothing whole."""
     try:
-        return Intent.model_validate_json((folder / INTENT).read_bytes())
+        return Intent.model_validate_json(path.read_bytes())
     except (OSError, ValidationError):
         # It is written by renaming: what cannot be read is none of ours.
         return None

@@ -148,9 +148,12 @@ class _Run:
             for name in prepared.standing.said:
                 await log.finished(graph.nodes.get(name) or Node(name), finished[name], 0.0)
             self.watcher.began(started.plan_run, graph, finished)
-            told = Told(log, self.watcher)
             share = commons.share(started.plan_run)
             with self._branches(helper) as branches:
+                if branches is not None:
+                    # What a killed process had merged is on record now, or is none of this run's.
+                    await branches.forget()
+                told = Told(log, self.watcher, branches)
                 bench = Workbench(
                     cell,
                     self.request.work_dir,
@@ -186,7 +189,7 @@ class _Run:
 
         scratch = scratch_of(self.settings.tmp_dir, self.prepared.plan_digest, self.request.work_dir)
         make_scratch(scratch)
-        branches = Branches(self.request.work_dir, scratch)
+        branches = Branches(self.request.work_dir, scratch, has_marks=True)
         branches.put_in_order(list(self.prepared.graph.nodes))
         try:
             yield branches

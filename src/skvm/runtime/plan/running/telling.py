@@ -4,8 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from typing import TYPE_CHECKING
+
 from skvm.runtime.plan.model import Log, Node, StepResult
 from skvm.runtime.plan.running.request import Watcher
+
+if TYPE_CHECKING:
+    from skvm.runtime.plan.branching import Branches
 
 __all__ = ["Told"]
 
@@ -17,10 +22,12 @@ class Told:
     Args:
         log: Where it is written.
         watcher: Who is told.
+        branches: Is told what is on record, and need not remember that any more.
     """
 
     log: Log
     watcher: Watcher
+    branches: Branches | None = None
 
     async def started(self, node: Node) -> None:
         """See ``Log``; told once it is on disk."""
@@ -30,4 +37,6 @@ class Told:
     async def finished(self, node: Node, result: StepResult, queued_s: float) -> None:
         """See ``Log``; told once it is on disk."""
         await self.log.finished(node, result, queued_s)
+        if self.branches is not None:
+            await self.branches.recorded(node.id)
         self.watcher.finished(node, result)

@@ -95,7 +95,7 @@ async def merge(base: Path, scratch: Path, limit: int) -> None:
         placing_all(*args)
 
     placing_all, merging.place_all = merging.place_all, place_all
-    await Branches(base, scratch).run(Node("1", is_open=True), work)
+    await Branches(base, scratch, has_marks=True).run(Node("1", is_open=True), work)
 
 
 async def recover(base: Path, scratch: Path, limit: int | None = None) -> None:
@@ -127,9 +127,13 @@ def story(place: Path, limit: int, recovery_limit: int | None) -> tuple[bool, di
     if recovery_limit is not None:
         was_ended = in_child(recover, base, scratch, recovery_limit)
     in_child(recover, base, scratch)
+    branches = Branches(base, scratch)
+    told = anyio.run(branches.recover)
+    anyio.run(branches.forget)
     return was_ended, {
         "half": half,
         "whole": tree(base),
+        "told": [merged.node for merged in told],
         "left": sorted(path.name for path in scratch.iterdir()),
     }
 

@@ -511,3 +511,25 @@ async def test_command_waits_for_no_copy(
         with anyio.fail_after(20):
             async with branches.beside(Node("2")):
                 may_go_on.set()
+
+
+async def test_a_merge_is_remembered_until_it_is_on_record(base: Path, tmp_path: Path) -> None:
+    scratch = tmp_path / "scratch"
+    branches = Branches(base, scratch, has_marks=True)
+
+    async def work(branch: Branch) -> None:
+        (branch.work_dir / f"{branch.node.id}.txt").write_text("x")
+
+    for name in ("1", "2", "3"):
+        await branches.run(Node(name, writes=(f"{name}.txt",)), work)
+    await branches.recorded("2")
+    told = await Branches(base, scratch).recover()
+    assert sorted(merged.node for merged in told) == ["1", "3"]
+    assert [dict(merged.digests).keys() for merged in sorted(told, key=lambda each: each.node)] == [
+        {"1.txt"},
+        {"3.txt"},
+    ]
+    assert await Branches(tmp_path / "elsewhere", scratch).recover() == (), "they are of another directory"
+    await branches.forget()
+    assert await Branches(base, scratch).recover() == ()
+    assert left(tmp_path) == []

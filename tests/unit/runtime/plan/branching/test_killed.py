@@ -44,6 +44,7 @@ def test_killed_merge_is_whole_or_never_was(mode: str, tmp_path: Path) -> None:
     stories = json.loads(done.stdout)
     for number, told in enumerate(stories):
         assert told["whole"] in (_OLD, _NEW), (number, told)
+        assert told["told"] == (["1"] if told["whole"] == _NEW else []), number
         assert told["left"] == [], number
     wholes = [told["whole"] == _NEW for told in stories]
     assert True in wholes
