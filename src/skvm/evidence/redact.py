@@ -7,23 +7,24 @@ shape of a well-known key, wherever it came from.
 
 from __future__ import annotations
 
-import json
 import os
 import re
 from collections.abc import Iterable, Mapping
 from typing import Any
-from urllib.parse import quote, quote_plus
+from urllib.parse import parse_qsl, unquote, urlsplit
 
+from skvm.evidence.redact_stream import is_event_stream, redacted_stream
+from skvm.evidence.spellings import forms_of
 from skvm.settings import Settings
 
-__all__ = ["REDACTED", "Redactor"]
+__all__ = ["PLACEHOLDERS", "REDACTED", "Redactor", "keys_of_url", "without_keys"]
 
 REDACTED = "[redacted]"
 """What stands in a secret's place; safe inside a JSON string."""
 
 # What servers that want no key are given for one; replacing these would eat ordinary words and model ids.
 _MIN_SECRET_CHARS = 8
-_PLACEHOLDERS = frozenset(
+PLACEHOLDERS = frozenset(
     {
         "anything",
         "changeme",
@@ -36,6 +37,8 @@ _PLACEHOLDERS = frozenset(
         "not-needed",
         "not-required",
         "placeholder",
+        "redacted",
+        "[redacted]",
         "sk-no-key-required",
     }
 )
@@ -84,13 +87,47 @@ _MIN_SHAPE_CHARS = 20
 """No shape is shorter."""
 
 
-def _spellings(secret: str) -> set[str]:
-    """The forms a secret takes inside JSON text, JSON text inside JSON text, and URLs."""
-    forms = {secret, quote(secret, safe=""), quote_plus(secret)}
-    for ascii_only in (True, False):
-        once = json.dumps(secret, ensure_ascii=ascii_only)[1:-1]
-        forms |= {once, json.dumps(once, ensure_ascii=ascii_only)[1:-1]}
-    return forms
+# Letters written by number in JSON, but for the quotation mark and the backslash.
+_ESCAPED = re.compile(r"(?<!\\)\\u00(2[013-9A-Fa-f]|[346][0-9A-Fa-f]|5[0-9ABD-Fabd-f]|7[0-9A-Ea-e])")
+_KEY_END = re.compile(r"-----END [A-Z ]{0,20}PRIVATE KEY-----")
+_KEY_BEGIN = re.compile(r"-----BEGIN [A-Z ]{0,20}PRIVATE KEY-----(?:[A-Za-z0-9+/=\r\n]|\\+[nrt]){0,16384}")
+_BLOCK_CHARS = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/=\\\r\n")
+
+
+def _without_cut_blocks(text: str) -> str:
+    """The text without what a cut has left of the block of a private key: its beginning, or its end."""
+    if "PRIVATE KEY-----" not in text:
+        return text
+    text = _KEY_BEGIN.sub(REDACTED, text)
+    kept, done = [], 0
+    for found in _KEY_END.finditer(text):
+        begin = found.start()
+        while begin > done and text[begin - 1] in _BLOCK_CHARS:
+            begin -= 1
+        kept += [text[done:begin], REDACTED]
+        done = found.end()
+    return "".join(kept) + text[done:]
+
+
+def keys_of_url(url: str) -> tuple[str, ...]:
+    """What an address holds of secrets: its password (its user, if there is none) and keys of its query."""
+    try:
+        parts = urlsplit(url.strip())
+        found = [parts.password or parts.username or ""]
+        found += [value for name, value in parse_qsl(parts.query) if _SECRET_NAME.search(name)]
+    except ValueError:
+        return ()
+    # Both as it is written and as a client sends it.
+    return tuple(dict.fromkeys(form for each in found if each for form in (each, unquote(each))))
+
+
+def without_keys(url: str) -> str:
+    """The address as it may be shown: without user, password and query."""
+    try:
+        parts = urlsplit(url)
+        return parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment="").geturl()
+    except ValueError:
+        return re.sub(r"//[^/]*@", "//", url.partition("?")[0])
 
 
 class Redactor:
@@ -104,41 +141,61 @@ class Redactor:
         spelled = {
             form
             for secret in secrets
-            if len(secret) >= _MIN_SECRET_CHARS and secret.lower() not in _PLACEHOLDERS
-            for form in _spellings(secret)
+            if len(secret) >= _MIN_SECRET_CHARS and secret.lower() not in PLACEHOLDERS
+            for form in forms_of(secret)
         }
         # Longest first, so that a secret that contains another is replaced whole.
-        ordered = sorted(spelled, key=lambda form: (-len(form), form))
-        self._forms = tuple(ordered)
-        self._known = re.compile("|".join(map(re.escape, ordered))) if ordered else None
+        self._forms = tuple(sorted(spelled, key=lambda form: (-len(form.whole), form.whole, form.head)))
 
     @classmethod
     def of(cls, settings: Settings, env: Mapping[str, str] | None = None) -> Redactor:
         """A redactor that knows the credentials of the routes and of the environment."""
         env = os.environ if env is None else env
         routed = [route.credential() or "" for route in settings.routes]
+        addressed = [key for route in settings.routes for key in keys_of_url(route.base_url or "")]
         named = [value for name, value in env.items() if _SECRET_NAME.search(name)]
-        return cls([*routed, *named])
+        # The address of a proxy or a database often holds its password.
+        linked = [key for value in env.values() if "://" in value for key in keys_of_url(value)]
+        # A key pasted from a file often ends in a line break, which is not sent.
+        return cls({key.strip() for key in (*routed, *addressed, *named, *linked)})
 
     def text(self, value: str) -> str:
-        """The text with every secret replaced."""
+        """The text with every secret replaced, and what a cut has left of one."""
+        if "\\u00" in value:
+            # JSON may spell any letter by its number.
+            plain = _ESCAPED.sub(lambda found: chr(int(found[1], 16)), value)
+            value = plain if self._redacted(plain) != plain else value
+        return self._redacted(value)
+
+    def _redacted(self, value: str) -> str:
         # One search for each is far quicker than one for all, and as a rule there is none.
-        if self._known is not None and any(form in value for form in self._forms):
-            value = self._known.sub(REDACTED, value)
+        found = [form for form in self._forms if form.head in value or form.tail in value]
+        # Whole ones first: what two secrets have in common must not hide the rest of one.
+        for form in found:
+            value = value.replace(form.whole, REDACTED)
+        for form in found:
+            value = form.replaced(value, REDACTED)
         if len(value) < _MIN_SHAPE_CHARS or not any(mark in value for mark in _MARKS):
             return value
-        return _SHAPES.sub(REDACTED, value)
+        return _without_cut_blocks(_SHAPES.sub(REDACTED, value))
 
     def data(self, value: bytes) -> bytes:
-        """The bytes with every secret replaced; key shapes are looked for only in UTF-8 text."""
+        """The bytes with every secret replaced; key shapes are looked for only in UTF-8 text.
+
+        In the text of an event stream a secret is found also where several events hold a piece of it each.
+        """
         try:
-            return self.text(value.decode("utf-8")).encode("utf-8")
+            text = value.decode("utf-8")
         except UnicodeDecodeError:
-            if self._known is None:
-                return value
             # Surrogates keep foreign bytes as they are; a secret never contains one.
             text = value.decode("utf-8", "surrogateescape")
-            return self._known.sub(REDACTED, text).encode("utf-8", "surrogateescape")
+            for form in self._forms:
+                text = text.replace(form.whole, REDACTED)
+                text = form.replaced(text, REDACTED)
+            return text.encode("utf-8", "surrogateescape")
+        if is_event_stream(text):
+            text = redacted_stream(text, self.text)
+        return self.text(text).encode("utf-8")
 
     def json(self, value: Any) -> Any:
         """A JSON value with every string in it, keys too, redacted."""

@@ -1,10 +1,10 @@
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from skvm.evidence.redact import REDACTED, Redactor
+from skvm.evidence.redact import PLACEHOLDERS, REDACTED, Redactor
 from skvm.settings import Route, load_settings
 
 SECRET = 'pa"ss/wörd\\n-0123456789'
@@ -38,7 +38,7 @@ def test_private_key_blocks_are_replaced_plain_and_escaped():
     assert Redactor().text(f"a {block} b") == f"a {REDACTED} b"
     assert Redactor().text(json.dumps({"k": block})) == json.dumps({"k": REDACTED})
     halves = json.dumps({"a": block[:40], "b": block[40:]})
-    assert Redactor().text(halves) == halves, "what spans two strings is no block, and JSON stays JSON"
+    assert Redactor().text(halves) == json.dumps({"a": REDACTED, "b": REDACTED}), "JSON stays JSON"
 
 
 @pytest.mark.parametrize("text", ["task-management", "sk-learn is a library", "the token count", "AKIA"])
@@ -84,5 +84,6 @@ def test_bytes_without_a_secret_come_back_as_they_were(data):
 
 @given(st.text(max_size=40), st.text(min_size=8, max_size=20), st.text(max_size=40))
 def test_no_known_secret_survives(before, secret, after):
+    assume(secret.lower() not in PLACEHOLDERS)
     redacted = Redactor([secret]).text(before + secret + after)
     assert all(secret not in piece for piece in redacted.split(REDACTED))

@@ -197,6 +197,7 @@ class _Drive:
                 limits=self.limits,
                 on_turns=self.conversations.add,
                 last=_last_agent(graph),
+                clean=around.clean,
             )
             self.items = bench.items
             with anyio.move_on_after(self.context.timeout_s + _GRACE_S) as scope:

@@ -162,6 +162,7 @@ class _Run:
                     agent=helper,
                     branches=branches,
                     earlier=finished,
+                    clean=self.redactor.text,
                 )
                 report = await execute(graph, bench.do, share=share, log=told, finished=finished)
             log.ended(report)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import anyio.to_thread
@@ -41,7 +41,12 @@ class Shell:
 
 
 async def run_commands(
-    node: Node, job: CommandJob, shell: Shell, work_dir: Path, limits: RunLimits
+    node: Node,
+    job: CommandJob,
+    shell: Shell,
+    work_dir: Path,
+    limits: RunLimits,
+    clean: Callable[[str], str] = str,
 ) -> tuple[StepResult, Turn]:
     """Run a job's lines; the first that fails ends it.
 
@@ -51,6 +56,7 @@ async def run_commands(
         shell: Where they run.
         work_dir: The work directory, on the host.
         limits: Of the run.
+        clean: Takes secrets out of a text; before it is shortened, for half a secret is not known for one.
 
     Returns:
         What came of it, and the turn that tells of it.
@@ -64,11 +70,13 @@ async def run_commands(
         try:
             done = await shell.run(line, min(job.timeout_s, max(0.01, limits.left_s)))
         except (OSError, ValueError) as error:
-            observations.append(Observation(tool_call_id=call.id, text=f"[not run] {error}", is_error=True))
-            result = StepResult(StepState.FAILED, reason=f"{_short(line)}: not run: {error}")
+            why = clean(str(error))
+            observations.append(Observation(tool_call_id=call.id, text=f"[not run] {why}", is_error=True))
+            result = StepResult(StepState.FAILED, reason=f"{_short(clean(line))}: not run: {why}")
             break
+        done = replace(done, stdout=clean(done.stdout), stderr=clean(done.stderr))
         observations.append(_observed(call, done))
-        result = _judged(line, done, result)
+        result = _judged(clean(line), done, result)
         if not result.is_done:
             break
     written = await digests_of(work_dir, node.writes)

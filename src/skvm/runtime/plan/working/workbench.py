@@ -77,6 +77,7 @@ class Workbench:
         limits: Turns and time of the run.
         on_turns: Told of what was said and done for a node.
         last: The node whose agent gives the answer of the whole task, if one does.
+        clean: Takes secrets out of what commands print.
         items: Filled by maps: ids of their items in order, by node id.
         counts: Filled by maps that one agent did in one go: how many items there were, by node id.
     """
@@ -91,6 +92,7 @@ class Workbench:
     limits: RunLimits = field(default_factory=RunLimits)
     on_turns: Callable[[Node, Sequence[Turn]], None] | None = None
     last: str | None = None
+    clean: Callable[[str], str] = str
     items: dict[str, tuple[str, ...]] = field(default_factory=dict)
     counts: dict[str, int] = field(default_factory=dict)
     _shell: Shell = field(init=False)
@@ -140,7 +142,7 @@ class Workbench:
         if not job.commands:
             return StepResult(StepState.DONE)
         async with self._beside(node):
-            result, turn = await run_commands(node, job, self._shell, self.work_dir, self.limits)
+            result, turn = await run_commands(node, job, self._shell, self.work_dir, self.limits, self.clean)
         self._tell(node, [turn])
         return result
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import anyio
 import pytest
 
+from skvm.evidence.redact import Redactor
 from skvm.harness.trajectory import Turn
 from skvm.runtime.plan.model import CommandJob, LeftJob, Node, StepState
 from skvm.runtime.plan.working.commands import digests_of
@@ -109,3 +110,24 @@ async def test_no_file_outside_the_work_directory_is_digested(tmp_path: Path):
     found = await digests_of(work, ["own", "../outside/key", "link/key"])
 
     assert list(found) == ["own"]
+
+
+KEY = "sk-or-v1-" + "0123456789abcdef" * 4
+
+
+@pytest.mark.parametrize("before", [*range(1_250, 1_340, 7), 20_000])
+async def test_no_cut_leaves_half_a_secret(tmp_path: Path, before: int):
+    (tmp_path / "words").write_text("x" * before + KEY + "y" * 40_000)
+    told: list[Turn] = []
+    bench = a_bench(tmp_path, clean=Redactor([KEY]).text, on_turns=lambda node, turns: told.extend(turns))
+
+    done = await bench.do(a_node("cat words"))
+    failed = await bench.do(a_node(f"echo '{KEY}' | tail -c 500 >&2; echo {'z' * 240}>&2; exit 1"))
+
+    shown = [
+        done.text,
+        failed.text,
+        failed.reason,
+        *(each.text for turn in told for each in turn.observations),
+    ]
+    assert all(KEY[:20] not in text and KEY[-9:] not in text for text in shown)
