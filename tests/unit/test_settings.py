@@ -7,13 +7,14 @@ from pathlib import Path
 import pytest
 
 from skvm.errors import ConfigError
-from skvm.settings import load_settings
+from skvm.settings import VARIABLES, load_settings
 
 
 def write(folder: Path, content: object) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "skvm.config.json"
     path.write_bytes(content if isinstance(content, bytes) else json.dumps(content).encode())
+    path.chmod(0o600)
     return path
 
 
@@ -141,3 +142,100 @@ def test_malformed_settings_of_harnesses_are_refused(
     write(tmp_path / "cache", {"adapters": adapters})
     with pytest.raises(ConfigError, match="SKV402 adapters"):
         load_settings(cache_dir=str(tmp_path / "cache"), env={})
+
+
+def test_unknown_keys_are_told_at_every_level_with_what_was_meant(tmp_path: Path) -> None:
+    write(
+        tmp_path,
+        {
+            "provider": {},
+            "providers": {
+                "route": [],
+                "routes": [{"match": "a/*", "kind": "anthropic", "api_key_env": "A", "zzz": 1}],
+            },
+            "adapters": {"pi": {"repo_path": "/x", "extraArgs": []}},
+            "paths": {"tmpdir": "/x"},
+            "defaults": {"adapterconfig": "native"},
+            "headlessAgent": {"drivers": "pi", "driver": "pi"},
+            "_note": "a remark",
+            "$schema": "a remark",
+        },
+    )
+    found = load_settings(cache_dir=str(tmp_path), env={}).diagnostics
+    assert {(item.code, item.message, item.help) for item in found} == {
+        ("SKV401", "provider is not read", "did you mean providers?"),
+        ("SKV401", "providers.route is not read", "did you mean routes?"),
+        ("SKV401", "providers.routes[0].api_key_env is not read", "did you mean apiKeyEnv?"),
+        ("SKV401", "providers.routes[0].zzz is not read", None),
+        ("SKV401", "adapters.pi.repo_path is not read", "did you mean repoPath?"),
+        ("SKV401", "adapters.pi.extraArgs is not read", "did you mean extraCliArgs?"),
+        ("SKV401", "paths.tmpdir is not read", "did you mean tmpDir?"),
+        ("SKV401", "defaults.adapterconfig is not read", "did you mean adapterConfigMode?"),
+        ("SKV401", "headlessAgent.drivers is not read", "did you mean driver?"),
+        ("SKV406", "headlessAgent.driver has no effect: skvm edits skills itself", None),
+    }
+
+
+@pytest.mark.parametrize("key", ["providerOverride", "modelPrefix"])
+def test_what_had_to_be_migrated_stops_a_command(tmp_path: Path, key: str) -> None:
+    write(tmp_path, {"headlessAgent": {key: "x"}})
+    with pytest.raises(ConfigError, match=f"SKV404 headlessAgent.{key}") as caught:
+        load_settings(cache_dir=str(tmp_path), env={})
+    assert "providers.routes" in (caught.value.help or "")
+
+
+def test_a_key_others_can_read_is_told_and_a_variable_is_not(tmp_path: Path) -> None:
+    path = write(tmp_path, routes({"match": "a/*", "kind": "anthropic", "apiKey": "sk-hidden-0123456789"}))
+    path.chmod(0o640)
+    (finding,) = load_settings(cache_dir=str(tmp_path), env={}).diagnostics
+    assert (finding.code, finding.help) == ("SKV405", f"chmod 600 {path}")
+    assert "0640" in finding.message
+    path.chmod(0o600)
+    assert load_settings(cache_dir=str(tmp_path), env={}).diagnostics == ()
+    write(tmp_path, routes({"match": "a/*", "kind": "anthropic", "apiKeyEnv": "A"})).chmod(0o644)
+    assert load_settings(cache_dir=str(tmp_path), env={}).diagnostics == ()
+
+
+def test_every_variable_is_read_and_every_value_tells_where_it_is_from(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    cache = tmp_path / "cache"
+    path = write(cache, {"paths": {"tmpDir": "t"}, "defaults": {"adapterConfigMode": "native"}})
+    bare = load_settings(cache_dir=str(cache), env={})
+    assert bare.tmp_dir == cache / "t"
+    assert bare.adapter_mode == "native"
+    assert dict(bare.origins) == {
+        "cache_dir": "--skvm-cache",
+        "profiles_dir": "default",
+        "logs_dir": "default",
+        "proposals_dir": "default",
+        "data_dir": "default",
+        "tmp_dir": str(path),
+        "auto_probe": "default",
+        "adapter_mode": str(path),
+    }
+    env = {variable: str(tmp_path / name) for name, variable in VARIABLES.items()}
+    found = load_settings(env=env | {"SKVM_AUTO_PROBE": "0"})
+    for name, variable in VARIABLES.items():
+        assert found.origins[name] == variable
+        assert getattr(found, name) == (False if name == "auto_probe" else tmp_path / name)
+    flagged = load_settings(data_dir="d", tmp_dir="t", auto_probe=False, env=env)
+    assert flagged.origins["data_dir"] == "--skvm-data-dir"
+    assert flagged.origins["tmp_dir"] == "--tmp-dir"
+    assert flagged.origins["auto_probe"] == "--no-auto-probe"
+
+
+@pytest.mark.parametrize("mode", ["other", 3, ["native"]])
+def test_a_mode_is_one_of_two(tmp_path: Path, mode: object) -> None:
+    write(tmp_path, {"defaults": {"adapterConfigMode": mode}})
+    with pytest.raises(ConfigError, match="adapterConfigMode must be one of managed, native"):
+        load_settings(cache_dir=str(tmp_path), env={})
+
+
+def test_a_mark_at_the_start_of_the_file_is_no_fault_and_a_huge_file_is(tmp_path: Path) -> None:
+    write(tmp_path, b"\xef\xbb\xbf{}")
+    assert load_settings(cache_dir=str(tmp_path), env={}).diagnostics == ()
+    write(tmp_path, b"{" + b" " * (1 << 20) + b"}")
+    with pytest.raises(ConfigError, match="larger than 1 MB"):
+        load_settings(cache_dir=str(tmp_path), env={})

@@ -31,6 +31,7 @@ def test_json(capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: p
         {"match": "d/*", "kind": "openai-compatible", "baseUrl": "http://127.0.0.1:1/v1"},
     ]
     (cache / "skvm.config.json").write_text(json.dumps({"providers": {"routes": routes}}))
+    (cache / "skvm.config.json").chmod(0o600)
     code = run(["doctor", "--json", f"--skvm-cache={cache}", f"--tmp-dir={tmp_path}"])
     printed = capsys.readouterr().out
     assert "planted" not in printed
