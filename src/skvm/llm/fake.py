@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Self
@@ -22,7 +22,7 @@ from anyio.streams.buffered import BufferedByteReceiveStream
 
 from skvm.llm.fake_dialects import render_answer, render_events
 
-__all__ = ["FakeAnswer", "FakeRequest", "FakeServer", "FakeToolCall"]
+__all__ = ["Answers", "FakeAnswer", "FakeRequest", "FakeServer", "FakeToolCall", "send_answer"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +165,7 @@ class FakeServer:
             async with stream:
                 reader = BufferedByteReceiveStream(stream)
                 while (request := await _read_request(reader)) is not None:
-                    self.requests.append(request)
+                    self._note(request)
                     if not await self._answer(stream, reader, request):
                         return
 
@@ -176,7 +176,20 @@ class FakeServer:
         if answer.disconnect:
             return False
         if not (answer.hang or answer.delay_s or answer.chunk_delay_s):
-            return await _send(stream, request, answer)
+            return await send_answer(stream, request, answer)
+
+        async def send_late() -> bool:
+            if answer.hang:
+                await anyio.sleep_forever()
+            await anyio.sleep(answer.delay_s)
+            return await send_answer(stream, request, answer)
+
+        return await self._while_there(reader, send_late)
+
+    async def _while_there(
+        self, reader: BufferedByteReceiveStream, work: Callable[[], Awaitable[bool]]
+    ) -> bool:
+        """Do something that takes its time, as long as the client is there; says what ``work`` said."""
         went_on = False
         async with anyio.create_task_group() as group:
 
@@ -188,12 +201,13 @@ class FakeServer:
                     group.cancel_scope.cancel()
 
             group.start_soon(watch)
-            if answer.hang:
-                await anyio.sleep_forever()
-            await anyio.sleep(answer.delay_s)
-            went_on = await _send(stream, request, answer)
+            with contextlib.suppress(anyio.BrokenResourceError):
+                went_on = await work()
             group.cancel_scope.cancel()
         return went_on
+
+    def _note(self, request: FakeRequest) -> None:
+        self.requests.append(request)
 
     def _next(self, body: dict[str, Any]) -> FakeAnswer:
         if callable(self._answers):
@@ -220,7 +234,8 @@ async def _read_request(reader: BufferedByteReceiveStream) -> FakeRequest | None
     return FakeRequest(first.split(" ")[1], headers, decoded if isinstance(decoded, dict) else {})
 
 
-async def _send(stream: anyio.abc.SocketStream, request: FakeRequest, answer: FakeAnswer) -> bool:
+async def send_answer(stream: anyio.abc.SocketStream, request: FakeRequest, answer: FakeAnswer) -> bool:
+    """Send one scripted answer; says whether the connection may be used again."""
     if request.body.get("stream") is True and answer.raw_body is None and answer.status < 300:
         return await _send_events(stream, request, answer)
     body, kind = answer.raw_body, answer.content_type

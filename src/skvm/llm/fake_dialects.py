@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from skvm.llm.fake import FakeAnswer, FakeToolCall
 
-__all__ = ["render_answer", "render_events"]
+__all__ = ["render_answer", "render_endless", "render_error_event", "render_events"]
 
 
 def render_answer(path: str, request: Mapping[str, Any], answer: FakeAnswer) -> dict[str, Any]:
@@ -37,6 +37,36 @@ def render_events(path: str, request: Mapping[str, Any], answer: FakeAnswer) -> 
         ended = {"type": "response.completed", "sequence_number": 1, "response": whole}
         return [_event(started, "response.created"), _event(ended, "response.completed")]
     return _completion_events(model, answer)
+
+
+def render_error_event(path: str, message: str) -> bytes:
+    """The event by which a stream says that it failed, in the dialect of the path."""
+    path = path.partition("?")[0]
+    if path.endswith("/messages"):
+        return _event({"type": "error", "error": {"type": "overloaded_error", "message": message}}, "error")
+    if path.endswith("/responses"):
+        error = {"code": "server_error", "message": message}
+        failed = {"id": "resp_fake", "status": "failed", "error": error, "output": []}
+        return _event({"type": "response.failed", "response": failed}, "response.failed")
+    return _event({"error": {"message": message, "code": 503}})
+
+
+def render_endless(path: str, request: Mapping[str, Any], *, is_stream: bool) -> tuple[bytes, bytes]:
+    """How an answer without an end begins, and what is said again and again."""
+    from skvm.llm.fake import FakeAnswer
+
+    words = "and so on " * 100
+    if not is_stream:
+        whole = json.dumps(render_answer(path, request, FakeAnswer("and so on")))
+        return whole[: whole.index("and so on")].encode(), words.encode()
+    events = render_events(path, request, FakeAnswer(words))
+    path = path.partition("?")[0]
+    if path.endswith("/responses"):
+        delta = {"type": "response.output_text.delta", "item_id": "msg_0", "delta": words}
+        return events[0], _event(delta | {"output_index": 0, "content_index": 0}, delta["type"])
+    if path.endswith("/messages"):
+        return b"".join(events[:2]), events[2]
+    return events[0], events[1]
 
 
 def _arguments(call: FakeToolCall) -> str:

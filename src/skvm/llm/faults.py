@@ -96,6 +96,8 @@ def _way_out(endpoint: Endpoint, fault: Fault) -> str | None:
         429: "the endpoint limits the rate; wait, or run fewer jobs at once",
     }
     trouble = "the endpoint is in trouble; try again later" if fault.is_transient else None
+    if trouble is None and fault.message.startswith("the answer holds no "):
+        trouble = "check the kind and the base URL of the route: the answer is not in its dialect"
     return known.get(fault.status, trouble)
 
 

@@ -3,19 +3,49 @@
 from __future__ import annotations
 
 import contextlib
+import re
 from collections.abc import AsyncIterator
 from typing import Protocol
 
 import anyio
 import httpx2
 
-from skvm.llm.codecs.events import first_event_end
 from skvm.llm.contract import ProviderError
 
-__all__ = ["StreamedCall", "TappedStream", "read_first_event"]
+__all__ = [
+    "MAX_ANSWER_BYTES",
+    "AnswerTooLongError",
+    "StreamedCall",
+    "TappedStream",
+    "bounded",
+    "read_first_event",
+]
+
+MAX_ANSWER_BYTES = 32 << 20
+"""More than any model writes in one answer: an endpoint that goes on and on must not fill our memory."""
+_KEPT_OF_ENDLESS_BYTES = 64 << 10
+_BLANK_LINE = re.compile(rb"\r?\n\r?\n")
 
 DRAIN_S = 0.1
 """How long to wait for the last bytes of a stream whose end was seen."""
+
+
+class AnswerTooLongError(httpx2.TransportError):
+    """An answer that does not end within ``MAX_ANSWER_BYTES``."""
+
+
+async def bounded(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """The chunks of a body, as long as they are not too much.
+
+    Raises:
+        AnswerTooLongError: They are.
+    """
+    left = MAX_ANSWER_BYTES
+    async for chunk in chunks:
+        left -= len(chunk)
+        if left < 0:
+            raise AnswerTooLongError(f"more than {MAX_ANSWER_BYTES >> 20} MiB, and no end of it")
+        yield chunk
 
 
 class StreamedCall(Protocol):
@@ -80,6 +110,9 @@ class TappedStream(httpx2.AsyncByteStream):
             with self._call.until_deadline():
                 chunk = await anext(self._chunks, None)
         except httpx2.TransportError as error:
+            if isinstance(error, AnswerTooLongError):
+                # The beginning of it tells what it was.
+                self._kept = [b"".join(self._kept)[:_KEPT_OF_ENDLESS_BYTES]]
             raise self._call.network_error(error) from error
         return chunk
 
@@ -111,9 +144,14 @@ class TappedStream(httpx2.AsyncByteStream):
 
 async def read_first_event(chunks: AsyncIterator[bytes]) -> bytes:
     """Read until one event with data is whole; all there is if the body ends before."""
-    head = b""
+    head = bytearray()
+    begin = 0
     async for chunk in chunks:
+        # Only what is new is looked at: a flood of comments is as long as it likes.
+        look = max(begin, len(head) - 3)
         head += chunk
-        if first_event_end(head):
-            break
-    return head
+        for blank in _BLANK_LINE.finditer(head, look):
+            if any(line.startswith(b"data:") for line in head[begin : blank.end()].split(b"\n")):
+                return bytes(head)
+            begin = blank.end()
+    return bytes(head)

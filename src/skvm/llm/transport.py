@@ -29,7 +29,7 @@ from skvm.llm.faults import Fault, inspect_answer, provider_error, scrub
 from skvm.llm.prices import priced, worst_case_usd
 from skvm.llm.replay import Answer
 from skvm.llm.retry import RetryPolicy, retry_after_s
-from skvm.llm.tap import TappedStream, read_first_event
+from skvm.llm.tap import AnswerTooLongError, TappedStream, bounded, read_first_event
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -48,7 +48,15 @@ THROTTLED = frozenset({429, 529})
 """Statuses that ask for fewer calls at once."""
 
 # After a read timeout the provider may be at work still: another try costs again. The rest cannot heal.
-_FINAL = (httpx2.ReadTimeout, httpx2.UnsupportedProtocol, httpx2.LocalProtocolError)
+_FINAL = (httpx2.ReadTimeout, httpx2.UnsupportedProtocol, httpx2.LocalProtocolError, AnswerTooLongError)
+
+_UNSAID: Mapping[type[Exception], str] = {
+    httpx2.ReadError: "the connection was reset",
+    httpx2.WriteError: "the connection was reset",
+    httpx2.ReadTimeout: "it said nothing for too long",
+    httpx2.ConnectTimeout: "it did not take the connection in time",
+}
+"""What errors mean that come without words."""
 
 PutBlob = Callable[[bytes], str]
 """Stores bytes, returns their digest."""
@@ -201,15 +209,15 @@ class _Call:
         try:
             self._status = response.status_code
             kind = response.headers.get("content-type", "")
+            chunks = bounded(response.aiter_bytes())
             if self._is_stream and response.status_code < 300 and "event-stream" in kind:
-                chunks = response.aiter_bytes()
                 head = await read_first_event(chunks)
                 reading, fault = inspect_answer(self._codec, response.status_code, kind, head, is_stream=True)
                 if fault is None:
                     return self._streamed(response, head, chunks)
                 body = head
             else:
-                body = await response.aread()
+                body = b"".join([chunk async for chunk in chunks])
                 reading, fault = inspect_answer(
                     self._codec, response.status_code, kind, body, is_stream=self._is_stream
                 )
@@ -330,12 +338,14 @@ class _Call:
 
     def network_error(self, error: Exception) -> ProviderError:
         """No connection, or one that broke."""
-        words = scrub(str(error) or type(error).__name__, self._endpoint.credential)
+        words = scrub(str(error) or _UNSAID.get(type(error), "broken off"), self._endpoint.credential)
         tries = f" ({self._attempts} attempts)" if self._attempts > 1 else ""
         return ProviderError(
             f"{self._endpoint.model_id}: no answer from {self._endpoint.host}{tries}: "
             f"{type(error).__name__}: {words}",
-            help="check the network and the base URL of the route",
+            help="look at what the endpoint does, and bound what it may write"
+            if isinstance(error, AnswerTooLongError)
+            else "check the network and the base URL of the route",
         )
 
     async def close(

@@ -8,8 +8,9 @@ import anyio.lowlevel
 import httpx2
 import pytest
 
+from skvm.llm import tap as tap_module
 from skvm.llm.contract import ProviderError
-from skvm.llm.tap import TappedStream
+from skvm.llm.tap import AnswerTooLongError, TappedStream, bounded, read_first_event
 
 pytestmark = pytest.mark.anyio
 
@@ -61,3 +62,30 @@ async def test_a_caller_cancelled_while_it_closes_still_settles_once() -> None:
     assert body.is_closed
     await tap.aclose()
     assert len(call.ended) == 1
+
+
+async def _chunks(*chunks: bytes) -> AsyncIterator[bytes]:
+    for chunk in chunks:
+        yield chunk
+
+
+@pytest.mark.parametrize(
+    ("chunks", "taken"),
+    [
+        ((b": comment\n\n", b"data: {}\n"), b": comment\n\ndata: {}\n"),
+        ((b": comment\r\n\r\ndata: {}\r\n\r\n", b"rest"), b": comment\r\n\r\ndata: {}\r\n\r\n"),
+        ((b"event: x\ndata: {}\n", b"\nmore", b"rest"), b"event: x\ndata: {}\n\nmore"),
+        ((b"data: {}\r\n\r", b"\n", b"rest"), b"data: {}\r\n\r\n"),
+        ((), b""),
+    ],
+)
+async def test_the_first_event_has_data_and_an_end(chunks: tuple[bytes, ...], taken: bytes) -> None:
+    assert await read_first_event(_chunks(*chunks)) == taken
+
+
+async def test_a_body_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tap_module, "MAX_ANSWER_BYTES", 10)
+    body = bounded(_chunks(b"12345", b"67890", b"x"))
+    assert [await anext(body), await anext(body)] == [b"12345", b"67890"]
+    with pytest.raises(AnswerTooLongError, match="no end of it"):
+        await anext(body)

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from skvm.llm.codecs import codec_for
-from skvm.llm.codecs.events import decode_events, first_event_end
+from skvm.llm.codecs.events import decode_events
 from skvm.llm.fake import FakeAnswer
 from skvm.llm.fake_dialects import render_answer, render_events
 from skvm.llm.faults import inspect_answer, scrub
@@ -87,12 +87,6 @@ def test_no_bytes_break_the_reading(path: str, body: bytes) -> None:
 )
 def test_output_limits(path: str, request_body: dict[str, Any], limit: int | None) -> None:
     assert codec_for(path).output_limit(request_body) == limit
-
-
-def test_first_event_needs_data_and_an_end() -> None:
-    assert not first_event_end(b": comment\n\n")
-    assert not first_event_end(b"data: {}\n")
-    assert first_event_end(b": comment\r\n\r\ndata: {}\r\n\r\n")
 
 
 def test_retry_after_in_both_forms() -> None:

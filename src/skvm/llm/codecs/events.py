@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-__all__ = ["decode_events", "first_event_end"]
+__all__ = ["decode_events"]
 
 _LINE_END = re.compile(r"\r\n|\n|\r")
 
@@ -33,11 +33,3 @@ def decode_events(raw: bytes) -> Iterator[Mapping[str, Any]]:
                 continue
             if isinstance(decoded, Mapping):
                 yield decoded
-
-
-def first_event_end(raw: bytes) -> bool:
-    """Whether the bytes hold at least one whole event with data."""
-    for block in raw.replace(b"\r\n", b"\n").split(b"\n\n")[:-1]:
-        if any(line.startswith(b"data:") for line in block.split(b"\n")):
-            return True
-    return False
