@@ -12,7 +12,7 @@ HARNESSES ?= pi opencode claude-code codex hermes openclaw codex-acp claude-agen
 INSTALL_LIMIT ?= 300
 INSTALLS_LIMIT ?= 1200
 
-.PHONY: quickstart test test-harness check bench pins clean help
+.PHONY: quickstart test test-harness check bench pins dist sbom clean help
 
 help:
 	@echo "make quickstart    profile, compile and run an example skill on the embedded model"
@@ -20,6 +20,7 @@ help:
 	@echo "make test-harness  install real agent programs, and run a task in each"
 	@echo "make check         format, lint, types, import contracts"
 	@echo "make bench         the figures in benchmarks/"
+	@echo "make dist          a wheel and an sdist in dist/, the same bytes from the same commit"
 	@echo "make pins          write requirements.txt anew from pyproject.toml"
 
 $(STAMP): requirements.txt pyproject.toml
@@ -60,6 +61,12 @@ pins: $(STAMP)
 		--no-annotate --no-header --extra local --extra acp --extra web --extra mcp --extra ray --extra sign --extra dev pyproject.toml -o requirements.txt
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 		--no-annotate --no-header -c requirements.txt pyproject.toml -o requirements-base.txt
+
+# The date inside is that of the commit, so that anybody can make the same file.
+dist: $(STAMP)
+	rm -f dist/skvm-*
+	SOURCE_DATE_EPOCH=$${SOURCE_DATE_EPOCH:-$$(git log -1 --format=%ct 2>/dev/null || echo 1580601600)} \
+		$(BIN)/python -m hatchling build -d dist
 
 clean:
 	rm -rf $(VENV) dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
