@@ -48,6 +48,7 @@ COMMANDS: dict[str, str] = {
     "logs": "List and export recorded runs.",
     "gateway": "Serve a model on loopback in three dialects, for any client or harness.",
     "config": "Ask an endpoint what it can do; show what is remembered.",
+    "skills": "Give your agents the skills with which they use skvm themselves.",
     "explain": "Explain a diagnostic code.",
 }
 """Command name → one line of help; here so that ``skvm --help`` imports no command. A test keeps it true."""

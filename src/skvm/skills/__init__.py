@@ -1,0 +1,1 @@
+"""Skills for agents that use ``skvm`` themselves, and how they get into an agent program's own folder."""
