@@ -180,13 +180,17 @@ def _read_regular(path: Path) -> str | None:
     return data.decode("utf-8-sig")
 
 
-def parse_config(path: Path) -> ConfigFile:
+def parse_config(path: Path, values: dict[str, Any] | None = None) -> ConfigFile:
     """Read and check a file.
+
+    Args:
+        path: The file, which need not exist.
+        values: What it is to hold; read from it if left out.
 
     Raises:
         ConfigError: It cannot be read, a value is malformed, or it holds keys that had to be migrated.
     """
-    values = read_config(path)
+    values = read_config(path) if values is None else values
     reader = _Reader(path, [])
     reader.known("", values, _TOP)
     reader.headless(values)
@@ -313,7 +317,7 @@ class _Reader:
         )
 
     def permissions(self, routes: tuple[Route, ...]) -> None:
-        if not any(route.api_key for route in routes):
+        if not any(route.api_key for route in routes) or not self.path.exists():
             return
         mode = stat.S_IMODE(self.path.stat().st_mode)
         if mode & 0o077:
