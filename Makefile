@@ -12,7 +12,7 @@ HARNESSES ?= pi opencode claude-code codex hermes openclaw codex-acp claude-agen
 INSTALL_LIMIT ?= 300
 INSTALLS_LIMIT ?= 1200
 
-.PHONY: quickstart test test-harness check bench pins dist sbom clean help
+.PHONY: quickstart test test-harness check bench docs pins dist sbom clean help
 
 help:
 	@echo "make quickstart    profile, compile and run an example skill on the embedded model"
@@ -20,6 +20,7 @@ help:
 	@echo "make test-harness  install real agent programs, and run a task in each"
 	@echo "make check         format, lint, types, import contracts"
 	@echo "make bench         the figures in benchmarks/"
+	@echo "make docs          the site in site/, and every code block of the documentation run"
 	@echo "make dist          a wheel and an sdist in dist/, the same bytes from the same commit"
 	@echo "make pins          write requirements.txt anew from pyproject.toml"
 
@@ -47,13 +48,18 @@ test-harness: $(STAMP)
 			--last-failed --last-failed-no-failures none
 
 check: $(STAMP)
-	$(BIN)/ruff format --check src tests benchmarks
-	$(BIN)/ruff check src tests benchmarks
+	$(BIN)/ruff format --check src tests benchmarks docsite
+	$(BIN)/ruff check src tests benchmarks docsite
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
 bench: $(STAMP)
 	$(BIN)/python -m benchmarks
+
+docs: $(STAMP)
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
+	$(BIN)/python -m pytest tests/docs -n 2 --dist worksteal
+	@echo "open site/index.html"
 
 pins: $(STAMP)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
@@ -69,4 +75,4 @@ dist: $(STAMP)
 		$(BIN)/python -m hatchling build -d dist
 
 clean:
-	rm -rf $(VENV) dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) dist build site .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
