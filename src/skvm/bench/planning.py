@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from skvm.bench.plan import BenchPlan, PlannedSkill, PlannedTask
+from skvm.bench.contract import canonical_name, condition_names, condition_of
+from skvm.bench.plan import BenchPlan, PlannedCondition, PlannedSkill, PlannedTask
 from skvm.errors import UsageError
 from skvm.skill.emit import skill_digest
 from skvm.skill.frontend import load_skill
@@ -13,7 +14,25 @@ from skvm.task.digest import task_digest
 from skvm.task.loader import load_task, skill_folders
 from skvm.task.model import Task
 
-__all__ = ["changes_since", "plan_tasks", "planned_tasks"]
+__all__ = ["changes_since", "plan_conditions", "plan_tasks", "planned_tasks"]
+
+_ON_REQUEST = frozenset({"jit-boost", "jit-optimized"})
+"""Conditions that run tasks before the first run that counts, or that need a proposal."""
+
+
+def plan_conditions(names: Sequence[str] = ()) -> tuple[PlannedCondition, ...]:
+    """The conditions asked for, or all that need no runs beforehand; each is looked up first.
+
+    Raises:
+        UsageError: A name is unknown.
+    """
+    order = ("no-skill", "original", "aot-compiled")
+    every = sorted(condition_names(), key=lambda name: (order.index(name) if name in order else 9, name))
+    usual = [name for name in every if name not in _ON_REQUEST]
+    found = dict.fromkeys(canonical_name(name) for name in names or usual)
+    for name in found:
+        condition_of(name)
+    return tuple(PlannedCondition(name=name) for name in found)
 
 
 def plan_tasks(tasks: Iterable[Task], skills: Sequence[Path] | None = None) -> tuple[PlannedTask, ...]:

@@ -123,11 +123,12 @@ def gate_of(plan: BenchPlan, options: dict[str, Any]) -> Gate | None:
 
 def _report(settings: Settings, left: Left, gate: Gate | None, options: dict[str, Any]) -> Reported:
     from skvm.bench.history import counted, counts
+    from skvm.bench.opening import kept_in
     from skvm.bench.report.model import Stopped
     from skvm.bench.report.session import build_session
     from skvm.bench.report.write import write_session
     from skvm.bench.triggers import CONDITION, report_triggers, trigger_report
-    from skvm.cli.bench_run import kept_in, say_how_to_go_on
+    from skvm.cli.bench_run import say_how_to_go_on
     from skvm.evaluate.bench import load_trajectory
     from skvm.evidence.blobs import BlobStore
     from skvm.evidence.record import Outcome

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,9 +19,8 @@ if TYPE_CHECKING:
     from skvm.llm.contract import SpendLimit
     from skvm.settings import Settings
 
-__all__ = ["Ending", "kept_in", "run_plan", "say_how_to_go_on"]
+__all__ = ["Ending", "run_plan", "say_how_to_go_on"]
 
-_NOTHING_USD = 1e-12
 _PAST_RUNS = 5000
 """So many of the newest runs of any session judge what is to come."""
 
@@ -71,13 +69,14 @@ async def run_plan(
     from skvm.bench.forecast import forecast
     from skvm.bench.history import attempts_of, counts, ending_of, preparations_of
     from skvm.bench.limits import Limits
+    from skvm.bench.opening import opened_bench
     from skvm.bench.session import open_session, run_session
     from skvm.bench.stopping import SureStop
     from skvm.cli.bench_watch import BenchWatch
     from skvm.cli.console import progress
 
     left = _left(plan, spent)
-    async with _opened_bench(settings, plan, left, folder) as bench:
+    async with opened_bench(settings, plan, left, folder) as bench:
         if bench.judge is not None:
             await bench.judge.warm_up()
         with progress(quiet=quiet) as bars:
@@ -103,13 +102,6 @@ async def run_plan(
             attempts=await attempts_of(bench.journal, plan.session_id),
             ended=await ending_of(bench.journal, opened.record),
         )
-
-
-def kept_in(folder: Path) -> Path:
-    """Where a session keeps the work directories of its runs, made if absent."""
-    place = folder / "work"
-    place.mkdir(mode=0o700, exist_ok=True)
-    return place
 
 
 def say_how_to_go_on(session_id: str) -> None:
@@ -144,53 +136,6 @@ def _check_left(plan: BenchPlan, left: SpendLimit) -> None:
             f"earlier starts of session {plan.session_id} used up its {' and '.join(reached)}",
             help="give a higher ceiling beside --resume; it holds for the whole session",
         )
-
-
-@asynccontextmanager
-async def _opened_bench(
-    settings: Settings, plan: BenchPlan, left: SpendLimit, folder: Path | None
-) -> AsyncIterator[Bench]:
-    from skvm.evaluate.judging import judge_of
-    from skvm.evaluate.run import open_bench
-    from skvm.llm.contract import SpendLimit
-    from skvm.runtime.plan.outfit.hook import with_plan_command
-    from skvm.runtime.plan.touching import with_touching
-
-    # Where a ceiling is reached nothing fits under the rest of it; a report can still be made.
-    limit = SpendLimit(
-        max_usd=None if left.max_usd is None else max(left.max_usd, _NOTHING_USD),
-        max_tokens=None if left.max_tokens is None else max(left.max_tokens, 1),
-    )
-    async with open_bench(
-        settings,
-        sandbox=plan.sandbox,
-        limit=limit if limit != SpendLimit() else None,
-        config_mode=plan.adapter_config,
-    ) as bench:
-        held = replace(bench, temperature=plan.temperature, max_output_tokens=plan.max_output_tokens)
-        shared = with_touching(with_plan_command(held))
-        if plan.boost != "off":
-            from skvm.runtime.boost.opening import boosted
-
-            shared = boosted(shared, plan.boost)
-        if plan.keep_work_dirs and folder is not None:
-            # What lies among temporary files is swept away one day.
-            shared = replace(shared, settings=replace(settings, tmp_dir=kept_in(folder)))
-        if plan.judge_model is not None:
-            judge = judge_of(
-                bench, plan.judge_model, is_deferred=plan.is_judge_deferred, allow_self=plan.may_judge_itself
-            )
-            shared = replace(shared, judge=judge)
-        async with _following(shared, plan) as whole:
-            yield whole
-
-
-def _following(bench: Bench, plan: BenchPlan) -> AbstractAsyncContextManager[Bench]:
-    if plan.follow_plans == "off":
-        return nullcontext(bench)
-    from skvm.runtime.plan.driving.opening import following
-
-    return following(bench, plan.follow_plans)
 
 
 async def _past(journal: Journal) -> Sequence[RunRecord]:

@@ -9,15 +9,12 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from skvm.bench.plan import BenchPlan, PlannedCondition, Target
+    from skvm.bench.plan import BenchPlan, Target
     from skvm.cli.bench_run import Ending
     from skvm.evidence.record import Usage
     from skvm.settings import Settings
 
 __all__ = ["run_bench", "run_session_of"]
-
-_ON_REQUEST = frozenset({"jit-boost", "jit-optimized"})
-"""Conditions that run tasks before the first run that counts, or that need a proposal."""
 
 
 def run_bench(settings: Settings, options: dict[str, Any]) -> int:
@@ -62,9 +59,9 @@ def run_session_of(
     """
     import anyio
 
+    from skvm.bench.preflight import check_plan
     from skvm.bench.session import hold
     from skvm.cli.bench_outcome import gate_of, report_ending, report_forecast
-    from skvm.cli.bench_preflight import check_plan
     from skvm.cli.bench_run import run_plan, say_how_to_go_on
     from skvm.evidence.sessions import recorded_session
 
@@ -138,7 +135,7 @@ def _with_triggers(settings: Settings, plan: BenchPlan, options: dict[str, Any])
 
 def _plan(settings: Settings, options: dict[str, Any]) -> BenchPlan:
     from skvm.bench.plan import BenchPlan
-    from skvm.bench.planning import plan_tasks
+    from skvm.bench.planning import plan_conditions, plan_tasks
     from skvm.bench.selection import tasks_of
     from skvm.cli.bench_run import session_time
     from skvm.errors import UsageError
@@ -147,7 +144,7 @@ def _plan(settings: Settings, options: dict[str, Any]) -> BenchPlan:
     for adapter in options["adapters"]:
         HARNESSES.get(adapter)
     targets = _targets(options)
-    conditions = _conditions(options["conditions"])
+    conditions = plan_conditions(options["conditions"])
     skills = [Path(skill).expanduser() for skill in options["skills"]] or None
     selected = tasks_of(
         settings,
@@ -205,24 +202,6 @@ def shared_fields(options: dict[str, Any]) -> dict[str, Any]:
         "max_usd": options["max_usd"],
         "max_tokens": options["max_tokens"],
     }
-
-
-def _conditions(names: Sequence[str]) -> tuple[PlannedCondition, ...]:
-    """The conditions asked for, or all that need no runs beforehand; each is looked up first.
-
-    Raises:
-        UsageError: A name is unknown.
-    """
-    from skvm.bench.contract import canonical_name, condition_names, condition_of
-    from skvm.bench.plan import PlannedCondition
-
-    order = ("no-skill", "original", "aot-compiled")
-    every = sorted(condition_names(), key=lambda name: (order.index(name) if name in order else 9, name))
-    usual = [name for name in every if name not in _ON_REQUEST]
-    found = dict.fromkeys(canonical_name(name) for name in names or usual)
-    for name in found:
-        condition_of(name)
-    return tuple(PlannedCondition(name=name) for name in found)
 
 
 def _targets(options: dict[str, Any]) -> tuple[Target, ...]:

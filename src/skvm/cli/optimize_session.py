@@ -33,6 +33,7 @@ def start_sessions(settings: Settings, options: Mapping[str, Any]) -> int:
     from skvm.cli.optimize_flags import requests_of, skill_folders_of, warnings_of
     from skvm.cli.optimize_report import print_plan
     from skvm.cli.optimize_run import Job, run_jobs
+    from skvm.optimizer.loop.preflight import check_request
 
     folders, left_out = skill_folders_of(options)
     for line in [*warnings_of(options), *left_out]:
@@ -65,6 +66,7 @@ def resume_session(settings: Settings, options: Mapping[str, Any]) -> int:
 
     from skvm.cli.optimize_flags import said_anew
     from skvm.cli.optimize_run import Job, run_jobs
+    from skvm.optimizer.loop.preflight import check_request
 
     id, past = anyio.run(_found, settings, options["resume"])
     request = said_anew(past.request, options)
@@ -75,38 +77,6 @@ def resume_session(settings: Settings, options: Mapping[str, Any]) -> int:
 
         return detach(settings, job, as_json=options["as_json"])
     return run_jobs(settings, [job], options)
-
-
-def check_request(settings: Settings, request: OptimizeRequest) -> None:
-    """Find what can be known to be wrong before a proposal stands anywhere.
-
-    Raises:
-        UsageError: There is no skill, an id is malformed, a price unknown, a log not there, or the judge
-            would judge itself.
-        FindingsError: The skill requires what is not there.
-        ConfigError: A model has no route or credential.
-    """
-    from pathlib import Path
-
-    from skvm.errors import UsageError
-    from skvm.evaluate.judging import check_judge
-    from skvm.harness.environment.required import bound_environment
-    from skvm.llm.budget import Budget
-    from skvm.llm.contract import SpendLimit
-    from skvm.llm.prices import worst_case_usd
-    from skvm.llm.route import resolve_endpoint
-    from skvm.skill.frontend import load_skill
-
-    load_skill(Path(request.skill))
-    bound_environment(settings, Path(request.skill), allow_missing=False)
-    budget = Budget(SpendLimit(request.max_usd, request.max_tokens))
-    for model in request.models:
-        endpoint = resolve_endpoint(settings, model)
-        budget.check_price_known(model, worst_case_usd(endpoint, 1, 1))
-    if request.judge_model is not None:
-        check_judge(settings, request.judge_model, [request.target_model], force=request.may_judge_itself)
-    if gone := [name for name in (*request.logs, *request.failures) if not Path(name).exists()]:
-        raise UsageError(f"there is no file {gone[0]}", help="--logs and --failures name files")
 
 
 @dataclass(frozen=True, slots=True)
