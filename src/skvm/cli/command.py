@@ -147,6 +147,7 @@ def _without_empty(command: click.Command, ctx: click.Context, args: list[str]) 
 
 def settings_of(ctx: click.Context) -> Any:
     """The settings of this command line (``skvm.settings.Settings``), made once."""
+    from skvm.cli.clean_output import know_keys_of
     from skvm.settings import load_settings
 
     if "skvm.settings" not in ctx.meta:
@@ -157,4 +158,5 @@ def settings_of(ctx: click.Context) -> Any:
             tmp_dir=flags.get("tmp_dir"),
             auto_probe=False if flags.get("no_auto_probe") else None,
         )
+        know_keys_of(ctx.meta["skvm.settings"])
     return ctx.meta["skvm.settings"]

@@ -18,6 +18,7 @@ from typing import Any
 import click
 
 import skvm
+from skvm.cli.clean_output import guarded, show_fault
 from skvm.cli.command import SkvmCommand
 from skvm.errors import InfrastructureError, SkvmError
 
@@ -47,7 +48,7 @@ COMMANDS: dict[str, str] = {
     "data": "Fetch, check and import the tasks a bench runs.",
     "logs": "List and export recorded runs.",
     "gateway": "Serve a model on loopback in three dialects, for any client or harness.",
-    "config": "Ask an endpoint what it can do; show what is remembered.",
+    "config": "Write, show and check the configuration; ask an endpoint what it can do.",
     "skills": "Give your agents the skills with which they use skvm themselves.",
     "explain": "Explain a diagnostic code.",
 }
@@ -111,6 +112,7 @@ def main(args: list[str] | None = None) -> None:
         # Whoever starts us with nohup wants the hang-up ignored.
         if signal.getsignal(number) is signal.SIG_DFL:
             signal.signal(number, _interrupt)
+    sys.excepthook = show_fault
     code = _flushed(run(args))
     if code == _INTERRUPTED:
         _leave(code)
@@ -174,6 +176,11 @@ def _is_no_interrupt(record: Any) -> bool:
 
 def run(args: list[str] | None = None) -> int:
     """Run the command line; returns the exit code."""
+    with guarded():
+        return _run(args)
+
+
+def _run(args: list[str] | None) -> int:
     try:
         result: Any = cli.main(args=args, prog_name="skvm", standalone_mode=False)
     except click.exceptions.Exit as stop:

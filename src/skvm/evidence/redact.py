@@ -167,7 +167,8 @@ class Redactor:
             value = plain if self._redacted(plain) != plain else value
         return self._redacted(value)
 
-    def _redacted(self, value: str) -> str:
+    def known(self, value: str) -> str:
+        """The text with every known secret replaced, and nothing that only looks like one."""
         # One search for each is far quicker than one for all, and as a rule there is none.
         found = [form for form in self._forms if form.head in value or form.tail in value]
         # Whole ones first: what two secrets have in common must not hide the rest of one.
@@ -175,6 +176,10 @@ class Redactor:
             value = value.replace(form.whole, REDACTED)
         for form in found:
             value = form.replaced(value, REDACTED)
+        return value
+
+    def _redacted(self, value: str) -> str:
+        value = self.known(value)
         if len(value) < _MIN_SHAPE_CHARS or not any(mark in value for mark in _MARKS):
             return value
         return _without_cut_blocks(_SHAPES.sub(REDACTED, value))
@@ -189,10 +194,7 @@ class Redactor:
         except UnicodeDecodeError:
             # Surrogates keep foreign bytes as they are; a secret never contains one.
             text = value.decode("utf-8", "surrogateescape")
-            for form in self._forms:
-                text = text.replace(form.whole, REDACTED)
-                text = form.replaced(text, REDACTED)
-            return text.encode("utf-8", "surrogateescape")
+            return self.known(text).encode("utf-8", "surrogateescape")
         if is_event_stream(text):
             text = redacted_stream(text, self.text)
         return self.text(text).encode("utf-8")

@@ -108,11 +108,24 @@ def recorded_session(
     except BaseException as error:
         # Only our own messages are known to hold no secret.
         words = error.message if isinstance(error, SkvmError) else type(error).__name__
-        ended = {"status": "failed", "error": " ".join(words.split())[:400]}
+        ended = {"status": "failed", "error": " ".join(_clean(words, logs_dir).split())[:400]}
         raise
     finally:
         ended["completed_at"] = datetime.now(UTC).isoformat()
         _append(logs_dir, entry.model_copy(update=ended))
+
+
+def _clean(words: str, logs_dir: Path) -> str:
+    """The words without the keys of the environment and of the configuration these logs belong to."""
+    from skvm.evidence.redact import Redactor
+    from skvm.settings import load_settings
+
+    for cache in (None, str(logs_dir.parent)):
+        try:
+            words = Redactor.of(load_settings(cache_dir=cache)).text(words)
+        except SkvmError:
+            continue  # It is the configuration that cannot be read: then it has no keys.
+    return words
 
 
 def read_sessions(logs_dir: Path) -> tuple[SessionEntry, ...]:

@@ -14,6 +14,7 @@ from pydantic import Field, ValidationError
 
 from skvm.errors import InfrastructureError
 from skvm.evidence.record import Record
+from skvm.evidence.redact import without_keys
 from skvm.files import replace_file
 from skvm.llm.route import Endpoint, matches
 
@@ -57,7 +58,7 @@ def assumed(endpoint: Endpoint) -> Capabilities:
     is_local = endpoint.kind == "local"
     return Capabilities(
         model=endpoint.model_id,
-        base_url=endpoint.base_url,
+        base_url=without_keys(endpoint.base_url),
         # Small embedded models write tool calls as text; the grammar of their server always holds.
         forced_tool=not is_local,
         json_schema=is_local,
@@ -85,7 +86,7 @@ class ProbeMemory:
     def get(self, endpoint: Endpoint) -> Capabilities | None:
         """What is remembered of the model behind this very endpoint."""
         found = self.all().get(endpoint.model_id)
-        return found if found is not None and found.base_url == endpoint.base_url else None
+        return found if found is not None and found.base_url == without_keys(endpoint.base_url) else None
 
     def all(self) -> dict[str, Capabilities]:
         """Everything remembered, by model id; an unreadable file counts as empty and is replaced later."""

@@ -6,6 +6,7 @@ import json
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from skvm.evidence.redact import without_keys
 from skvm.llm.capabilities import Capabilities, assumed
 from skvm.llm.contract import DeadlineExceededError, ProviderError
 
@@ -43,7 +44,7 @@ async def probe_endpoint(model: Model, endpoint: Endpoint) -> Capabilities:
     )
     return Capabilities(
         model=endpoint.model_id,
-        base_url=endpoint.base_url,
+        base_url=without_keys(endpoint.base_url),
         forced_tool=called,
         clean_arguments=clean,
         json_schema=schema,

@@ -22,13 +22,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, cast
-from urllib.parse import urlsplit
 
 from pydantic import Field, ValidationError
 
 from skvm.errors import InfrastructureError, UsageError
 from skvm.evidence.record import Record
-from skvm.evidence.redact import Redactor
+from skvm.evidence.redact import Redactor, without_keys
 from skvm.files import replace_file
 from skvm.llm.canonical import canonical_json, canonicalise, digest_of
 from skvm.llm.contract import CallScope
@@ -221,13 +220,12 @@ class Cassette:
     def remember_endpoint(self, endpoint: Endpoint) -> None:
         """Keep where a model was served, so that a replay forms its requests alike without any settings."""
         path = self._endpoint_path(endpoint.model_id)
-        url = urlsplit(endpoint.base_url)
         entry = _EndpointEntry(
             model=endpoint.model_id,
             backend_id=endpoint.backend_id,
             kind=endpoint.kind,
-            # A user and password in the address are a key like any other.
-            base_url=url._replace(netloc=url.netloc.rpartition("@")[2]).geturl(),
+            # A user and password in the address, or a key in its query, are keys like any other.
+            base_url=without_keys(endpoint.base_url),
         )
         data = (entry.model_dump_json(by_alias=True, indent=1) + "\n").encode()
         if not path.is_file() or path.read_bytes() != data:

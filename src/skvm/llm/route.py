@@ -14,6 +14,7 @@ from functools import lru_cache
 from urllib.parse import urlsplit
 
 from skvm.errors import ConfigError, UsageError
+from skvm.evidence.redact import without_keys
 from skvm.settings import Route, RouteKind, Settings
 
 __all__ = ["Address", "Endpoint", "known_routes", "matches", "resolve_endpoint"]
@@ -50,7 +51,9 @@ class Endpoint:
     @property
     def host(self) -> str:
         """Host and port, for messages."""
-        return "the embedded model" if self.kind == "local" else urlsplit(self.base_url).netloc
+        if self.kind == "local":
+            return "the embedded model"
+        return urlsplit(self.base_url).netloc.rpartition("@")[2]
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,7 +186,7 @@ def _endpoint(route: Route, model_id: str, backend_id: str, env: Mapping[str, st
     base_url = (route.base_url or _DEFAULT_URLS.get(route.kind, "")).rstrip("/")
     if not _is_address(base_url):
         raise ConfigError(
-            f"the base URL of {model_id} is not an address: {base_url!r} (route {route.match})",
+            f"the base URL of {model_id} is not an address: {without_keys(base_url)!r} (route {route.match})",
             help="write it whole, for example http://127.0.0.1:8000/v1",
         )
     return Endpoint(

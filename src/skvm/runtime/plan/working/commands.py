@@ -46,6 +46,7 @@ async def run_commands(
     shell: Shell,
     work_dir: Path,
     limits: RunLimits,
+    *,
     clean: Callable[[str], str] = str,
 ) -> tuple[StepResult, Turn]:
     """Run a job's lines; the first that fails ends it.

@@ -142,7 +142,9 @@ class Workbench:
         if not job.commands:
             return StepResult(StepState.DONE)
         async with self._beside(node):
-            result, turn = await run_commands(node, job, self._shell, self.work_dir, self.limits, self.clean)
+            result, turn = await run_commands(
+                node, job, self._shell, self.work_dir, self.limits, clean=self.clean
+            )
         self._tell(node, [turn])
         return result
 
