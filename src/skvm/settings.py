@@ -95,8 +95,17 @@ def load_settings(
     tmp_dir: str | None = None,
     auto_probe: bool | None = None,
     env: Mapping[str, str] | None = None,
+    with_file: bool = True,
 ) -> Settings:
     """Resolve the settings of one command.
+
+    Args:
+        cache_dir: ``--skvm-cache``.
+        data_dir: ``--skvm-data-dir``.
+        tmp_dir: ``--tmp-dir``.
+        auto_probe: ``False`` for ``--no-auto-probe``.
+        env: The environment; that of the process if left out.
+        with_file: Whether the configuration file is read; without it, it counts as empty.
 
     Raises:
         ConfigError: The configuration file cannot be read, or a value in it is malformed.
@@ -116,7 +125,8 @@ def load_settings(
         return found.expanduser().absolute()
 
     cache = folder("cache_dir", Path.home() / ".skvm", ("--skvm-cache", cache_dir))
-    config = parse_config(find_config(cache))
+    path = find_config(cache)
+    config = parse_config(path, None if with_file else {})
     if config.tmp_dir is not None:
         origins["tmp_dir"] = str(config.path)
     local_data = Path("skvm-data")

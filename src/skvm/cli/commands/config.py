@@ -1,4 +1,4 @@
-"""``skvm config``: ask an endpoint what it can do; show settings and what is remembered."""
+"""``skvm config``: write, show and check settings; ask an endpoint what it can do."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 import anyio
 import click
 
-from skvm.cli.command import SkvmCommand, settings_of
+from skvm.cli.command import SkvmCommand, VerbGroup, settings_of
+from skvm.cli.config_init import command as init
 from skvm.cli.console import err, out, print_diagnostics, print_json
 
 if TYPE_CHECKING:
@@ -19,9 +20,12 @@ __all__ = ["command"]
 _HELP = {"help_option_names": ["-h", "--help"]}
 
 
-@click.group("config", context_settings=_HELP)
+@click.group("config", cls=VerbGroup, context_settings=_HELP)
 def command() -> None:
-    """Ask an endpoint what it can do; show what is remembered."""
+    """Write, show and check the configuration; ask an endpoint what it can do."""
+
+
+command.add_command(init)
 
 
 @command.command("probe", cls=SkvmCommand)
@@ -41,7 +45,7 @@ def probe(ctx: click.Context, model_id: str, as_json: bool) -> None:
     _print_found(found)
 
 
-@command.group("probes", context_settings=_HELP)
+@command.group("probes", cls=VerbGroup, context_settings=_HELP)
 def probes() -> None:
     """Show or forget what was probed."""
 
@@ -86,24 +90,29 @@ def clear_probes(ctx: click.Context, glob: str, as_json: bool) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.pass_context
 def show(ctx: click.Context, as_json: bool) -> None:
-    """Show the settings in force; keys are never shown."""
+    """Show the settings in force and where each is from; keys are never shown."""
+    from skvm.cli.config_show import print_settings, settings_json
+
     settings = settings_of(ctx)
-    print_diagnostics(settings.diagnostics, console=err)
-    values = _shown(settings)
     if as_json:
-        print_json(values)
+        print_json(settings_json(settings))
         return
-    for name, value in values.items():
-        if name == "routes":
-            continue
-        out.print(f"{name:<14} {value}", markup=False)
-    out.print("routes")
-    for route in values["routes"]:
-        place = f"  {route['baseUrl']}" if route["baseUrl"] else ""
-        out.print(
-            f"  {route['match']:<24} {route['kind']:<18} key: {route['key']}{place}  ({route['source']})",
-            markup=False,
-        )
+    print_settings(settings)
+    print_diagnostics(settings.diagnostics, console=err)
+
+
+@command.command("doctor", cls=SkvmCommand)
+@click.option("--live", is_flag=True, help="Make one tiny call over every route that has its key.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+@click.pass_context
+def doctor(ctx: click.Context, live: bool, as_json: bool) -> int:
+    """Check the configuration, row by row, and say the way out.
+
+    Exit status 1 if a row failed. `skvm doctor` looks at the whole machine.
+    """
+    from skvm.cli.config_doctor import run_doctor
+
+    return run_doctor(ctx, live=live, as_json=as_json)
 
 
 async def _probe(settings: Settings, model_id: str) -> Capabilities:
@@ -137,38 +146,6 @@ def _print_found(found: Capabilities) -> None:
     out.print(f"  {'output limit field':<22} {found.limit_field}")
     for note in found.notes:
         out.print(f"  note: {note}", markup=False)
-
-
-def _shown(settings: Settings) -> dict[str, Any]:
-    from skvm.llm.route import known_routes
-
-    return {
-        "cacheDir": str(settings.cache_dir),
-        "profilesDir": str(settings.profiles_dir),
-        "logsDir": str(settings.logs_dir),
-        "proposalsDir": str(settings.proposals_dir),
-        "dataDir": str(settings.data_dir),
-        "tmpDir": str(settings.tmp_dir),
-        "autoProbe": settings.auto_probe,
-        "routes": [
-            {
-                "match": route.match,
-                "kind": route.kind,
-                "baseUrl": route.base_url,
-                "key": _key_state(route.api_key, route.api_key_env, has_key=bool(route.credential())),
-                "source": source,
-            }
-            for route, source in known_routes(settings)
-        ],
-    }
-
-
-def _key_state(literal: str | None, variable: str | None, *, has_key: bool) -> str:
-    if literal:
-        return "in the file"
-    if variable:
-        return f"{variable} ({'set' if has_key else 'not set'})"
-    return "none"
 
 
 def _quiet() -> Any:

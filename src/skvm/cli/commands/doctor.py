@@ -4,48 +4,35 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import click
 
-from skvm.cli.command import SkvmCommand, settings_of
+from skvm.cli.command import SkvmCommand
+from skvm.cli.config_checks import (
+    Check,
+    Status,
+    check_adapters,
+    check_dataset,
+    check_file,
+    check_folders,
+    check_routes,
+    print_checks,
+    size_words,
+)
 
 if TYPE_CHECKING:
+    from skvm.errors import ConfigError
     from skvm.harness.sandbox import SandboxReport
     from skvm.settings import Settings
 
-__all__ = ["Check", "command", "examine"]
-
-Status = Literal["ok", "info", "warning", "failed"]
+__all__ = ["Check", "check_embedded", "check_sandboxes", "command", "examine"]
 
 _SCHEMA = 1
-_STYLES = {"ok": "green", "info": "dim", "warning": "yellow", "failed": "bold red"}
-_MARKS = {"ok": "✓", "info": "·", "warning": "!", "failed": "✗"}
 _PROGRAMS = ("python3", "bash", "node", "sqlite3")
-_CACHE_SPACE, _TMP_SPACE = 2 << 30, 1 << 30
 _MEMORY = 3 << 30
-
-
-@dataclass(frozen=True, slots=True)
-class Check:
-    """One thing looked at.
-
-    Args:
-        group: What it belongs to.
-        name: What was looked at.
-        status: ``failed`` where something needed does not work, ``warning`` where something is lacking,
-            ``info`` where it is a fact only.
-        detail: What was found.
-        help: The way out.
-    """
-
-    group: str
-    name: str
-    status: Status
-    detail: str
-    help: str | None = None
 
 
 @click.command("doctor", cls=SkvmCommand)
@@ -58,10 +45,11 @@ def command(ctx: click.Context, as_json: bool) -> int:
     """
     import anyio
 
-    from skvm.cli.console import err, print_diagnostics, print_json
+    from skvm.cli.config_doctor import settings_or_fault
+    from skvm.cli.console import print_json
 
-    settings: Settings = settings_of(ctx)
-    checks, reports = anyio.run(examine, settings)
+    settings, fault = settings_or_fault(ctx)
+    checks, reports = anyio.run(examine, settings, fault)
     failed = [check for check in checks if check.status == "failed"]
     if as_json:
         print_json(
@@ -78,21 +66,31 @@ def command(ctx: click.Context, as_json: bool) -> int:
             }
         )
     else:
-        _print_table(checks)
-        print_diagnostics(settings.diagnostics, console=err)
+        print_checks(
+            checks,
+            whole="everything a run needs works",
+            broken="something every run needs does not work",
+        )
     return 1 if failed else 0
 
 
-async def examine(settings: Settings) -> tuple[tuple[Check, ...], tuple[SandboxReport, ...]]:
-    """Look at everything; gives the checks in order of reading, and what the sandboxes said."""
+async def examine(
+    settings: Settings, fault: ConfigError | None = None
+) -> tuple[tuple[Check, ...], tuple[SandboxReport, ...]]:
+    """Look at everything; gives the checks in order of reading, and what the sandboxes said.
+
+    Args:
+        settings: As they are without a file that cannot be read.
+        fault: Why it cannot be read.
+    """
     from skvm.harness.confine import probe_sandboxes
 
     reports = await probe_sandboxes()
-    checks = [*_check_machine(), *_check_sandboxes(reports)]
+    checks = [*_check_machine(), *check_sandboxes(reports)]
     checks += await _check_programs(settings, _chosen(reports))
-    checks += [*_check_harnesses(settings), *_check_embedded(settings), *_check_routes(settings)]
-    checks += _check_folders(settings)
-    return tuple(checks), reports
+    checks += [*_check_harnesses(settings), *check_embedded(settings), *check_file(settings, fault)]
+    checks += [*check_routes(settings), *check_adapters(settings), *check_folders(settings)]
+    return (*checks, *check_dataset(settings)), reports
 
 
 def _chosen(reports: tuple[SandboxReport, ...]) -> str | None:
@@ -115,7 +113,7 @@ def _check_machine() -> Iterator[Check]:
                 None if sys.platform == "linux" else "the sandboxes need Linux")  # fmt: skip
     available = _available_memory()
     is_small = available is not None and available < _MEMORY
-    memory = "unknown" if available is None else f"{_size(available)} available"
+    memory = "unknown" if available is None else f"{size_words(available)} available"
     yield Check(
         "machine",
         "processors, memory",
@@ -136,7 +134,8 @@ def _available_memory() -> int | None:
     return None
 
 
-def _check_sandboxes(reports: tuple[SandboxReport, ...]) -> Iterator[Check]:
+def check_sandboxes(reports: tuple[SandboxReport, ...]) -> Iterator[Check]:
+    """What each back end holds, and which one is taken."""
     chosen = _chosen(reports)
     for report in reports:
         parts = [report.reason]
@@ -234,7 +233,8 @@ def _version(text: str) -> str:
     return found[0] if found else "unknown version"
 
 
-def _check_embedded(settings: Settings) -> Iterator[Check]:
+def check_embedded(settings: Settings) -> Iterator[Check]:
+    """Engine and weights of the embedded models."""
     import importlib.util
 
     from skvm.llm.catalog import CATALOG
@@ -256,110 +256,6 @@ def _check_embedded(settings: Settings) -> Iterator[Check]:
             "embedded model",
             entry.model_id,
             "ok" if state == "present" else "warning" if is_lacking else "info",
-            f"{state}, {_size(entry.size_bytes)}",
+            f"{state}, {size_words(entry.size_bytes)}",
             f"{repair}skvm models pull {entry.id}" if is_lacking else None,
         )
-
-
-def _check_routes(settings: Settings) -> Iterator[Check]:
-    """Names of variables only: a key never reaches the screen."""
-    import importlib.util
-
-    from skvm.llm.route import known_routes
-
-    can_call = False
-    for route, source in known_routes(settings):
-        if route.kind == "local":
-            continue
-        where = f"{route.kind} at {route.base_url}" if route.base_url else route.kind
-        if route.api_key:
-            key, has_key = "key in the file", True
-        elif route.api_key_env:
-            has_key = route.credential() is not None
-            key = f"{route.api_key_env} is {'set' if has_key else 'not set'}"
-        else:
-            key, has_key = "needs no key", True
-        can_call |= has_key
-        lacks = not has_key and source == "route"
-        yield Check(
-            "providers",
-            route.match,
-            "ok" if has_key else "warning" if lacks else "info",
-            f"{where}; {key} ({source})",
-            f"set {route.api_key_env}" if lacks else None,
-        )
-    if not can_call and importlib.util.find_spec("xllamacpp") is None:
-        yield Check(
-            "providers",
-            "any model",
-            "failed",
-            "no provider has a key, and no embedded model can run",
-            "pip install 'skvm[local]', or set the key of a provider",
-        )
-
-
-def _check_folders(settings: Settings) -> Iterator[Check]:
-    for name, folder, needed in (
-        ("cache", settings.cache_dir, _CACHE_SPACE),
-        ("temporary", settings.tmp_dir, _TMP_SPACE),
-    ):
-        yield _check_folder(name, folder, needed)
-
-
-def _check_folder(name: str, folder: Path, needed: int) -> Check:
-    import shutil
-    import tempfile
-
-    existing = folder
-    # Looking must not make anything, so a folder to come is judged by where it will be.
-    while not existing.exists() and existing != existing.parent:
-        existing = existing.parent
-    try:
-        with tempfile.TemporaryFile(dir=existing):
-            free = shutil.disk_usage(existing).free
-    except OSError as error:
-        flag = "--skvm-cache" if name == "cache" else "--tmp-dir"
-        detail = f"{folder}: cannot be written: {error.strerror}"
-        return Check("folders", name, "failed", detail, f"name another with {flag}")
-    is_low = free < needed
-    return Check(
-        "folders",
-        name,
-        "warning" if is_low else "ok",
-        f"{folder}{'' if existing == folder else ' (not made yet)'}, {_size(free)} free",
-        f"free some space: {_size(needed)} are wanted" if is_low else None,
-    )
-
-
-def _size(count: int) -> str:
-    return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:.0f} MB"
-
-
-def _print_table(checks: tuple[Check, ...]) -> None:
-    from rich.table import Table
-    from rich.text import Text
-
-    from skvm.cli.console import out
-
-    table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
-    table.add_column(no_wrap=True)
-    table.add_column(no_wrap=True)
-    table.add_column(overflow="fold")
-    group = ""
-    for check in checks:
-        if check.group != group:
-            group = check.group
-            table.add_row("", Text(group, style="bold"), "")
-        detail = Text(check.detail)
-        if check.help:
-            detail.append(f"\n→ {check.help}", style="cyan")
-        table.add_row(
-            Text(_MARKS[check.status], style=_STYLES[check.status]), Text(f"  {check.name}"), detail
-        )
-    out.print(table)
-    counted = {status: sum(check.status == status for check in checks) for status in ("failed", "warning")}
-    if counted["failed"]:
-        told = f"{counted['failed']} failed: something every run needs does not work"
-        out.print(Text(told, style="bold red"))
-    else:
-        out.print(Text("everything a run needs works", style="bold green"))
