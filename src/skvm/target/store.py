@@ -21,6 +21,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from skvm.errors import InfrastructureError, UsageError
+from skvm.evidence.redact import Redactor
 from skvm.files import replace_file
 from skvm.harness.contract import path_name
 from skvm.settings import Settings
@@ -200,15 +201,17 @@ class ProfileStore:
         root: ``Settings.profiles_dir``.
         prebuilt: Profiles that came with the package: they answer where the store has none of a target, and
             are never written.
+        redactor: Replaces secrets in what is written: a profile quotes what a probe's agent said.
     """
 
     root: Path
     prebuilt: Path | None = None
+    redactor: Redactor | None = None
 
     @classmethod
     def of(cls, settings: Settings) -> ProfileStore:
         """The store of some settings, with the profiles that came with the package."""
-        return cls(settings.profiles_dir, PREBUILT_DIR)
+        return cls(settings.profiles_dir, PREBUILT_DIR, Redactor.of(settings))
 
     def folder(self, model: str, harness: str) -> Path:
         """Where this target's files are written."""
@@ -300,7 +303,7 @@ class ProfileStore:
     def checkpoint(self, profile: Profile, failures: Mapping[str, Sequence[Mapping[str, Any]]]) -> Path:
         """Keep what has been measured so far, and its failure reports, beside the last complete profile."""
         folder = self.folder(profile.model, profile.harness)
-        _replace(folder / PARTIAL_FAILURES, _reports(profile, failures))
+        self._replace(folder / PARTIAL_FAILURES, _reports(profile, failures))
         return self._write(folder / "partial.json", profile)
 
     def partial_failures(self, model: str, harness: str) -> Mapping[str, Sequence[Mapping[str, Any]]]:
@@ -331,7 +334,7 @@ class ProfileStore:
         folder = self.folder(profile.model, profile.harness)
         self._write(folder / history_name(datetime.fromisoformat(profile.profiled_at)), profile)
         # Also when it is empty: reports of an older profile beside a newer one would mislead.
-        _replace(folder / "failure-reports.json", _reports(profile, failures))
+        self._replace(folder / "failure-reports.json", _reports(profile, failures))
         path = self._write(folder / "latest.json", profile)
         (folder / "partial.json").unlink(missing_ok=True)
         (folder / PARTIAL_FAILURES).unlink(missing_ok=True)
@@ -346,10 +349,14 @@ class ProfileStore:
             others.insert(0, own.parent / safe_model(rest))
         return (own, *others)
 
+    def _replace(self, path: Path, value: Any) -> None:
+        value = self.redactor.json(value) if self.redactor else value
+        write_whole(path, (json.dumps(value, ensure_ascii=False, indent=2) + "\n").encode())
+
     def _write(self, path: Path, profile: Profile) -> Path:
         # Our optional keys are left out where they say nothing; compatible ones are always there.
         value = profile.model_dump(mode="json", by_alias=True)
-        _replace(path, _without_none(value))
+        self._replace(path, _without_none(value))
         return path
 
 
@@ -361,10 +368,6 @@ def _without_none(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: _without_none(item) for key, item in value.items() if item is not None}
     return [_without_none(item) for item in value] if isinstance(value, list) else value
-
-
-def _replace(path: Path, value: Any) -> None:
-    write_whole(path, (json.dumps(value, ensure_ascii=False, indent=2) + "\n").encode())
 
 
 def write_whole(path: Path, data: bytes) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 from skvm.compiler.guard import budget_lines
 from skvm.diagnostics import Diagnostic, Severity
+from skvm.evidence.redact import Redactor
 from skvm.optimizer.editing.norms import find_lost_norms
 from skvm.optimizer.editing.syntax import find_broken_code
 from skvm.optimizer.editing.tree import CONTEXT_DIR, MAX_FILE_BYTES, diff_of
@@ -15,7 +16,7 @@ from skvm.skill.emit import resource_bytes, skill_digest
 from skvm.skill.ir import Skill
 from skvm.skill.verify import verify_skill
 
-__all__ = ["check_edit", "is_no_edit"]
+__all__ = ["check_edit", "find_keys", "is_no_edit"]
 
 MAX_ADDED_FILES = 20
 MAX_ADDED_BYTES = 1 << 20
@@ -47,6 +48,21 @@ def check_edit(before: Skill, after: Skill, *, original: Skill | None = None) ->
         _traces(before, after),
     )
     return tuple(dict.fromkeys(why for kind in kinds for why in _few(list(kind))))
+
+
+def find_keys(before: Skill, after: Skill, redactor: Redactor) -> tuple[str, ...]:
+    """Files of an edit into which a key of this machine found its way: from a log, or what a run printed."""
+    was = {each.path: each.digest for each in before.resources}
+    changed = [each.path for each in after.resources if was.get(each.path) != each.digest]
+    files = {"SKILL.md": after.source, **{path: resource_bytes(after, path) for path in changed}}
+    texts = {path: data.decode("utf-8", "surrogateescape") for path, data in files.items()}
+    known = redactor.known(before.text())
+    return tuple(
+        f"{path} holds a key of this machine"
+        for path, text in sorted(texts.items())
+        # What its author wrote into it is the author's affair.
+        if redactor.known(text) != text and not (path == "SKILL.md" and known != before.text())
+    )
 
 
 def is_no_edit(before: Skill, after: Skill) -> bool:

@@ -21,7 +21,7 @@ from skvm.evidence.record import Outcome, RunRecord
 from skvm.evidence.redact import Redactor
 from skvm.harness.contract import HARNESSES, Harness, ProgramInCell
 from skvm.harness.hooks import Hooks
-from skvm.optimizer.editing.checking import check_edit, is_no_edit
+from skvm.optimizer.editing.checking import check_edit, find_keys, is_no_edit
 from skvm.optimizer.editing.copied import find_copied
 from skvm.optimizer.editing.from_checks import CHECKS, ChecksEditor
 from skvm.optimizer.editing.prompt import prompt_for, refusal_prompt
@@ -255,14 +255,19 @@ class _Editing:
 
     def _look(self, folder: Path) -> _Look:
         request = self.request
-        told = read_submission(folder, CONTEXT_DIR, Redactor.of(self.bench.settings))
+        redactor = Redactor.of(self.bench.settings)
+        told = read_submission(folder, CONTEXT_DIR, redactor)
         left = read_back(folder, request.skill)
         if left.skill is None:
             return _Look(None, FileDiff(removed=("SKILL.md",)), told, left.problems)
         diff = diff_of(request.skill, left.skill)
         if is_no_edit(request.skill, left.skill):
             return _Look(None, diff, told, left.problems)
-        refusals = (*left.problems, *check_edit(request.skill, left.skill, original=request.original))
+        refusals = (
+            *left.problems,
+            *find_keys(request.skill, left.skill, redactor),
+            *check_edit(request.skill, left.skill, original=request.original),
+        )
         copied = find_copied(request.skill, left.skill, request.evidence)
         return _Look(left.skill, diff, told, refusals, copied)
 

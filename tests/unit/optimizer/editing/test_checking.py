@@ -5,7 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.unit.optimizer.editing.making import FILES, GOOD, SOURCE, make_evidence, make_skill
 
-from skvm.optimizer.editing.checking import check_edit, is_no_edit
+from skvm.evidence.redact import Redactor
+from skvm.optimizer.editing.checking import check_edit, find_keys, is_no_edit
 from skvm.optimizer.editing.copied import find_copied
 from skvm.optimizer.editing.norms import find_lost_norms
 from skvm.optimizer.model import EvidenceCriterion
@@ -209,3 +210,15 @@ def test_many_values_are_told_in_few_words():
     found = copied("\n" + ", ".join(str(10_000 + n) for n in range(100)), evidence)
     assert len(found) == 9
     assert found[-1] == "and 92 more values of single tasks"
+
+
+def test_an_edit_that_holds_a_key_of_this_machine_is_refused():
+    redactor = Redactor(["cnry-credential-0123456789"])
+    key = b"\ntoken: cnry-credential-0123456789\n"
+    before = make_skill()
+    assert find_keys(before, make_skill(SOURCE + b"\nMore.\n"), redactor) == ()
+    assert find_keys(before, make_skill(SOURCE + key), redactor) == ("SKILL.md holds a key of this machine",)
+    files = {**FILES, "new.txt": b"\xff" + key[:22]}
+    assert find_keys(before, make_skill(SOURCE, files), redactor) == ("new.txt holds a key of this machine",)
+    own = make_skill(SOURCE + key)
+    assert find_keys(own, make_skill(SOURCE + key + b"\nMore.\n"), redactor) == (), "its author's own affair"
