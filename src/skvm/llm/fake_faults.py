@@ -89,12 +89,14 @@ class FaultSchedule:
         rate: Share of the requests, 0 to 1.
         kinds: What may happen, each as likely as the others; all kinds if empty.
         seed: Makes another schedule of the same rate.
-        until: Requests from this number on (from 0) are answered rightly; ``None`` for ever wrongly.
+        since: Requests before this number (from 0) are answered rightly.
+        until: Requests from this number on are answered rightly; ``None`` for ever wrongly.
     """
 
     rate: float = 1.0
     kinds: tuple[FaultKind, ...] = ()
     seed: int = 0
+    since: int = 0
     until: int | None = None
 
     def fault_of(self, number: int) -> FaultKind | None:
@@ -104,7 +106,8 @@ class FaultSchedule:
             number: How many requests came before it.
         """
         chance = self.chance_of(number)
-        if (self.until is not None and number >= self.until) or chance.random() >= self.rate:
+        is_over = self.until is not None and number >= self.until
+        if number < self.since or is_over or chance.random() >= self.rate:
             return None
         return chance.choice(self.kinds or tuple(FaultKind))
 

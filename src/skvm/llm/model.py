@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any, cast
 
 import anyio.lowlevel
 import httpx2
-from pydantic_ai.exceptions import ModelAPIError, ModelHTTPError, UnexpectedModelBehavior
+from pydantic_ai.exceptions import ModelAPIError, ModelHTTPError, UnexpectedModelBehavior, UserError
 from pydantic_ai.models import Model, ModelRequestParameters, StreamedResponse
 from pydantic_ai.models.wrapper import WrapperModel
 from pydantic_ai.settings import ModelSettings
 
-from skvm.errors import SkvmError
+from skvm.errors import SkvmError, UsageError
 from skvm.llm.capabilities import LimitField, assumed
 from skvm.llm.contract import DeadlineExceededError, ProviderError
 from skvm.llm.faults import scrub
@@ -248,14 +248,23 @@ def provider_model(
         endpoint: Where the model is served.
         transport: What every byte passes.
         limit_field: The field that bounds the output; by kind if ``None``.
+
+    Raises:
+        UsageError: The provider has no models of such a name.
     """
     timeout = httpx2.Timeout(READ_TIMEOUT_S, connect=CONNECT_TIMEOUT_S)
     # The environment's proxies are the business of the client that really sends.
     client = httpx2.AsyncClient(transport=transport, timeout=timeout, trust_env=False)
     key = endpoint.credential or "no-key"
-    if endpoint.kind == "anthropic":
-        return _anthropic(endpoint, client, key)
-    return _chat(endpoint, client, key, limit_field or assumed(endpoint).limit_field)
+    try:
+        if endpoint.kind == "anthropic":
+            return _anthropic(endpoint, client, key)
+        return _chat(endpoint, client, key, limit_field or assumed(endpoint).limit_field)
+    except UserError as error:
+        raise UsageError(
+            f"{endpoint.model_id}: not a model of this provider: {error}",
+            help="write the id as the provider does, behind the name of the route",
+        ) from error
 
 
 def _anthropic(endpoint: Endpoint, client: httpx2.AsyncClient, key: str) -> Model:

@@ -338,11 +338,10 @@ class _Call:
 
     def network_error(self, error: Exception) -> ProviderError:
         """No connection, or one that broke."""
-        words = scrub(str(error) or _UNSAID.get(type(error), "broken off"), self._endpoint.credential)
+        words = scrub(str(error) or _UNSAID.get(type(error), type(error).__name__), self._endpoint.credential)
         tries = f" ({self._attempts} attempts)" if self._attempts > 1 else ""
         return ProviderError(
-            f"{self._endpoint.model_id}: no answer from {self._endpoint.host}{tries}: "
-            f"{type(error).__name__}: {words}",
+            f"{self._endpoint.model_id}: no answer from {self._endpoint.host}{tries}: {words}",
             help="look at what the endpoint does, and bound what it may write"
             if isinstance(error, AnswerTooLongError)
             else "check the network and the base URL of the route",

@@ -8,7 +8,7 @@ import pytest
 from pydantic_ai.messages import ModelRequest, UserPromptPart
 from pydantic_ai.models import ModelRequestParameters
 
-from skvm.errors import ConfigError
+from skvm.errors import ConfigError, UsageError
 from skvm.llm.contract import CallScope, DeadlineExceededError, ProviderError
 from skvm.llm.fake import FakeAnswer, FakeServer, FakeToolCall
 from skvm.llm.fake_dialects import render_events
@@ -393,3 +393,14 @@ async def test_the_fake_server_speaks_responses(is_stream: bool) -> None:
             event.type async for event in await client.responses.create(model="m", input="x", stream=True)
         ]
         assert events[-1] == "response.completed"
+
+
+async def test_a_name_the_provider_cannot_have_is_a_usage_error(settings_for: SettingsFor) -> None:
+    async with (
+        FakeServer() as server,
+        ModelPort(settings_for(server)) as port,
+        port.session(CallScope("task")) as session,
+    ):
+        with pytest.raises(UsageError, match="or/m: not a model of this provider") as told:
+            await session.model("or/m")
+    assert told.value.help

@@ -27,18 +27,27 @@ async def conclude(session: Session, finished: Finished) -> Proposal:
         InfrastructureError: The disk refuses.
     """
     runs = await runs_of(session.bench.journal, session.past.started.session_id)
+    reason = _with_cause(finished, runs)
     session.proposal = await _finalize(
-        session, runs, finished.verdict, best_round=finished.best_round, reason=finished.reason
+        session, runs, finished.verdict, best_round=finished.best_round, reason=reason
     )
     if not session.request.keep_all_rounds and finished.verdict.serves:
         try:
             await anyio.to_thread.run_sync(_prune, session.proposal, finished.best_round)
         except OSError as error:
             session.tell("note", f"rounds that were not to be kept could not be removed: {error}")
-    session.tell("finished", finished.reason)
+    session.tell("finished", reason)
     if session.request.auto_apply:
         await _apply(session, finished)
     return session.proposal
+
+
+def _with_cause(finished: Finished, runs: Sequence[RunRecord]) -> str:
+    """Why it is over; where no run came to anything, with the words of the last one."""
+    details = [run.detail for run in runs if run.detail and run.score is None]
+    if finished.verdict is not Verdict.BLOCKED or len(details) < len(runs) or not details:
+        return finished.reason
+    return f"{finished.reason}; the last run said: {details[-1]}"
 
 
 async def stop(session: Session, verdict: Verdict, reason: str) -> None:

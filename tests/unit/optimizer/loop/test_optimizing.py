@@ -468,6 +468,7 @@ async def test_where_no_run_works_the_session_is_blocked_not_lost(tmp_path):
     meta = proposal.meta
     assert (meta.verdict, meta.status, meta.best_round) == (Verdict.BLOCKED, "infra-blocked", 0)
     assert "infrastructure failed" in meta.blocked_reason
+    assert meta.blocked_reason.endswith("the last run said: RuntimeError: it fell over")
     assert proposal.history.entries == (), "no editor was asked"
     first = proposal.history.rounds[0]
     assert (first.train_score, first.train_total) == (None, 0)
