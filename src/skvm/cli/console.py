@@ -6,8 +6,9 @@ import json
 import os
 import re
 import sys
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
 
 import click
 from rich.cells import cell_len
@@ -24,7 +25,12 @@ from rich.text import Text
 
 from skvm.diagnostics import Diagnostic, Severity
 
-__all__ = ["err", "out", "print_diagnostics", "print_json", "progress", "visible"]
+if TYPE_CHECKING:
+    from rich.status import Status
+
+    from skvm.cli.progress_lines import ToldStatus
+
+__all__ = ["err", "out", "print_diagnostics", "print_json", "progress", "status", "visible"]
 
 
 class _Output(Console):
@@ -92,7 +98,14 @@ def visible(text: str) -> str:
 
 
 def progress(*, quiet: bool = False) -> Progress:
-    """A progress display on standard error; silent when ``quiet`` or not a terminal."""
+    """A progress display on standard error; silent when ``quiet`` or not a terminal.
+
+    Where a program follows us it is told, quiet or not; see ``progress_lines``.
+    """
+    from skvm.cli.progress_lines import ToldProgress, is_told
+
+    if is_told():
+        return ToldProgress()
     return Progress(
         SpinnerColumn(),
         # Names, paths and errors may hold brackets, which are not ours to read as markup.
@@ -104,3 +117,19 @@ def progress(*, quiet: bool = False) -> Progress:
         console=err,
         disable=quiet or not err.is_terminal,
     )
+
+
+@contextmanager
+def status(text: str) -> Iterator[Status | ToldStatus]:
+    """A spinner on standard error, or lines for a program that follows us; see ``progress_lines``.
+
+    Args:
+        text: What it says first, as markup.
+    """
+    from skvm.cli.progress_lines import ToldStatus, is_told
+
+    if is_told():
+        yield ToldStatus(text)
+    else:
+        with err.status(text) as shown:
+            yield shown

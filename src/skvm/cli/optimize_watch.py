@@ -33,8 +33,11 @@ def watching(jobs: Sequence[Job], *, quiet: bool = False) -> Iterator[Callable[[
         quiet: Show nothing.
     """
     from skvm.cli.console import err
+    from skvm.cli.progress_lines import is_told
 
-    if quiet:
+    if is_told():
+        yield _told
+    elif quiet:
         yield lambda outcome, update: None
     elif err.is_terminal:
         from rich.live import Live
@@ -44,6 +47,16 @@ def watching(jobs: Sequence[Job], *, quiet: bool = False) -> Iterator[Callable[[
             yield shown.take
     else:
         yield _Lines(many=len(jobs) > 1).take
+
+
+def _told(outcome: Outcome, update: Update) -> None:
+    """Tell a program that follows us."""
+    from skvm.cli.progress_lines import tell
+
+    if line := line_of(update) or update.text:
+        state = update.state
+        total = None if state is None else state.rules.budget_runs
+        tell(0 if state is None else state.runs, total, f"{update.proposal.id.skill}: {line}")
 
 
 def line_of(update: Update) -> str:

@@ -172,7 +172,9 @@ def _watched(options: dict[str, Any]) -> Any:
     """A live view on a terminal; nothing elsewhere."""
     from contextlib import nullcontext
 
-    if options["as_json"] or not _is_watched(sys.stderr):
+    from skvm.cli.progress_lines import is_told
+
+    if not is_told() and (options["as_json"] or not _is_watched(sys.stderr)):
         watcher: Watcher | None = None
         return nullcontext(watcher)
     from skvm.cli.plan_run_live import live_view

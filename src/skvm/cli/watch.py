@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rich.markup import escape
-from rich.status import Status
 
 from skvm.harness.hooks import Hook, HookContext
 
 if TYPE_CHECKING:
     from pydantic_ai.messages import ModelResponse
+    from rich.status import Status
 
+    from skvm.cli.progress_lines import ToldStatus
     from skvm.harness.trajectory import Observation, ToolCall, Trajectory
 
 __all__ = ["WatchTurns"]
@@ -25,7 +26,7 @@ class WatchTurns(Hook):
         name: What runs.
     """
 
-    def __init__(self, status: Status, name: str) -> None:
+    def __init__(self, status: Status | ToldStatus, name: str) -> None:
         self._status = status
         self._name = name
 

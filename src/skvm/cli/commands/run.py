@@ -154,7 +154,7 @@ async def _run(
 ) -> tuple[RunRecord, Trajectory | None, tuple[str, ...] | None]:
     """The run, what the agent did, and what boost did, if it was on."""
     from skvm.cli.boost_told import told_of
-    from skvm.cli.console import err, visible
+    from skvm.cli.console import err, status, visible
     from skvm.cli.plan_told import plan_line
     from skvm.cli.watch import WatchTurns
     from skvm.evaluate.bench import load_trajectory
@@ -165,13 +165,13 @@ async def _run(
     from skvm.runtime.plan.touching import with_touching
 
     limit = SpendLimit(max_usd=options["max_usd"], max_tokens=options["max_tokens"])
-    with err.status(f"{spec.task.id}: starting") as status:
+    with status(f"{spec.task.id}: starting") as shown:
         async with open_bench(
             settings,
             sandbox=options["sandbox"],
             limit=limit,
             cassette=_cassette(settings, options["cassette"]),
-            hooks=Hooks((WatchTurns(status, spec.task.id),)),
+            hooks=Hooks((WatchTurns(shown, spec.task.id),)),
             config_mode=options["adapter_config"] or "managed",
         ) as bench:
             outfitted = with_touching(with_plan_command(bench))

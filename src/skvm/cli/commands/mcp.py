@@ -1,0 +1,65 @@
+"""``skvm mcp``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from skvm.cli.command import SkvmCommand, settings_of
+
+__all__ = ["command"]
+
+
+@click.command("mcp", cls=SkvmCommand)
+@click.option(
+    "--root",
+    "roots",
+    multiple=True,
+    metavar="DIR",
+    help="Clients may only name paths below it; may be repeated; default: the current folder.",
+)
+@click.option(
+    "--sandbox",
+    type=click.Choice(["auto", "bubblewrap", "landlock", "none"]),
+    default="auto",
+    show_default=True,
+    help="What confines agents and commands.",
+)
+@click.option("--max-usd", type=click.FloatRange(min=0, min_open=True), help="Ceiling of every single call.")
+@click.pass_context
+def command(ctx: click.Context, roots: tuple[str, ...], sandbox: str, max_usd: float | None) -> None:
+    """Serve the verbs of skvm to an agent, over the Model Context Protocol.
+
+    An agent program starts this and speaks with it on standard input and output. It needs the extra mcp.
+    """
+    from skvm.errors import ConfigError, UsageError
+
+    try:
+        import mcp  # noqa: F401 - looked for before anything is opened
+    except ImportError as error:
+        raise ConfigError(
+            f"the server needs the Python package {error.name}", help="pip install 'skvm[mcp]'"
+        ) from error
+    from skvm.mcp.ground import Ground
+    from skvm.mcp.server import serve
+
+    settings = settings_of(ctx)
+    places = tuple(Path(each).expanduser().resolve() for each in roots or ("",))
+    for said, place in zip(roots or (".",), places, strict=True):
+        if not place.is_dir():
+            raise UsageError(f"--root {said}: there is no such folder")
+    serve(Ground(settings, places, _flags(ctx, settings), sandbox, max_usd))
+
+
+def _flags(ctx: click.Context, settings: Any) -> tuple[str, ...]:
+    """What this command line says of folders, for every command it starts."""
+    said = ctx.meta.get("skvm.flags", {})
+    found = {
+        "--skvm-cache": said.get("skvm_cache") and settings.cache_dir,
+        "--skvm-data-dir": said.get("skvm_data_dir") and settings.data_dir,
+        "--tmp-dir": said.get("tmp_dir") and settings.tmp_dir,
+    }
+    named = [f"{name}={Path(value).absolute()}" for name, value in found.items() if value]
+    return (*named, *(["--no-auto-probe"] if said.get("no_auto_probe") else []))

@@ -1,0 +1,98 @@
+"""Progress for programs: with ``SKVM_PROGRESS=json`` what a terminal would show becomes lines of JSON.
+
+Each stands alone on standard error, which also takes notes in words:
+``{"progress": {"done": 3, "total": 12, "text": "t1 · original #0"}}``; a total that is not known is ``null``.
+A bench first says ``{"session": "…"}``, which is what ``--resume`` takes.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from contextlib import suppress
+from typing import Any
+
+from rich.progress import Progress, TaskID
+from rich.text import Text
+
+__all__ = ["ToldProgress", "ToldStatus", "is_told", "tell", "tell_session"]
+
+VARIABLE = "SKVM_PROGRESS"
+_AT_MOST_EVERY_S = 0.1
+_MOST_CHARS = 300
+
+
+def is_told() -> bool:
+    """Whether a program follows us."""
+    return os.environ.get(VARIABLE) == "json"
+
+
+def tell(done: float, total: float | None, text: str) -> None:
+    """Write one line; a reader that has left is no reason to stop."""
+    line = " ".join(text.split())[:_MOST_CHARS]
+    _write({"progress": {"done": round(done, 3), "total": total, "text": line}})
+
+
+def tell_session(session_id: str) -> None:
+    """Say which session this is, to a program that follows us: with its id it can be gone on with."""
+    if is_told():
+        _write({"session": session_id})
+
+
+def _write(event: dict[str, Any]) -> None:
+    with suppress(OSError, ValueError):
+        # One write: lines of several threads must not run into each other.
+        sys.stderr.write(json.dumps(event) + "\n")
+        sys.stderr.flush()
+
+
+class ToldProgress(Progress):
+    """A progress display that shows nothing and tells everything, ten times a second at most."""
+
+    def __init__(self) -> None:
+        super().__init__(disable=True)
+        self._told: dict[TaskID, tuple[float, float | None, str]] = {}
+        self._told_at_s = 0.0
+
+    def add_task(self, description: str, *args: Any, **kwargs: Any) -> TaskID:
+        """See ``Progress``."""
+        task_id = super().add_task(description, *args, **kwargs)
+        self._tell(task_id)
+        return task_id
+
+    def update(self, task_id: TaskID, **kwargs: Any) -> None:
+        """See ``Progress``."""
+        super().update(task_id, **kwargs)
+        self._tell(task_id)
+
+    def advance(self, task_id: TaskID, advance: float = 1) -> None:
+        """See ``Progress``."""
+        super().advance(task_id, advance)
+        self._tell(task_id)
+
+    def _tell(self, task_id: TaskID) -> None:
+        task = next(task for task in self.tasks if task.id == task_id)
+        note = str(task.fields.get("note") or "")
+        now = (task.completed, task.total, " · ".join(filter(None, (task.description, note))))
+        at_s = time.monotonic()
+        is_soon = at_s - self._told_at_s < _AT_MOST_EVERY_S
+        if now == self._told.get(task_id) or (is_soon and task_id in self._told and not task.finished):
+            return
+        self._told[task_id] = now
+        self._told_at_s = at_s
+        tell(*now)
+
+
+class ToldStatus:
+    """What a spinner says, told."""
+
+    def __init__(self, status: str) -> None:
+        self._turns = -1
+        self.update(status)
+
+    def update(self, status: str) -> None:
+        """Say something else."""
+        self._turns += 1
+        tell(self._turns, None, Text.from_markup(status).plain)
