@@ -33,6 +33,15 @@ HEAVY = (
     "rich",
     "yaml",
     "httpx2",
+    "altair",
+    "cryptography",
+    "jinja2",
+    "mcp",
+    "mkdocs",
+    "pytest",
+    "ray",
+    "starlette",
+    "uvicorn",
 )
 
 
