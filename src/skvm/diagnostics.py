@@ -2,7 +2,8 @@
 
 A ``Rule`` is declared once, beside the code that finds it, and carries the page that
 ``skvm explain CODE`` prints. Number ranges: ``SKV1xx`` skill, ``2xx`` compiler, ``3xx`` task,
-``4xx`` settings, ``5xx`` harness, ``6xx`` boost, ``7xx`` proposals, ``8xx`` plans.
+``4xx`` settings, ``5xx`` harness, ``6xx`` boost, ``7xx`` proposals, ``8xx`` plans,
+``9xx`` certificates.
 """
 
 from __future__ import annotations

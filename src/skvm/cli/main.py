@@ -34,7 +34,8 @@ COMMANDS: dict[str, str] = {
     "profile": "Measure what a model in a harness can do.",
     "primitives": "List, show, grade and check the capabilities a profile is made of.",
     "aot-compile": "Compile skills for a target.",
-    "verify": "Check the proof of a variant, or a lock, without a model.",
+    "certify": "Write what is known of a skill on a target, and what is not, into a signed certificate.",
+    "verify": "Check the proof of a variant, a lock, or a certificate, without a model.",
     "pipeline": "Profile if needed, then compile.",
     "plan": "Show, check, run and trace the plan of a skill.",
     "env": "Check what a skill needs of this machine, and bind what is missing.",
@@ -49,6 +50,7 @@ COMMANDS: dict[str, str] = {
     "logs": "List and export recorded runs.",
     "gateway": "Serve a model on loopback in three dialects, for any client or harness.",
     "config": "Write, show and check the configuration; ask an endpoint what it can do.",
+    "mcp": "Serve the verbs of skvm to an agent, over the Model Context Protocol.",
     "skills": "Give your agents the skills with which they use skvm themselves.",
     "explain": "Explain a diagnostic code.",
 }

@@ -1,13 +1,13 @@
-"""``skvm verify``: check again, without a model, what a compile claims."""
+"""``skvm verify``: check again, without a model, what a compile or a certificate claims."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from skvm.cli.command import SkvmCommand, settings_of
+from skvm.cli.command import CommaList, SkvmCommand, settings_of
 
 if TYPE_CHECKING:
     from skvm.compiler.builds.proof_checking import Verdict
@@ -19,22 +19,49 @@ _SCHEMA = 1
 _OF_A_VARIANT = frozenset({"SKILL.md", "compilation-plan.json", "meta.json", "proof.json"})
 
 
-@click.command("verify", cls=SkvmCommand, help="Check the proof of a variant, or a lock, without a model.")
-@click.argument("path", metavar="VARIANT|LOCK", type=click.Path(path_type=Path))
-@click.option("--skill", "skill_path", metavar="DIR", help="The original skill, to compare with.")
+@click.command("verify", cls=SkvmCommand)
+@click.argument("path", metavar="VARIANT|LOCK|CERTIFICATE", type=click.Path(path_type=Path))
+@click.option(
+    "--skill", "skill_path", metavar="DIR", help="The original, or certified, skill to compare with."
+)
 @click.option("--profile", "profile_path", type=click.Path(path_type=Path), help="The target's profile.")
+@click.option(
+    "--trust",
+    "trusted",
+    type=CommaList(),
+    multiple=True,
+    metavar="FILE|FINGERPRINT,…",
+    help="Of a certificate: keys that may have signed it, beside your own.",
+)
+@click.option("--allow-unknown-key", is_flag=True, help="Of a certificate: any key may have signed it.")
+@click.option("--without-skill", is_flag=True, help="Of a certificate: look at no file of the skill.")
+@click.option(
+    "--journal", "is_recomputed", is_flag=True, help="Of a certificate: recompute its figures here."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 @click.pass_context
 def command(
-    ctx: click.Context, path: Path, skill_path: str | None, profile_path: Path | None, *, as_json: bool
+    ctx: click.Context, /, path: Path, skill_path: str | None, profile_path: Path | None, **options: Any
 ) -> None:
-    """Find out what the path is, check it, and fail if it does not hold."""
+    """Check the proof of a variant, a lock, or a certificate, without a model.
+
+    Nothing is asked of the network. A certificate holds if it is as it was written, its signature is that of
+    a key you trust (your own, or one given with --trust), and the skill's files are those it speaks of.
+    Exit code: 0 if it holds, 1 with findings, 2 if there is nothing to check.
+    """
     from skvm.cli.console import print_json
     from skvm.errors import FindingsError
 
+    as_json = options["as_json"]
     kind, place = _kind_of(path)
+    _check_options(kind, profile_path, options)
     settings: Settings = settings_of(ctx)
-    verdict = _lock(place, settings) if kind == "lock" else _variant(place, skill_path, profile_path)
+    if kind == "certificate":
+        from skvm.cli.certify_check import check
+
+        verdict = check(settings, place, skill_path, options)
+    else:
+        verdict = _lock(place, settings) if kind == "lock" else _variant(place, skill_path, profile_path)
     if as_json:
         print_json(
             {
@@ -56,9 +83,34 @@ def command(
         count = len(verdict.findings)
         raise FindingsError(
             f"{path} does not hold: {count} finding{'s' if count > 1 else ''}",
-            help=verdict.findings[0].help
-            or f"compile the skill again; skvm explain {verdict.findings[0].code} says more",
+            help=verdict.findings[0].help or _way_out(kind, verdict.findings[0].code),
         )
+
+
+def _way_out(kind: str, code: str) -> str:
+    more = f"skvm explain {code} says more"
+    return more if kind == "certificate" else f"compile the skill again; {more}"
+
+
+def _check_options(kind: str, profile_path: Path | None, options: dict[str, Any]) -> None:
+    """Refuse options that would be ignored: whoever gives one relies on it.
+
+    Raises:
+        UsageError: With the first of them.
+    """
+    from skvm.errors import UsageError
+
+    of_certificates = {
+        "--trust": options["trusted"],
+        "--allow-unknown-key": options["allow_unknown_key"],
+        "--without-skill": options["without_skill"],
+        "--journal": options["is_recomputed"],
+    }
+    given = [name for name, value in of_certificates.items() if value] if kind != "certificate" else []
+    if kind == "certificate" and profile_path is not None:
+        given = ["--profile"]
+    if given:
+        raise UsageError(f"{given[0]} means nothing for a {kind}", help="leave it out")
 
 
 def _kind_of(path: Path) -> tuple[str, Path]:
@@ -77,8 +129,20 @@ def _kind_of(path: Path) -> tuple[str, Path]:
         return "variant", folder
     if folder.is_dir() and (folder / LOCK_NAME).is_file():
         return "lock", folder / LOCK_NAME
-    what = "is not there" if not path.exists() else "is neither a compiled variant nor a lock"
-    raise UsageError(f"{path} {what}", help="name the folder of a variant, or a skvm.lock")
+    if _is_certificate(path):
+        return "certificate", path
+    what = "is not there" if not path.exists() else "is neither a compiled variant, a lock nor a certificate"
+    raise UsageError(f"{path} {what}", help="name the folder of a variant, or a skvm.lock, or a certificate")
+
+
+def _is_certificate(path: Path) -> bool:
+    """Whether a file is called like a certificate, or says that it is one."""
+    if not path.is_file():
+        return False
+    if path.name.endswith(".certificate.json"):
+        return True
+    with path.open("rb") as file:
+        return b'"skvm.certificate"' in file.read(200)
 
 
 def _lock(path: Path, settings: Settings) -> Verdict:
