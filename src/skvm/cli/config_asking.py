@@ -14,8 +14,8 @@ __all__ = ["QuitError", "ask", "ask_key", "choose", "say", "signals_quit"]
 _MAX_STARS = 24
 
 
-class QuitError(Exception):
-    """The user wants to end without writing.
+class QuitError(BaseException):
+    """The user wants to end without writing; nothing that catches faults may catch it.
 
     Args:
         is_forced: The terminal went away or the process was told to end.

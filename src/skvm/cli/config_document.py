@@ -29,7 +29,7 @@ _PORTS = {
     11434: "ollama",
     30000: "sglang",
 }
-_DULL_LABELS = {"api", "www", "openai", "inference", "gateway", "llm", "ai", "v1"}
+_DULL_LABELS = {"api", "www", "inference", "gateway", "llm", "ai", "v1"}
 # Built in, so a route of that name would take their models away.
 _TAKEN = {"local", "openrouter", "anthropic", "openai"}
 

@@ -235,4 +235,5 @@ async def _ask(settings: Settings, route: Route, model_id: str) -> float:
         prompt = [ModelRequest(parts=[UserPromptPart("Answer with the word: ready")])]
         # Some endpoints refuse an output of fewer tokens.
         await model.request(list(prompt), ModelSettings(max_tokens=16), ModelRequestParameters())
-        return time.monotonic() - began
+        # The port's own figure leaves out what it takes to make a client for the first time.
+        return session.calls[-1].duration_ms / 1000 if session.calls else time.monotonic() - began
