@@ -1,4 +1,4 @@
-"""The ground of the fire tests: a cache, tasks, a skill, one scripted model for every command, and a look round.
+"""The ground of the fire tests: a cache, tasks, a skill, one model for every command, and a look round.
 
 A command is called in process, as a user would write it, over a server whose faults a schedule decides. When
 it has ended, ``leftovers`` says what it left that it should not have left.
@@ -14,7 +14,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -29,6 +29,9 @@ from tests.unit.compiler.making import make_profile
 
 BOUND_S = 60
 """No command may take longer, whatever its model does. A fuse, not a measurement."""
+PATIENCE_S = 30.0
+HASTE_S = 0.5
+"""What a command waits for a model that is known to say nothing."""
 QUIET = FaultSchedule(rate=0.0)
 SENTENCE = "Write a letter to the customer in the voice of a patient shopkeeper."
 NEEDS = {
@@ -113,14 +116,23 @@ class Ground:
         root: Where it all lies; the current folder.
         server: The model.
         read: Takes what was printed since it was last called.
+        hurry: Within it, commands wait for ``HASTE_S`` only, also where they have no flag for that.
+        patience_s: What commands are told to wait, where they have a flag.
     """
 
     root: Path
     server: FaultyServer
     read: Callable[[], tuple[str, str]]
+    hurry: Callable[[], AbstractContextManager[None]]
+    patience_s: float = PATIENCE_S
     _children: frozenset[int] = frozenset()
     _open: int = 0
     _threads: int = 0
+
+    @property
+    def timeout(self) -> str:
+        """The flag."""
+        return f"--timeout-ms={self.patience_s * 1000:.0f}"
 
     @property
     def cache(self) -> Path:
@@ -168,7 +180,7 @@ class Ground:
     def skvm(self, *arguments: str) -> Ended:
         """Run a command to its end."""
         self.read()
-        with fuse():
+        with fuse(), self.hurry() if self.patience_s == HASTE_S else nullcontext():
             code = run([*arguments])
         return Ended(code, *self.read())
 
@@ -179,7 +191,7 @@ class Ground:
     def look(self) -> None:
         """Remember what is there before a command, to be compared with what it leaves."""
         self._children = frozenset(descendants(os.getpid()))
-        self._open, self._threads = len(os.listdir("/proc/self/fd")), threading.active_count()
+        self._open, self._threads = len(descriptors()), threading.active_count()
 
     def leftovers(self, patience_s: float = 5.0) -> list[str]:
         """What a command left: runs without an end, files, processes, descriptors, threads."""
@@ -194,7 +206,7 @@ class Ground:
         left += [f"temporary {path.relative_to(self.root)}" for path in self.tmp.iterdir()]
         left += [f"half-written {path}" for path in self.root.rglob(".tmp-*")]
         left += [f"process {pid}" for pid in set(descendants(os.getpid())) - self._children]
-        if (more := len(os.listdir("/proc/self/fd")) - self._open) > 0:
+        if (more := len(descriptors()) - self._open) > 0:
             left.append(f"{more} descriptors: {descriptors()[-more:]}")
         if (more := threading.active_count() - self._threads) > 0:
             left.append(f"{more} threads: {[each.name for each in threading.enumerate()][-more:]}")
@@ -205,14 +217,15 @@ class Ground:
         path = self.cache / "log" / "journal.sqlite"
         if not path.exists():
             return []
-        told = (
-            "select json_extract(body, '$.run_id') from records as began where kind = 'run_started' and "
-            f"{'' if ended else 'not '}exists (select 1 from records where kind = 'run_finished' "
-            "and parent = began.id)"
-        )
+        told = """
+            select json_extract(body, '$.run_id') from records as began
+            where kind = 'run_started' and exists (
+              select 1 from records where kind = 'run_finished' and parent = began.id
+            ) = ?
+            """
         with closing(sqlite3.connect(path)) as journal:
             assert journal.execute("pragma integrity_check").fetchone() == ("ok",)
-            return [id for (id,) in journal.execute(told)]
+            return [id for (id,) in journal.execute(told, [ended])]
 
     def scored(self) -> list[str]:
         """Ids of the runs with a score."""
@@ -225,12 +238,11 @@ class Ground:
 
 
 def descriptors() -> Sequence[str]:
+    """What is open."""
     found = []
-    for number in sorted(os.listdir("/proc/self/fd"), key=int):
-        try:
-            found.append(f"{number} {os.readlink(f'/proc/self/fd/{number}')}")
-        except OSError:  # the one by which we list
-            continue
+    for path in sorted(Path("/proc/self/fd").iterdir(), key=lambda each: int(each.name)):
+        with suppress(OSError):  # the one by which we list is gone
+            found.append(f"{path.name} {path.readlink()}")
     return found
 
 

@@ -4,22 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+import anyio
+
+from skvm.evidence.journal import Journal
+from skvm.runtime.boost.evidence import EVENT_KIND
 from skvm.runtime.boost.storage import BoostFolder
 from skvm.settings import load_settings
 from tests.fire.ground import Ground
 from tests.unit.cli.plans import step, write_plan
+from tests.unit.cli.test_boost import PROMOTED
 from tests.unit.runtime.boost.hitting.samples import candidate
 
 _BARE = ("--sandbox=none", "--no-auto-probe")
-_COMPILE = (
+_COMPILING = (
     "--skill=skills/writer",
     "--model=fake/m",
     "--adapter=bare-agent",
     "--profile=profile.json",
     "--compiler-model=fake/adviser",
     "--no-auto-probe",
-    "--timeout-ms=1000",
-    "--no-lock",
 )
 
 
@@ -29,7 +32,7 @@ def _run(model: str, adapter: str = "bare-agent", *more: str) -> Callable[[Groun
         "--task=t0",
         f"--model={model}",
         f"--adapter={adapter}",
-        "--timeout-ms=500",
+        ground.timeout,
         *_BARE,
         *more,
     ]
@@ -41,7 +44,7 @@ def _bench(*more: str) -> Callable[[Ground], list[str]]:
         "--model=fake/m",
         "--tasks=t0,t1",
         "--conditions=no-skill,original",
-        "--timeout-ms=400",
+        ground.timeout,
         "--concurrency=2",
         *_BARE,
         *more,
@@ -55,12 +58,16 @@ def _plan(ground: Ground) -> list[str]:
     return ["plan", "run", "plan.json", "--workdir=work", "--model=fake/m", *_BARE]
 
 
-_BOOST = "totals"
-
-
 def _improve(ground: Ground) -> list[str]:
-    BoostFolder(load_settings(), _BOOST).save([candidate()])
-    return ["boost", "improve", _BOOST, "city-totals", "--compiler-model=fake/namer"]
+    settings = load_settings()
+    BoostFolder(settings, "totals").save([candidate()])
+
+    async def record() -> None:
+        async with Journal(settings.journal_path) as journal:
+            await journal.append_all([(EVENT_KIND, each) for each in PROMOTED])
+
+    anyio.run(record)
+    return ["boost", "improve", "totals", "city-totals", "--compiler-model=fake/namer"]
 
 
 ORDERS: Mapping[str, Callable[[Ground], list[str]]] = {
@@ -75,7 +82,7 @@ ORDERS: Mapping[str, Callable[[Ground], list[str]]] = {
         "--tasks=judged",
         "--conditions=no-skill",
         "--judge-model=fake/court",
-        "--timeout-ms=400",
+        ground.timeout,
         *_BARE,
     ],
     "profile": lambda ground: [
@@ -83,11 +90,11 @@ ORDERS: Mapping[str, Callable[[Ground], list[str]]] = {
         "--model=fake/m",
         "--primitives=follow.format",
         "--instances=1",
-        "--timeout-ms=400",
+        ground.timeout,
         *_BARE,
     ],
-    "aot-compile": lambda ground: ["aot-compile", *_COMPILE],
-    "pipeline": lambda ground: ["pipeline", *_COMPILE[:-1]],
+    "aot-compile": lambda ground: ["aot-compile", *_COMPILING, ground.timeout, "--no-lock"],
+    "pipeline": lambda ground: ["pipeline", *_COMPILING, ground.timeout],
     "jit-optimize": lambda ground: [
         "jit-optimize",
         "--skill=skills/writer",
@@ -99,7 +106,7 @@ ORDERS: Mapping[str, Callable[[Ground], list[str]]] = {
         "--rounds=1",
         "--runs-per-task=1",
         "--budget-runs=20",
-        "--timeout-ms=400",
+        ground.timeout,
         *_BARE,
     ],
     "plan-run": _plan,

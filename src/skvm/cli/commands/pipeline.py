@@ -122,7 +122,8 @@ async def _run(
                 )
     except TimeoutError as error:
         raise InfrastructureError(
-            f"{SKV288.code}: the compile was not done after {options['timeout_ms']} ms; nothing was written",
+            f"{SKV288.code}: {skill.name} for {model} in {adapter}: not compiled after "
+            f"{options['timeout_ms']} ms; nothing was written",
             help="allow more with --timeout-ms",
         ) from error
     if options["is_json"]:

@@ -25,6 +25,8 @@ from skvm.task.model import Task
 
 __all__ = ["GIVE_UP_AFTER", "Cell", "Runner", "in_order", "measured"]
 
+PAUSE_S = 1.0
+"""Before a train run is tried again whose infrastructure failed."""
 GIVE_UP_AFTER = 5
 """Runs that fail for outside reasons one after the other before the session is stopped; it can go on."""
 
@@ -135,7 +137,7 @@ class Runner:
         evidence: Evidence | None
         record, evidence = await run_for_evidence(spec, self.bench)
         if record.outcome is Outcome.INFRA_FAILED:
-            await anyio.sleep(1)
+            await anyio.sleep(PAUSE_S)
             record, evidence = await run_for_evidence(spec, self.bench)
         self._take(record)
         return record, evidence
