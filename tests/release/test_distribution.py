@@ -7,6 +7,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 import tarfile
 from pathlib import Path
 from types import SimpleNamespace
@@ -22,6 +23,7 @@ from tests.release.base_environment import BaseEnvironment, build, needed_by
 
 WHOLE = ("src", "examples", "docs", "tests/release", "pyproject.toml", "README.md", "LICENSE", "CHANGELOG.md")
 MODEL = "fake/m"
+NOT_OURS = "pydantic_ai pydantic pydantic_core openai anthropic httpx2 genai_prices rich click regex yaml"
 
 
 @pytest.fixture(scope="module")
@@ -176,3 +178,54 @@ def test_a_task_runs_on_a_model(user):
         shown = json.loads(user.call("run", "--task=t", f"--model={MODEL}", "--json").out)
     assert (shown["outcome"], shown["score"]) == ("scored", 1.0)
     assert shown["run_id"] in user.call("logs").out
+
+
+def test_its_types_are_seen(installed, tmp_path):
+    """A type checker knows the verbs of the installed package: what is right passes, the rest does not."""
+    config = tmp_path / "mypy.ini"
+    # The types of what we stand on take long to read, and say nothing of ours.
+    skipped = ",".join(f"{name}.*" for name in NOT_OURS.split())
+    config.write_text(f"[mypy]\nstrict = True\n[mypy-{skipped}]\nfollow_imports = skip\n")
+    right = (Path(__file__).parent / "consumer.py").read_text(encoding="utf-8")
+    wrong = right.replace('models=["m/x"]', 'modles=["m/x"]').replace("folder: Path", "folder: int")
+    (tmp_path / "right.py").write_text(right)
+    (tmp_path / "wrong.py").write_text(wrong)
+
+    def checked(name: str) -> str:
+        done = subprocess.run(
+            [
+                *(sys.executable, "-m", "mypy", "--config-file", str(config), "--python-executable"),
+                *(str(installed.python), "--cache-dir", str(tmp_path / "cache"), name),
+            ],
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert not done.stderr
+        return done.stdout
+
+    assert checked("right.py").startswith("Success")
+    found = checked("wrong.py")
+    assert 'Unexpected keyword argument "modles" for "bench"' in found
+    assert '(expression has type "Path", variable has type "int")' in found
+
+
+def test_what_needs_an_extra_says_which(user):
+    """A base install says what is missing by the name of the extra that has it."""
+    task = str(user.examples / "tasks" / "expense-report-small")
+    skills = str(user.examples / "skills")
+    for extra, arguments in (
+        ("local", ("run", f"--task={task}", "--model=local/qwen2.5-coder-1.5b")),
+        ("local", ("gateway", "--model=local/qwen2.5-coder-1.5b")),
+        ("local", ("quickstart",)),
+        ("bench", ("analyze", skills, "--chart=chart.png")),
+        ("web", ("proposals", "serve")),
+        ("mcp", ("mcp",)),
+        ("sign", ("certify", "keygen")),
+    ):
+        said = user.call(*arguments, expect=2).err
+        assert f"skvm[{extra}]" in said, arguments
+        assert "Traceback" not in said
+    assert not list(user.home.rglob("*.gguf"))
+    assert "skvm[acp]" in user.call("harness", "check", "acp:opencode", expect=1).out

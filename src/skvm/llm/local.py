@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from skvm.llm.serve import ServeAnswer, ServeOrder
     from skvm.settings import Settings
 
-__all__ = ["Endpoint", "LocalModels", "usable_processors"]
+__all__ = ["Endpoint", "LocalModels", "check_engine", "usable_processors"]
 
 _LOAD_TIMEOUT_S = 300.0
 _STOP_TIMEOUT_S = 5.0
@@ -154,11 +154,7 @@ class LocalModels:
                     await self._stop(self._running.popitem()[1])
 
     async def _start(self, entry: ModelEntry) -> _Running:
-        if importlib.util.find_spec("xllamacpp") is None:
-            raise ConfigError(
-                f"{entry.model_id} needs the package xllamacpp, which is not installed",
-                help="pip install 'skvm[local]'",
-            )
+        check_engine(entry)
         path = await anyio.to_thread.run_sync(require_weights, self._settings, entry)
         states: tempfile.TemporaryDirectory[str] = tempfile.TemporaryDirectory(prefix="skvm-states-")
         order = self._order(entry, path, states.name)
@@ -208,6 +204,19 @@ class LocalModels:
         await process.aclose()
         running.log.close()
         running.states.cleanup()
+
+
+def check_engine(entry: ModelEntry) -> None:
+    """Look whether an embedded model could be run at all, before its weights are fetched.
+
+    Raises:
+        ConfigError: The engine is not installed.
+    """
+    if importlib.util.find_spec("xllamacpp") is None:
+        raise ConfigError(
+            f"{entry.model_id} needs the package xllamacpp, which is not installed",
+            help="pip install 'skvm[local]'",
+        )
 
 
 async def _load(running: _Running, entry: ModelEntry, order: ServeOrder) -> str:

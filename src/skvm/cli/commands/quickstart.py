@@ -181,8 +181,11 @@ async def _pull(settings: Settings, model: str, *, quiet: bool) -> None:
     from skvm.cli.console import out
     from skvm.cli.pulling import pull_with_progress
     from skvm.llm.catalog import find_entry
+    from skvm.llm.local import check_engine
 
-    pulled = await pull_with_progress(settings, find_entry(name), quiet=quiet)
+    entry = find_entry(name)
+    check_engine(entry)
+    pulled = await pull_with_progress(settings, entry, quiet=quiet)
     if not quiet:
         out.print(f"weights: {pulled.path}", markup=False)
 
