@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from skvm.bench.history import Ended
     from skvm.bench.plan import BenchPlan, Preparation
     from skvm.cli.bench_watch import BenchWatch
+    from skvm.cluster.opening import Executor
     from skvm.evaluate.bench import Bench
     from skvm.evidence.journal import Journal
     from skvm.evidence.record import RunRecord, Usage
@@ -52,6 +53,7 @@ async def run_plan(
     record: int | None = None,
     spent: Usage | None = None,
     quiet: bool = False,
+    executor: Executor | None = None,
 ) -> Ending:
     """Run a session as far as it goes.
 
@@ -62,6 +64,7 @@ async def run_plan(
         record: The plan's record in the journal, where the session is resumed.
         spent: What earlier starts of the session used; its ceilings hold over all of them.
         quiet: Show nothing.
+        executor: Where runs are made; in this process if ``None``.
 
     Raises:
         SkvmError: The bench cannot go on; what was run is in the journal.
@@ -74,6 +77,7 @@ async def run_plan(
     from skvm.bench.stopping import SureStop
     from skvm.cli.bench_watch import BenchWatch
     from skvm.cli.console import progress
+    from skvm.cli.progress_lines import tell_session
 
     left = _left(plan, spent)
     async with opened_bench(settings, plan, left, folder) as bench:
@@ -81,6 +85,8 @@ async def run_plan(
             await bench.judge.warm_up()
         with progress(quiet=quiet) as bars:
             watch = BenchWatch(bars, quiet=quiet)
+            if plan.session_id:
+                tell_session(plan.session_id)
             opened = await open_session(plan, bench, folder, watch, record)
             standing = {key: run for key, run in opened.known.items() if counts(run)}
             expected = forecast(opened.cells, standing, await _past(bench.journal), plan.concurrency)

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
     from skvm.bench.plan import BenchPlan, Target
     from skvm.cli.bench_run import Ending
+    from skvm.cluster.opening import Executor
     from skvm.evidence.record import Usage
     from skvm.settings import Settings
 
@@ -66,6 +67,7 @@ def run_session_of(
     from skvm.evidence.sessions import recorded_session
 
     gate = gate_of(plan, options)
+    plan, executor = _on(plan, options)
     check_plan(settings, plan)
     plan = _with_triggers(settings, plan, options)
     quiet = options["as_json"]
@@ -93,7 +95,9 @@ def run_session_of(
         named = plan.model_copy(update={"session_id": entry.id})
         try:
             ending: Ending = anyio.run(
-                lambda: run_plan(settings, named, folder, record=record, spent=spent, quiet=quiet)
+                lambda: run_plan(
+                    settings, named, folder, record=record, spent=spent, quiet=quiet, executor=executor
+                )
             )
             reported = report_ending(settings, ending, folder, gate, options)
         except BaseException:
@@ -102,6 +106,25 @@ def run_session_of(
     # The session is over: a reader that has left, or a full disk behind a pipe, is none of its faults.
     reported.show()
     return reported.exit_code
+
+
+def _on(plan: BenchPlan, options: dict[str, Any]) -> tuple[BenchPlan, Executor]:
+    """Where runs are made, and the plan with as many at once as there are places, where nobody says.
+
+    Raises:
+        UsageError: What is said of a cluster makes no sense.
+    """
+    from skvm.cli.command import executor_of
+    from skvm.errors import UsageError
+
+    executor: Executor = executor_of(options)
+    if executor.kind == "local":
+        return plan, executor
+    if plan.keep_work_dirs:
+        raise UsageError("--keep-workdirs keeps folders of this machine", help="leave it, or --executor, out")
+    if "concurrency" not in options["given"]:
+        plan = plan.model_copy(update={"concurrency": executor.places})
+    return plan, executor
 
 
 def _with_triggers(settings: Settings, plan: BenchPlan, options: dict[str, Any]) -> BenchPlan:

@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import click
@@ -19,6 +19,8 @@ __all__ = [
     "adapter_config_option",
     "boost_option",
     "check_adapter_config",
+    "executor_of",
+    "executor_options",
     "plan_option",
     "settings_of",
 ]
@@ -61,6 +63,41 @@ plan_option = click.option(
     show_default=True,
     help="Follow the skill's plan in a built-in harness: its groups as measured, in a row, or at once.",
 )
+
+
+def executor_options(command: Any) -> Any:
+    """Where runs are made: ``--executor``, ``--address``, ``--workers``, ``--slots``."""
+    options = (
+        click.option(
+            "--executor",
+            type=click.Choice(["local", "ray"]),
+            default="local",
+            show_default=True,
+            help="Where runs are made: in this process, or on a Ray cluster.",
+        ),
+        click.option("--address", metavar="ADDR", help="Ray: a cluster to join (auto, ray://…)."),
+        click.option("--workers", type=click.IntRange(min=1), help="Ray: workers; default: one a node."),
+        click.option("--slots", type=click.IntRange(min=1), help="Ray: runs at once of a worker (8)."),
+    )
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+def executor_of(options: Mapping[str, Any]) -> Any:
+    """What ``executor_options`` say (``skvm.cluster.opening.Executor``).
+
+    Raises:
+        UsageError: Something is said of a cluster without one.
+    """
+    from skvm.cluster.opening import SLOTS, Executor
+    from skvm.errors import UsageError
+
+    kind = options["executor"]
+    said = [name for name in ("address", "workers", "slots") if options[name] is not None]
+    if kind == "local" and said:
+        raise UsageError(f"--{said[0]} is of a cluster", help="add --executor=ray, or leave it out")
+    return Executor(kind, options["address"], options["workers"], options["slots"] or SLOTS)
 
 
 def check_adapter_config(adapters: Sequence[str], mode: str | None) -> None:

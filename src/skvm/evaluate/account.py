@@ -151,7 +151,7 @@ def _started(spec: RunSpec, sandbox: str) -> RunStarted:
 
         digest = skill_digest(spec.skill)
     return RunStarted(
-        run_id=f"{now:%Y%m%dT%H%M%S}{now.microsecond // 1000:03}-{secrets.token_hex(3)}",
+        run_id=spec.run_id or f"{now:%Y%m%dT%H%M%S}{now.microsecond // 1000:03}-{secrets.token_hex(3)}",
         session_id=spec.session_id,
         task_id=spec.task.id,
         task_digest=task_digest(spec.task),

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import anyio.to_thread
 
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from skvm.evaluate.judging import Judge
     from skvm.llm.replay import Cassette
 
-__all__ = ["Bench", "Port", "RunSpec", "load_trajectory", "open_bench"]
+__all__ = ["Bench", "Port", "Recipe", "RunSpec", "Runner", "load_trajectory", "open_bench"]
 
 
 class Port(Protocol):
@@ -43,6 +43,21 @@ class Port(Protocol):
         self, scope: CallScope, *, deadline_s: float | None = None
     ) -> AbstractAsyncContextManager[PortSession]:
         """Open a session for one scope."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """How what is no data about a run (an oracle, a look at what is left) is made again in another process.
+
+    Args:
+        name: Of what is made (see ``skvm.cluster.recipes``).
+        given: What it is made of, a JSON object.
+        take: Given what the thing made elsewhere saw, as JSON; ``None`` where the run did not get that far.
+    """
+
+    name: str
+    given: Mapping[str, Any]
+    take: Callable[[Any], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +90,9 @@ class RunSpec:
         on_left: Looks at the work directory once nothing of the agent runs in it any more and before
             anything is graded; it is given the folder, and digests of what lay there before (see
             ``work_files``). It may block.
+        run_id: Its id in the journal, where whoever asks for it has given it one.
+        recipe: How to make ``oracle``, ``site``, ``tools``, ``on_left`` and a harness that is an object
+            again elsewhere; a run that has any of them and no recipe is made in this process.
     """
 
     task: Task
@@ -99,6 +117,8 @@ class RunSpec:
     permissions: Grant | None = None
     cell: str | None = None
     on_left: Callable[[Path, Mapping[str, str]], None] | None = None
+    run_id: str | None = None
+    recipe: Recipe | None = None
 
     @property
     def label(self) -> str:
@@ -111,6 +131,13 @@ class RunSpec:
         if isinstance(self.harness, str):
             return self.harness
         return str(getattr(self.harness, "name", type(self.harness).__name__))
+
+
+class Runner(Protocol):
+    """Makes runs somewhere: to whoever asks for one, it is as if it were made here."""
+
+    async def run(self, spec: RunSpec, bench: Bench) -> RunRecord:
+        """Run a task once, grade it and record it in the journal of the bench; see ``run.run_once``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +157,7 @@ class Bench:
         config_mode: Whose configuration harnesses that are programs run with.
         follow: Has a run follow the plan of its skill: gives the run, and why it does not, if so. It may
             block.
+        runner: Makes the runs somewhere else; ``None`` makes them in this process.
     """
 
     settings: Settings
@@ -143,6 +171,7 @@ class Bench:
     judge: Judge | None = None
     config_mode: ConfigMode = "managed"
     follow: Callable[[RunSpec], tuple[RunSpec, str]] | None = None
+    runner: Runner | None = None
 
 
 @asynccontextmanager

@@ -10,9 +10,18 @@ from skvm.evaluate.bench import Bench, RunSpec
 from skvm.evaluate.run import run_once
 from skvm.evidence.record import Outcome, RunRecord
 
-__all__ = ["run_many", "run_persistently"]
+__all__ = ["make_run", "run_many", "run_persistently"]
 
 Progress = Callable[[int, RunRecord], None]
+
+
+async def make_run(spec: RunSpec, bench: Bench) -> RunRecord:
+    """Run once, wherever the bench has its runs made.
+
+    Raises:
+        SkvmError: What ``run_once`` raises.
+    """
+    return await (run_once(spec, bench) if bench.runner is None else bench.runner.run(spec, bench))
 
 
 async def run_many(
@@ -71,7 +80,7 @@ async def run_persistently(
     for attempt in range(attempts):
         if attempt:
             await anyio.sleep(pause_s * 2 ** (attempt - 1))
-        record = await run_once(spec, bench)
+        record = await make_run(spec, bench)
         if record.outcome is not Outcome.INFRA_FAILED:
             break
     return record

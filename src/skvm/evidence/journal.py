@@ -165,6 +165,27 @@ class Journal:
 
         return await anyio.to_thread.run_sync(work)
 
+    async def append_below(
+        self,
+        top: int,
+        make: Callable[[], Iterable[tuple[int, str, BaseModel | Mapping[str, Any]]]],
+    ) -> tuple[int, ...]:
+        """Append records that hang below one another, all of them or none; ``make`` as for ``append_made``.
+
+        Args:
+            top: The record that stands already.
+            make: Gives parent, kind and record of each; parent 0 is ``top``, *n* the *n*-th given, from 1.
+
+        Raises:
+            InfrastructureError: One of them is there already, or as for ``append``.
+        """
+
+        def work() -> tuple[int, ...]:
+            rows = [(parent, kind, self._body(record)) for parent, kind, record in make()]
+            return self._locked(lambda connection: _insert_below(connection, rows, top))
+
+        return await anyio.to_thread.run_sync(work)
+
     async def query(
         self,
         kind: str | None = None,
@@ -335,13 +356,19 @@ def _stamp(moment: datetime) -> str:
 def _insert(
     connection: sqlite3.Connection, rows: list[tuple[str, str]], parent: int | None
 ) -> tuple[int, ...]:
+    return _insert_below(connection, [(0, kind, body) for kind, body in rows], parent)
+
+
+def _insert_below(
+    connection: sqlite3.Connection, rows: list[tuple[int, str, str]], top: int | None
+) -> tuple[int, ...]:
     connection.execute("BEGIN IMMEDIATE")
     try:
-        ids = []
-        for kind, body in rows:
+        ids: list[int] = []
+        for place, kind, body in rows:
             cursor = connection.execute(
                 "INSERT INTO records (kind, parent, created_at, body) VALUES (?, ?, ?, ?)",
-                (kind, parent, _stamp(datetime.now(UTC)), body),
+                (kind, ids[place - 1] if place else top, _stamp(datetime.now(UTC)), body),
             )
             ids.append(int(cursor.lastrowid or 0))
         connection.execute("COMMIT")

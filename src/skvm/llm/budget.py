@@ -94,6 +94,24 @@ class Budget:
         self._changed.set()
         self._changed = anyio.Event()
 
+    def count(self, usage: Usage) -> None:
+        """Count what was spent elsewhere under the same ceilings; an unknown price counts nothing."""
+        self._spent_tokens += usage.total_tokens
+        self._spent_usd += usage.cost_usd or 0.0
+        self._changed.set()
+        self._changed = anyio.Event()
+
+    @property
+    def left(self) -> SpendLimit:
+        """What is left under the ceilings, calls under way counted in; 0 or less where one is reached."""
+        tokens = self._spent_tokens + sum(one.tokens for one in self._held.values())
+        usd = self._spent_usd + sum(one.usd for one in self._held.values())
+        limit = self._limit
+        return SpendLimit(
+            max_usd=None if limit.max_usd is None else limit.max_usd - usd,
+            max_tokens=None if limit.max_tokens is None else limit.max_tokens - tokens,
+        )
+
     def _fits(self, wanted: Reservation, held: list[Reservation]) -> bool:
         tokens = self._spent_tokens + wanted.tokens + sum(one.tokens for one in held)
         usd = self._spent_usd + wanted.usd + sum(one.usd for one in held)

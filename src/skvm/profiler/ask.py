@@ -6,21 +6,25 @@ and what still fails then is reported as such, never as a failed probe.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
 
+import anyio.to_thread
+
+from skvm.evaluate.bench import Bench, Recipe, RunSpec, load_trajectory
 from skvm.evaluate.contract import Evidence
 from skvm.evaluate.grading import Oracle
-from skvm.evaluate.run import Bench, RunSpec, run_once
+from skvm.evaluate.schedule import make_run
 from skvm.evidence.record import CriterionResult, Outcome, Usage
 from skvm.harness.contract import HARNESSES, Facility, Harness
 from skvm.harness.trajectory import Trajectory
 from skvm.profiler.failures import FileChanges, changes
 from skvm.profiler.simulated import Dials, SimulatedProcessor, read_dials
-from skvm.target.contract import Level, Primitive, Probe, Verdict, Work
+from skvm.target.contract import PRIMITIVES, Level, Primitive, Probe, Verdict, Work
 from skvm.task.model import Task
 
-__all__ = ["MAX_STEPS", "Asked", "Asker", "probe_task"]
+__all__ = ["MAX_STEPS", "Asked", "Asker", "probe_task", "remade"]
 
 MAX_STEPS = 25
 """Model turns a probe may take."""
@@ -74,6 +78,19 @@ class _Seen:
     trajectory: Trajectory | None = None
     changed: FileChanges = field(default_factory=FileChanges)
 
+    def told(self) -> Any:
+        """What was seen but for the trajectory, as JSON; ``None`` where nothing was graded."""
+        if self.verdict is None:
+            return None
+        return {"verdict": asdict(self.verdict), "changed": asdict(self.changed)}
+
+    def take(self, told: Any) -> None:
+        """Take what was seen elsewhere."""
+        if told is None:
+            return
+        self.verdict = Verdict(**told["verdict"])
+        self.changed = FileChanges(**{name: tuple(names) for name, names in told["changed"].items()})
+
 
 @dataclass(frozen=True, slots=True)
 class Asker:
@@ -119,7 +136,7 @@ class Asker:
         usage, duration_ms, attempt = Usage(), 0.0, 0
         while True:
             seen = _Seen()
-            record = await run_once(
+            record = await make_run(
                 RunSpec(
                     task=probe_task(primitive, level, seed, probe, self.timeout_s),
                     model_id=self.model,
@@ -132,10 +149,14 @@ class Asker:
                     simulated=self.dials is not None,
                     site=probe.site,
                     tools=probe.tools,
+                    recipe=self._recipe(primitive, level, seed, attempt, seen),
                 ),
                 self.bench,
             )
             attempt += 1
+            if seen.trajectory is None and seen.verdict is not None:
+                # It was graded elsewhere; what the agent did lies where all evidence does.
+                seen.trajectory = await anyio.to_thread.run_sync(load_trajectory, self.bench.blobs, record)
             usage, duration_ms = usage + record.usage, duration_ms + record.duration_ms
             graded = record.outcome.is_graded and seen.verdict is not None
             if graded or attempt >= ATTEMPTS:
@@ -157,11 +178,42 @@ class Asker:
             return self.harness
         return SimulatedProcessor(self.dials, primitive, level, seed, probe, attempt)
 
+    def _recipe(self, primitive: Primitive, level: Level, seed: int, attempt: int, seen: _Seen) -> Recipe:
+        given: dict[str, Any] = {
+            "primitive": primitive.id,
+            "level": level.value,
+            "seed": seed,
+            "attempt": attempt,
+            "dials": None if self.dials is None else self.dials.model_dump(mode="json", by_alias=True),
+        }
+        return Recipe("probe", given, seen.take)
+
+
+def remade(spec: RunSpec, given: Mapping[str, Any]) -> tuple[RunSpec, Callable[[], Any]]:
+    """Make a probe's run again from the catalogue of this process: its oracle, its site and its tools.
+
+    Args:
+        spec: The run without them.
+        given: What ``Asker`` wrote down.
+
+    Returns:
+        The run, and what gives what the oracle saw, once the run is over.
+
+    Raises:
+        UsageError: This process has no such primitive.
+    """
+    primitive, level, seed = PRIMITIVES.get(given["primitive"]), Level(given["level"]), int(given["seed"])
+    probe, seen = primitive.probe(level, seed), _Seen()
+    whole = replace(spec, oracle=_oracle(primitive, level, probe, seen), site=probe.site, tools=probe.tools)
+    if given["dials"] is not None:
+        dials = Dials.model_validate(given["dials"])
+        agent = SimulatedProcessor(dials, primitive, level, seed, probe, int(given["attempt"]))
+        whole = replace(whole, harness=agent)
+    return whole, seen.told
+
 
 def _oracle(primitive: Primitive, level: Level, probe: Probe, seen: _Seen) -> Oracle:
     async def oracle(evidence: Evidence) -> Sequence[CriterionResult]:
-        import anyio.to_thread
-
         seen.trajectory = evidence.trajectory
         # Before grading, which writes its own files into the snapshot.
         seen.changed = await anyio.to_thread.run_sync(changes, evidence.snapshot, probe)

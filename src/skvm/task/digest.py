@@ -11,7 +11,7 @@ from pathlib import Path
 from skvm.errors import InfrastructureError
 from skvm.task.model import Task
 
-__all__ = ["task_digest"]
+__all__ = ["task_digest", "task_files"]
 
 
 def task_digest(task: Task) -> str:
@@ -28,7 +28,7 @@ def task_digest(task: Task) -> str:
     fields = task.model_dump(mode="json", by_alias=True)
     _feed(total, "task.json", json.dumps(fields, sort_keys=True, ensure_ascii=False).encode())
     try:
-        for path in sorted(_files(task.root)) if task.root else ():
+        for path in sorted(task_files(task.root)) if task.root else ():
             name = path.relative_to(task.root or Path()).as_posix()
             if path.is_symlink():
                 _feed(total, f"{name} ->", os.fsencode(path.readlink()))
@@ -48,7 +48,8 @@ def _feed(total: hashlib._Hash, name: str, data: bytes) -> None:
     total.update(data)
 
 
-def _files(root: Path) -> Iterator[Path]:
+def task_files(root: Path) -> Iterator[Path]:
+    """Every file of a task's folder that can change a run or its grade, but ``task.json``; in no order."""
     for path in root.iterdir():
         if path.name != "task.json" and path.name[0] not in "._" and path.is_file():
             yield path

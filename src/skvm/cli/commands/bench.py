@@ -12,6 +12,7 @@ from skvm.cli.command import (
     adapter_config_option,
     boost_option,
     check_adapter_config,
+    executor_options,
     plan_option,
     settings_of,
 )
@@ -121,6 +122,7 @@ _SPENDING = ("judge", "merge_judge", "compare")
 )
 @boost_option
 @plan_option
+@executor_options
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.pass_context
 def command(ctx: click.Context, /, **options: Any) -> int | None:

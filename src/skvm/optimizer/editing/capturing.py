@@ -6,15 +6,15 @@ copies elsewhere, so nothing of theirs is ever in it. Grades are told as ``telli
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import anyio.to_thread
 
-from skvm.evaluate.bench import Bench, RunSpec, load_trajectory
-from skvm.evaluate.run import run_once
+from skvm.evaluate.bench import Bench, Recipe, RunSpec, load_trajectory
+from skvm.evaluate.schedule import make_run
 from skvm.evaluate.workspace import bundle_files
 from skvm.evidence.record import RunRecord
 from skvm.evidence.redact import Redactor
@@ -25,7 +25,7 @@ from skvm.optimizer.telling.conversation import conversation_of
 from skvm.optimizer.telling.criteria import criteria_of, meta_of
 from skvm.optimizer.telling.places import without_places
 
-__all__ = ["evidence_of", "run_for_evidence", "words_of_agent"]
+__all__ = ["evidence_of", "remade", "run_for_evidence", "words_of_agent"]
 
 _NOTHING = Snapshot({}, (), ())
 
@@ -34,7 +34,7 @@ async def run_for_evidence(spec: RunSpec, bench: Bench) -> tuple[RunRecord, Evid
     """Run a task once and keep what an editor may know of it.
 
     Raises:
-        Whatever ``run_once`` raises.
+        Whatever ``make_run`` raises.
     """
     bundle = [resource.path for resource in bundle_files(spec.skill)] if spec.skill else []
     taken: list[Snapshot] = []
@@ -44,9 +44,36 @@ async def run_for_evidence(spec: RunSpec, bench: Bench) -> tuple[RunRecord, Evid
         if spec.on_left is not None:
             spec.on_left(work, given)
 
-    record = await run_once(replace(spec, on_left=look), bench)
+    def take(told: Any) -> None:
+        if told is not None:
+            taken.append(Snapshot(told["files"], tuple(told["given"]), tuple(told["names"])))
+
+    # Who looks, too, may do more than look: that cannot be made again elsewhere.
+    recipe = Recipe("snapshot", {"bundle": bundle}, take) if spec.on_left is None else None
+    record = await make_run(replace(spec, on_left=look, recipe=recipe), bench)
     evidence = await anyio.to_thread.run_sync(_evidence, spec, bench, record, taken[0] if taken else _NOTHING)
     return record, evidence
+
+
+def remade(spec: RunSpec, given: Mapping[str, Any]) -> tuple[RunSpec, Callable[[], Any]]:
+    """Make the look at the work directory again in another process.
+
+    Args:
+        spec: The run without it.
+        given: What ``run_for_evidence`` wrote down.
+
+    Returns:
+        The run, and what gives what was left, once the run is over.
+    """
+    taken: list[Snapshot] = []
+
+    def look(work: Path, lay: Mapping[str, str]) -> None:
+        taken.append(take_snapshot(work, lay, bundle=given["bundle"]))
+
+    def told() -> Any:
+        return asdict(taken[0]) if taken else None
+
+    return replace(spec, on_left=look), told
 
 
 def _evidence(spec: RunSpec, bench: Bench, record: RunRecord, left: Snapshot) -> Evidence:

@@ -1,0 +1,75 @@
+"""Bytes between driver and worker: framed results, and blobs that a node is sent once."""
+
+from __future__ import annotations
+
+import contextlib
+import struct
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+from skvm.cluster.order import RunResult
+from skvm.errors import InfrastructureError
+from skvm.evidence.blobs import BlobStore, digest_of
+
+__all__ = ["NodeStore", "pack_result", "unpack_result"]
+
+_LENGTH = struct.Struct(">Q")
+_KEPT_S = 7 * 24 * 3600
+"""How long a blob that nobody asks for stays on a node."""
+
+
+def pack_result(result: RunResult, blobs: Mapping[str, bytes]) -> bytes:
+    """One run of bytes: the record's length, the record, the blobs in the order it names them."""
+    sized = tuple((digest, len(data)) for digest, data in blobs.items())
+    record = result.model_copy(update={"blobs": sized})
+    head = record.model_dump_json(by_alias=True).encode("utf-8", "surrogatepass")
+    return b"".join((_LENGTH.pack(len(head)), head, *blobs.values()))
+
+
+def unpack_result(data: bytes) -> tuple[RunResult, dict[str, bytes]]:
+    """A result and its blobs, each held against its digest.
+
+    Raises:
+        InfrastructureError: It is not whole.
+    """
+    try:
+        (length,) = _LENGTH.unpack_from(data)
+        start = _LENGTH.size + length
+        result = RunResult.model_validate_json(data[_LENGTH.size : start])
+    except (struct.error, ValueError) as error:
+        raise InfrastructureError(f"a worker sent something that is no result: {error}") from error
+    blobs = {}
+    for digest, size in result.blobs:
+        blobs[digest] = data[start : start + size]
+        start += size
+        if digest_of(blobs[digest]) != digest:
+            raise InfrastructureError(f"a worker sent bytes that are not {digest}")
+    return result, blobs
+
+
+class NodeStore(BlobStore):
+    """Blobs of one node, shared by the workers on it and kept from one command to the next.
+
+    Args:
+        folder: Where they lie.
+    """
+
+    def lacking(self, digests: list[str]) -> list[str]:
+        """Which of them are not here; those that are stay a while longer. Blocks."""
+        missing = []
+        for digest in digests:
+            try:
+                self._path(digest).touch(exist_ok=True) if self.has(digest) else missing.append(digest)
+            except OSError:
+                missing.append(digest)
+        return missing
+
+    def prune(self) -> None:
+        """Remove what nobody asked for in a week. Blocks."""
+        limit = time.time() - _KEPT_S
+        for path in Path(self.folder).glob("??/*"):
+            # Another worker may remove it now, too.
+            with contextlib.suppress(OSError):
+                if path.stat().st_mtime < limit:
+                    path.unlink()
