@@ -50,6 +50,7 @@ COMMANDS: dict[str, str] = {
     "logs": "List and export recorded runs.",
     "gateway": "Serve a model on loopback in three dialects, for any client or harness.",
     "config": "Write, show and check the configuration; ask an endpoint what it can do.",
+    "cache": "See how much is kept, and keep it in bounds.",
     "mcp": "Serve the verbs of skvm to an agent, over the Model Context Protocol.",
     "skills": "Give your agents the skills with which they use skvm themselves.",
     "explain": "Explain a diagnostic code.",

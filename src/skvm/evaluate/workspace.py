@@ -30,6 +30,7 @@ __all__ = [
     "PLAN_COMMAND",
     "SETUP_TIMEOUT_S",
     "Ceiling",
+    "abandoned",
     "bundle_files",
     "copy_tree",
     "lay_bundle",
@@ -214,13 +215,19 @@ def sweep(tmp_dir: Path) -> None:
 
     The age is for processes we cannot see: another container may share the folder.
     """
+    for path in abandoned(tmp_dir):
+        remove_tree(path)
+
+
+def abandoned(tmp_dir: Path, *, older_than_s: float = _STALE_S) -> Iterator[Path]:
+    """Private folders whose process is gone, untouched for so many seconds."""
     with contextlib.suppress(OSError):
         for path in tmp_dir.glob("skvm-*-*-*-*"):
             match = _PRIVATE.fullmatch(path.name)
-            if match is None or path.is_symlink() or path.stat().st_mtime > time.time() - _STALE_S:
+            if match is None or path.is_symlink() or path.stat().st_mtime > time.time() - older_than_s:
                 continue
             if process_started(int(match["pid"])) != int(match["started"]):
-                remove_tree(path)
+                yield path
 
 
 def remove_tree(path: Path) -> None:

@@ -90,6 +90,14 @@ class BlobStore:
         with self._held(fcntl.LOCK_SH):
             return path.is_file() and _renew(path)
 
+    def path_of(self, digest: str) -> Path:
+        """Where a blob lies, or would.
+
+        Raises:
+            UsageError: The digest is malformed.
+        """
+        return self._path(digest)
+
     def names(self) -> Iterator[str]:
         """Digests of all blobs there are, in order."""
         shards = sorted(self.folder.iterdir()) if self.folder.is_dir() else []
