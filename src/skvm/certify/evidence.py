@@ -165,7 +165,7 @@ def _is_of(run: RunRecord, target: Target) -> bool:
 
 
 def _record(entry: Entry) -> JournalRecord:
-    return JournalRecord(id=entry.id, digest=json_digest(entry.body))
+    return f"{entry.id} {json_digest(entry.body)}"
 
 
 def _held(plan: BenchPlan, target: Target) -> Held:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
@@ -36,11 +36,8 @@ class Interval(_Part):
     over: Literal["tasks", "runs"]
 
 
-class JournalRecord(_Part):
-    """A record of the journal the figures come from, and the digest of what it holds."""
-
-    id: int = Field(ge=1)
-    digest: str = Field(pattern=r"^sha256:[0-9a-f]{64}$")
+JournalRecord = Annotated[str, Field(pattern=r"^[1-9][0-9]{0,15} sha256:[0-9a-f]{64}$")]
+"""A record of the journal the figures come from: its id, and the digest of what it holds."""
 
 
 class Task(_Part):

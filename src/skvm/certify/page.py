@@ -19,7 +19,8 @@ ul.limits { padding-left: 20px; max-width: 68em; } ul.limits li { margin: 3px 0;
 section.target { border-top: 2px solid var(--line); margin-top: 22px; padding-top: 2px; }
 p.headline { font-size: 16px; margin: 4px 0 10px; max-width: 60em; }
 code { font-size: 12px; overflow-wrap: anywhere; }
-td, tbody th { overflow-wrap: anywhere; }
+tbody th { min-width: 7em; } td { min-width: 3em; } .whole { white-space: nowrap; }
+.said { min-width: 18em; }
 """
 
 
@@ -68,7 +69,7 @@ def _matrix(statement: Statement) -> str:
 
 def _matrix_row(target: TargetPart) -> tuple[str, ...]:
     found = summary.subject_figures(target)
-    name, needs = text(target.label), summary.needs_line(target)
+    name, needs = text(target.label), _whole(summary.needs_line(target))
     if found is None:
         empty = (words.NO_DATA,) * 3
         return (name, text(summary.headline(target)), "", words.NO_DATA, needs, *empty)
@@ -76,9 +77,9 @@ def _matrix_row(target: TargetPart) -> tuple[str, ...]:
     compared = summary.against_no_skill(target)
     return (
         name,
-        summary.score_of(figures),
+        _whole(summary.score_of(figures)),
         _scale(figures),
-        f"{summary.difference_of(compared)}, {compared.verdict}" if compared else "not compared",
+        _whole(f"{summary.difference_of(compared)}, {compared.verdict}" if compared else "not compared"),
         needs,
         *_taken(figures),
     )
@@ -87,6 +88,11 @@ def _matrix_row(target: TargetPart) -> tuple[str, ...]:
 def _taken(figures: ConditionFigures) -> tuple[str, str, str]:
     seconds = None if figures.seconds is None else figures.seconds * 1000
     return words.count(figures.tokens), words.seconds(seconds), summary.cost_of(figures)
+
+
+def _whole(value: str) -> Html:
+    """Words that stay on one line; where that is narrow, the table scrolls."""
+    return Html(f'<span class="whole">{text(value)}</span>')
 
 
 def _scale(figures: ConditionFigures) -> Html:
@@ -112,9 +118,10 @@ def _x(score: float) -> str:
 
 def _target(target: TargetPart) -> str:
     version = f" ({target.harness_version})" if target.harness_version else ""
+    title = text(f"{target.label}{version}")
     sessions = "\n".join(_session(evidence) for evidence in target.evidence)
     return (
-        f'<section class="target"><h2>{text(target.label)}{text(version)}</h2>\n'
+        f'<section class="target"><h2>{title}</h2>\n'
         f'<p class="headline">{text(summary.headline(target))}</p>\n{sessions}\n{_needs(target)}</section>'
     )
 
@@ -128,12 +135,12 @@ def _session(evidence: Evidence) -> str:
         f" {held.skill_mode}, {words.turn_bound(held.max_output_tokens)}",
         "Judge": held.judge_model,
         "Sandbox": ", ".join(evidence.sandboxes),
-        "Records": f"{len(evidence.runs)} runs, plan {evidence.plan.digest}",
+        "Records": f"{len(evidence.runs)} runs, plan {evidence.plan}",
     }
     rows = (
         (
             text(each.condition + (" (this skill)" if each.is_subject else "")),
-            summary.score_of(each),
+            _whole(summary.score_of(each)),
             _scale(each),
             words.score(each.strict_score),
             f"{each.scored} of {each.runs}",
@@ -150,10 +157,10 @@ def _session(evidence: Evidence) -> str:
             (
                 text(each.treatment),
                 text(each.control),
-                summary.difference_of(each),
+                _whole(summary.difference_of(each)),
                 words.probability(each.p),
                 words.probability(each.holm_p),
-                text(each.sentence),
+                Html(f'<div class="said">{text(each.sentence)}</div>'),
             )
             for each in evidence.comparisons
         ),
@@ -261,8 +268,8 @@ def _files(statement: Statement) -> str:
     rows = (
         (
             text(each.path),
-            "link" if each.kind == "link" else f"{each.size or 0:,} bytes",
-            "may be executed" if each.is_executable else "",
+            _whole("link" if each.kind == "link" else f"{each.size or 0:,} bytes"),
+            _whole("may be executed" if each.is_executable else ""),
             each.digest,
         )
         for each in statement.skill.files

@@ -94,10 +94,19 @@ def read_subject(path: Path) -> Subject:
         raise UsageError(f"{path} has no folder")
     folder = loaded.root
     files = survey(folder)
+    source = next((each for each in files if each.path == "SKILL.md"), None)
+    is_other = path.is_file() and path.name != "SKILL.md"
+    if source is None or source.kind == "link" or is_other:
+        raise UsageError(
+            f"{path}: a skill is certified whose file is called SKILL.md and is no link",
+            help="rename the file, or name its folder",
+        )
     is_variant = is_complete(folder)
     skill, skill_id, built_from = loaded, loaded.id, None
     if is_variant:
         skill, skill_id, built_from = _variant(folder)
+    elif folder_digest(files) not in (None, skill_digest(loaded)):
+        raise UsageError(f"{folder} changed while it was read", help="try again once nobody writes to it")
     part = SkillPart(
         id=skill_id,
         name=skill.name,
