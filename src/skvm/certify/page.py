@@ -166,7 +166,7 @@ def _session(evidence: Evidence) -> str:
         ),
         is_caption_seen=False,
     )
-    tasks = html_table("Tasks", ("task", "digest"), ((text(each.id), each.digest) for each in evidence.tasks))
+    tasks = html_table("Tasks", ("task", "digest"), ((text(each.id), text(each.digest)) for each in evidence.tasks))
     left_out = "".join(
         f"<li>{text(each.condition)}, {text(each.reason)}: {each.runs:,} ({text(each.explanation)})</li>"
         for each in evidence.excluded
@@ -207,7 +207,7 @@ def _machine(statement: Statement) -> str:
     rows = (
         (
             text(each.name),
-            each.type,
+            text(each.type),
             text(each.version or ""),
             "required" if each.is_required else "optional",
             text(each.evidence or ""),
@@ -228,7 +228,7 @@ def _installed(statement: Statement) -> str:
     installed = statement.dependencies.installed
     if not installed:
         return ""
-    rows = ((text(each.name), each.type, text(each.version), text(each.digest or "")) for each in installed)
+    rows = ((text(each.name), text(each.type), text(each.version), text(each.digest or "")) for each in installed)
     table = html_table("Installed", ("package", "type", "version", "digest"), rows, is_caption_seen=False)
     return f"<details><summary>{len(installed)} packages of its environment</summary>{table}</details>"
 
@@ -238,7 +238,7 @@ def _findings(statement: Statement) -> str:
         return "<h2>Findings of the linter</h2>\n<p>None.</p>"
     rows = (
         (
-            each.code,
+            text(each.code),
             each.severity,
             text(f"{each.path}{f':{each.line}' if each.line else ''}"),
             text(each.message),
