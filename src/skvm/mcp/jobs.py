@@ -155,6 +155,13 @@ class Jobs:
         self._cancel(job)
         await job.over.wait()
 
+    async def end(self) -> None:
+        """End all commands; returns once they are gone."""
+        for job in self.all():
+            self._cancel(job)
+        for job in self.all():
+            await job.over.wait()
+
     def _cancel(self, job: Job) -> None:
         if not job.over.is_set():
             job.is_cancelled = True

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
+import anyio
 from mcp.server.mcpserver import MCPServer
 
 import skvm
@@ -19,6 +22,8 @@ from skvm.mcp.working import add_working
 
 __all__ = ["make_server", "serve"]
 
+_ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_INTERRUPTED = 130
 _INSTRUCTIONS = " ".join(
     (
         "skvm measures what a model in a harness can do (profile_*), adapts an agent skill to it (compile),",
@@ -33,9 +38,13 @@ _INSTRUCTIONS = " ".join(
 )
 
 
-def make_server(ground: Ground) -> MCPServer[Any]:
-    """A server for clients that may reach what ``ground`` allows."""
-    jobs = Jobs(ground.roots[0])
+def make_server(ground: Ground, jobs: Jobs) -> MCPServer[Any]:
+    """A server for clients that may reach what ``ground`` allows.
+
+    Args:
+        ground: What that is.
+        jobs: Where its commands run.
+    """
 
     @asynccontextmanager
     async def lifespan(_: MCPServer[Any]) -> AsyncIterator[None]:
@@ -60,6 +69,21 @@ def make_server(ground: Ground) -> MCPServer[Any]:
 
 def serve(ground: Ground) -> None:
     """Serve on standard input and output until the input closes; all commands end then."""
-    import anyio
+    anyio.run(_serve, ground)
 
-    anyio.run(make_server(ground).run_stdio_async)
+
+async def _serve(ground: Ground) -> None:
+    jobs = Jobs(ground.roots[0])
+    async with anyio.create_task_group() as group:
+        group.start_soon(_leave_on_signal, jobs)
+        await make_server(ground, jobs).run_stdio_async()
+        group.cancel_scope.cancel()
+
+
+async def _leave_on_signal(jobs: Jobs) -> None:
+    """End all commands, then the process: a thread that waits for the client's next line ends for nobody."""
+    wanted = [number for number in _ENDING if signal.getsignal(number) is not signal.SIG_IGN]
+    with anyio.open_signal_receiver(*wanted) as signals:
+        async for _ in signals:
+            await jobs.end()
+            os._exit(_INTERRUPTED)
