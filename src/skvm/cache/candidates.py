@@ -79,7 +79,8 @@ def _left(path: Path) -> Item | None:
         if path.name[1:].partition(".old-")[0] and not standing.exists():
             return None
     with contextlib.suppress(OSError):
-        return Item("leftovers", path, size_of(path), _newest(path))
+        # Not when it was read: looking for references, we read it ourselves.
+        return Item("leftovers", path, size_of(path), _written(path))
     return None
 
 
@@ -174,6 +175,13 @@ def _newest(path: Path) -> float:
     if path.is_dir() and not path.is_symlink():
         with contextlib.suppress(OSError):
             times += [_touched(each) for each in path.iterdir()]
+    return max(times)
+
+
+def _written(path: Path) -> float:
+    times = [path.lstat().st_mtime]
+    if path.is_dir() and not path.is_symlink():
+        times += [each.lstat().st_mtime for each in path.iterdir()]
     return max(times)
 
 

@@ -328,12 +328,10 @@ def _remove(sweep: _Sweep, path: Path) -> bool:
         return True
     try:
         if path.is_dir() and not path.is_symlink():
-            trash = (
-                path
-                if path.name.startswith(".trash-")
-                else path.with_name(f".trash-{os.getpid()}-{path.name}")
-            )
-            path.rename(trash)
+            trash = path
+            if not path.name.startswith(".trash-"):
+                trash = path.with_name(f".trash-{os.getpid()}-{path.name}")
+                path.rename(trash)
             remove_tree(trash)
         else:
             path.unlink(missing_ok=True)
