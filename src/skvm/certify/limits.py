@@ -56,9 +56,9 @@ def _of_target(target: TargetPart, skill: SkillPart) -> Iterator[str]:
         yield f"{where}: needed and not measured: {_names(unknown)}."
     if not target.evidence:
         yield (
-            f"{where}: not measured: the journal holds no finished run of this very skill there."
+            f"{where}: not measured: the journal holds no finished run of this very skill there. To measure:"
             f" skvm bench --model={target.model} --adapter={target.harness} --skill={skill.id}"
-            " --conditions=no-skill,original --tasks=… measures it."
+            " --conditions=no-skill,original --tasks=…"
         )
     if target.other_states:
         plural = "session was" if target.other_states == 1 else "sessions were"
