@@ -1,4 +1,4 @@
 """What makes the documentation site: generated reference, drawings, pictures, and the runner of code blocks.
 
-Development only; nothing of ``skvm`` imports it. ``mkdocs.yml`` names ``docsite/hooks.py``, which uses the rest.
+Development only; nothing of ``skvm`` imports it. ``mkdocs.yml`` names ``hooks.py``, which uses the rest.
 """

@@ -91,9 +91,8 @@ def architecture_svg() -> str:
     body.append(f'<text class="soft" x="{_LEFT}" y="{height - 18}">{words}</text>')
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {height}" '
-        f'width="{_WIDTH}" height="{height}" role="img" aria-label="The layers of skvm">\n<style>{_STYLE}</style>\n'
-        + "\n".join(body)
-        + "\n</svg>\n"
+        f'width="{_WIDTH}" height="{height}" role="img" aria-label="The layers of skvm">\n'
+        f"<style>{_STYLE}</style>\n" + "\n".join(body) + "\n</svg>\n"
     )
 
 
