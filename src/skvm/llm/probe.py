@@ -80,7 +80,7 @@ async def _probe_tool(model: Model, notes: list[str]) -> tuple[bool, bool]:
     if isinstance(arguments, str):
         try:
             arguments = json.loads(arguments)
-        except ValueError:
+        except (ValueError, RecursionError):
             notes.append("forced tool call: the arguments are polluted (not JSON)")
             return True, False
     if not isinstance(arguments, dict) or set(arguments) != set(_WANTED):
@@ -108,7 +108,7 @@ async def _probe_schema(model: Model, notes: list[str]) -> bool:
         return False
     try:
         decoded = json.loads(answer.text or "")
-    except ValueError:
+    except (ValueError, RecursionError):
         decoded = None
     if isinstance(decoded, dict) and decoded.get("colour") in {"red", "green", "blue"}:
         return True

@@ -429,6 +429,6 @@ def _response(request: httpx2.Request, answer: Answer) -> httpx2.Response:
 def _decode(body: bytes) -> Mapping[str, Any]:
     try:
         decoded = json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return decoded if isinstance(decoded, dict) else {}

@@ -86,6 +86,6 @@ async def rerun(
     else:
         try:
             right = same_value(json.loads(said), expected)
-        except ValueError:
+        except (ValueError, RecursionError):
             return Verdict(False, f"{label}: {output} is not JSON: {said[:100]!r}")
     return Verdict(right, f"{label}: " + ("right" if right else f"expected {expected!r}, got {said[:200]!r}"))

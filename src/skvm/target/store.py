@@ -310,11 +310,11 @@ class ProfileStore:
         """The failure reports of the checkpoint, by ``primitive/level``; none where they cannot be read."""
         path = self.folder(model, harness) / PARTIAL_FAILURES
         try:
-            reports = json.loads(path.read_bytes())["reports"]
-        except (OSError, ValueError, KeyError, TypeError):
+            reports = dict(json.loads(path.read_bytes())["reports"])
+        except (OSError, ValueError, KeyError, TypeError, RecursionError):
             # They explain, they decide nothing: a measurement goes on without them.
             return {}
-        return {str(place): list(more) for place, more in dict(reports).items() if isinstance(more, list)}
+        return {str(place): list(more) for place, more in reports.items() if isinstance(more, list)}
 
     def save(self, profile: Profile, failures: Mapping[str, Sequence[Mapping[str, Any]]]) -> Path:
         """Make a complete profile the newest one; a partial one is only a checkpoint.

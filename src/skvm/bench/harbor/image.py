@@ -287,5 +287,5 @@ def _words(rest: str) -> list[str]:
             listed = json.loads(rest)
             return [str(word) for word in listed] if isinstance(listed, list) else []
         return shlex.split(rest)
-    except ValueError:
+    except (ValueError, RecursionError):
         return rest.split()

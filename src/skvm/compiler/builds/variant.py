@@ -44,7 +44,7 @@ def is_complete(variant: Path) -> bool:
             and (variant / "SKILL.md").is_file()
             and isinstance(json.loads((variant / "compilation-plan.json").read_bytes()), dict)
         )
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return False
 
 

@@ -141,7 +141,7 @@ def _plans(reading: Reading) -> Iterator[dict[str, Any]]:
 def _parsed(data: bytes) -> dict[str, Any] | None:
     try:
         plan = json.loads(data)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     is_plan = isinstance(plan, dict) and isinstance(plan.get("fields"), dict) and "output" in plan
     return plan if is_plan else None

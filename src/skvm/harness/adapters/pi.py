@@ -126,7 +126,7 @@ def _theirs(setting: Setting) -> dict[str, bytes]:
         return {}
     try:
         said = json.loads(place.read_bytes())
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         help = "mend it, or leave --adapter-config=native out"
         raise ConfigError(f"{place}: {error}", help=help) from error
     kept = {key: value for key, value in as_mapping(said).items() if key not in ELSEWHERE}

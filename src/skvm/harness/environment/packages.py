@@ -50,7 +50,7 @@ def npm_version(modules: Path, name: str) -> str | None:
     """Version of a package in a ``node_modules`` folder; ``None`` if it is not there."""
     try:
         data = json.loads((modules / name / "package.json").read_bytes())
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return None
     version = data.get("version") if isinstance(data, dict) else None
     return version if isinstance(version, str) else None

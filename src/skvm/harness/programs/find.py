@@ -233,7 +233,7 @@ def _package_version(folders: list[Path]) -> str | None:
     for folder in folders:
         try:
             data = json.loads((folder / "package.json").read_bytes())
-        except (OSError, ValueError):
+        except (OSError, ValueError, RecursionError):
             continue
         if isinstance(data, dict) and isinstance(data.get("version"), str):
             return str(data["version"]).partition("-linux-")[0]

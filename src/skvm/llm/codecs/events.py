@@ -29,7 +29,7 @@ def decode_events(raw: bytes) -> Iterator[Mapping[str, Any]]:
                 continue
             try:
                 decoded = json.loads(payload)
-            except ValueError:
+            except (ValueError, RecursionError):
                 continue
             if isinstance(decoded, Mapping):
                 yield decoded

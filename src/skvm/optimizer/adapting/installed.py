@@ -124,7 +124,7 @@ def read_installed(folder: Path) -> Installed | None:
 def _record(folder: Path) -> Mapping[str, Any]:
     try:
         value = json.loads((folder / RECORD).read_bytes())
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return {}
     return value if isinstance(value, dict) else {}
 

@@ -49,9 +49,14 @@ def thinking_part(content: str, opaque: str | None, native: str, id: str | None 
     part = ThinkingPart(content)
     if opaque and opaque.startswith(_MARK):
         try:
-            provider, own_id, signature = json.loads(base64.urlsafe_b64decode(opaque[len(_MARK) :]))
-        except ValueError:
+            kept = json.loads(base64.urlsafe_b64decode(opaque[len(_MARK) :]))
+        except (ValueError, RecursionError):
             return part
+        if not isinstance(kept, list) or [each for each in kept if not isinstance(each, str | None)]:
+            return part
+        if len(kept) != 3:
+            return part
+        provider, own_id, signature = kept
         return replace(part, provider_name=provider, id=own_id, signature=signature)
     if opaque:
         return replace(part, provider_name=native, id=id, signature=opaque)

@@ -185,7 +185,7 @@ def content_of(answer: str, output: str, *, is_cut: bool = False) -> tuple[str, 
     if suffix == ".json":
         try:
             json.loads(text)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             return "", f"it is not valid JSON ({error})"
     # Half a surrogate pair cannot be written.
     return f"{text}\n".encode("utf-8", "replace").decode(), ""
