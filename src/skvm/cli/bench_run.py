@@ -77,6 +77,7 @@ async def run_plan(
     from skvm.bench.stopping import SureStop
     from skvm.cli.bench_watch import BenchWatch
     from skvm.cli.console import progress
+    from skvm.cli.placing import placed
     from skvm.cli.progress_lines import tell_session
 
     left = _left(plan, spent)
@@ -98,7 +99,8 @@ async def run_plan(
             watch.planned(opened.cells, len(standing))
             limits = Limits(plan.concurrency, plan.limits)
             sure = SureStop.of(plan, opened.cells) if plan.stop_when == "sure" else None
-            await run_session(opened, bench, limits, watch, sure)
+            async with placed(bench, executor if expected.runs else None) as there:
+                await run_session(opened, there, limits, watch, sure)
         if plan.is_judge_deferred:
             await _settle(bench, plan, folder, quiet=quiet)
         return Ending(

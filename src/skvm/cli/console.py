@@ -97,6 +97,11 @@ def visible(text: str) -> str:
     )
 
 
+def tell_note(note: str) -> None:
+    """Print one line of what a person may want to know beside the results."""
+    err.print(note, style="yellow", markup=False)
+
+
 def progress(*, quiet: bool = False) -> Progress:
     """A progress display on standard error; silent when ``quiet`` or not a terminal.
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from skvm.cluster.opening import Executor
     from skvm.optimizer.loop.request import OptimizeRequest
     from skvm.optimizer.loop.session import Update
     from skvm.optimizer.proposals.proposal import Proposal
@@ -23,10 +24,12 @@ class Job:
     Args:
         request: What is asked for.
         resume: Its proposal, if it goes on.
+        place: Where its runs are made; in this process if ``None``.
     """
 
     request: OptimizeRequest
     resume: str | None = None
+    place: Executor | None = None
 
 
 @dataclass(slots=True)
@@ -57,7 +60,7 @@ def run_jobs(settings: Settings, jobs: Sequence[Job], options: Mapping[str, Any]
     from skvm.cli.optimize_report import report
     from skvm.cli.optimize_watch import watching
 
-    outcomes = [Outcome(job) for job in jobs]
+    outcomes = [Outcome(replace(job, place=options["place"])) for job in jobs]
     with watching(jobs, quiet=options["as_json"]) as display:
         try:
             anyio.run(_run_all, settings, outcomes, display, options["concurrency"])
@@ -135,6 +138,7 @@ async def _followed(settings: Settings, proposal: Proposal) -> list[str]:
 
 
 async def _session(settings: Settings, job: Job, watch: Callable[[Update], None]) -> Proposal:
+    from skvm.cli.placing import placed
     from skvm.optimizer.loop.history import find_session, spent_of
     from skvm.optimizer.loop.opening import opened_bench
     from skvm.optimizer.loop.optimizing import optimize, resume
@@ -142,12 +146,12 @@ async def _session(settings: Settings, job: Job, watch: Callable[[Update], None]
 
     store = ProposalStore(settings)
     if job.resume is None:
-        async with opened_bench(settings, job.request) as bench:
+        async with opened_bench(settings, job.request) as opened, placed(opened, job.place) as bench:
             return await optimize(job.request, bench, store, on_event=watch)
     async with _journal(settings) as journal:
         past = await find_session(journal, job.resume)
         spent = await spent_of(journal, past)
-    async with opened_bench(settings, job.request, spent) as bench:
+    async with opened_bench(settings, job.request, spent) as opened, placed(opened, job.place) as bench:
         return await resume(job.resume, bench, store, request=job.request, on_event=watch)
 
 

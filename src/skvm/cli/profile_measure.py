@@ -29,7 +29,7 @@ def measure_targets(
     """
     import anyio
 
-    from skvm.cli.command import check_adapter_config
+    from skvm.cli.command import check_adapter_config, executor_of
     from skvm.cli.console import err
     from skvm.evidence.sessions import recorded_session
     from skvm.harness.contract import HARNESSES
@@ -40,6 +40,9 @@ def measure_targets(
         if read_dials(model, adapter) is None:
             HARNESSES.get(adapter)
     check_adapter_config([adapter for _, adapter in targets if adapter != "sim"], options["adapter_config"])
+    options = {**options, "place": executor_of(options)}
+    if options["place"].kind != "local" and "concurrency" not in options["given"]:
+        options["concurrency"] = options["place"].places
     primitives = chosen(options["primitives"], options["skip"])
     requests = [_request(model, adapter, primitives, options) for model, adapter in targets]
     if options["is_estimate"]:
@@ -117,6 +120,7 @@ async def _measure_all(
     settings: Settings, store: ProfileStore, requests: Sequence[Request], options: dict[str, Any]
 ) -> None:
     from skvm.cli.console import err, print_json
+    from skvm.cli.placing import placed
     from skvm.cli.profiling import measure_with_progress, print_measurement
     from skvm.errors import FindingsError, SkvmError
     from skvm.evaluate.run import open_bench
@@ -128,8 +132,10 @@ async def _measure_all(
     results: list[dict[str, Any]] = []
     failed: list[str] = []
     mode: Any = options["adapter_config"] or "managed"
-    async with open_bench(settings, sandbox=options["sandbox"], limit=given, config_mode=mode) as opened:
-        bench = with_touching(opened)
+    async with (
+        open_bench(settings, sandbox=options["sandbox"], limit=given, config_mode=mode) as opened,
+        placed(with_touching(opened), options["place"]) as bench,
+    ):
         for request in requests:
             try:
                 measured = await measure_with_progress(request, bench, store, quiet=options["as_json"])

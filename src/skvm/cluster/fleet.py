@@ -252,20 +252,26 @@ async def open_fleet(
     Raises:
         InfrastructureError: None comes up, or it is of another version than this process.
     """
-    async with anyio.create_task_group() as group:
-        fleet = Fleet(
-            start,
-            wanted,
-            slots,
-            group,
-            on_throttled=on_throttled,
-            on_note=on_note,
-            start_timeout_s=start_timeout_s,
-        )
-        fleet.begin()
-        try:
-            await fleet.first()
-            yield fleet
-        finally:
-            await fleet.close()
-            group.cancel_scope.cancel()
+    try:
+        async with anyio.create_task_group() as group:
+            fleet = Fleet(
+                start,
+                wanted,
+                slots,
+                group,
+                on_throttled=on_throttled,
+                on_note=on_note,
+                start_timeout_s=start_timeout_s,
+            )
+            fleet.begin()
+            try:
+                await fleet.first()
+                yield fleet
+            finally:
+                await fleet.close()
+                group.cancel_scope.cancel()
+    except BaseExceptionGroup as failures:
+        # What is raised within it is the caller's, and the watchers' end only part of that.
+        if len(failures.exceptions) == 1:
+            raise failures.exceptions[0] from None
+        raise

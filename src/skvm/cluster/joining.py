@@ -25,6 +25,8 @@ WORKER_CPUS = 0.5
 """Of a processor, as Ray counts them: a worker mostly waits for models."""
 EXTRA_CALLS = 8
 """Calls a worker takes beside its runs: greetings, blobs, news."""
+ATTEMPTS = 3
+"""How often a cluster of our own is tried to be started."""
 _OBJECT_STORE_BYTES = 256 << 20
 _QUIET = {
     "RAY_USAGE_STATS_ENABLED": "0",
@@ -78,8 +80,8 @@ def joined(address: str | None, workers: int | None) -> Iterator[Joined]:
         }
     try:
         try:
-            ray.init(address=address or "local", **options)
-        except (ConnectionError, RuntimeError, OSError, ValueError) as error:
+            _init(ray, address, options)
+        except Exception as error:  # Ray raises that very class, among others
             said = str(error).strip().splitlines()[:1] or [type(error).__name__]
             where = f"the Ray cluster at {address!r} cannot be joined" if address else "Ray cannot be started"
             raise InfrastructureError(
@@ -92,6 +94,19 @@ def joined(address: str | None, workers: int | None) -> Iterator[Joined]:
             ray.shutdown()
         if folder is not None:
             shutil.rmtree(folder, ignore_errors=True)
+
+
+def _init(ray: Any, address: str | None, options: dict[str, Any]) -> None:
+    for attempt in range(1, ATTEMPTS + 1):
+        try:
+            ray.init(address=address or "local", **options)
+        except Exception as error:
+            # On a busy machine a node may take longer than Ray waits for it.
+            if address is not None or attempt == ATTEMPTS or "timed out" not in str(error):
+                raise
+            ray.shutdown()
+        else:
+            return
 
 
 def _ray() -> Any:

@@ -7,14 +7,13 @@ text and bytes only, so that nothing of ours is ever pickled.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import hashlib
 import json
 import os
 import platform
 import traceback
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AbstractContextManager, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
@@ -73,6 +72,7 @@ class Worker:
         self._scopes: dict[str, anyio.CancelScope] = {}
         self._throttled: set[str] = set()
         self._port: ModelPort | None = None
+        self._listening: AbstractContextManager[None] | None = None
         self._opening: asyncio.Lock | None = None
         self._noticed: asyncio.Event | None = None
 
@@ -129,6 +129,8 @@ class Worker:
             scope.cancel()
         for kept in self._benches.values():
             await kept.close()
+        if self._listening is not None:
+            self._listening.__exit__(None, None, None)
         if self._port is not None:
             await self._port.__aexit__(None, None, None)
         await anyio.to_thread.run_sync(remove_tree, self._folder)
@@ -182,8 +184,9 @@ class Worker:
         sandbox = await anyio.to_thread.run_sync(choose_sandbox, order.sandbox)
         if self._port is None:
             self._port = await ModelPort(self._settings, put_blob=self._blobs.put).__aenter__()
-            # For as long as there is a port.
-            self._port.listening(self._notice).__enter__()
+            # Held, or it would be left at once.
+            self._listening = self._port.listening(self._notice)
+            self._listening.__enter__()
         bench = Bench(
             settings=self._settings,
             port=self._port,
@@ -259,7 +262,7 @@ class _Kept:
     _over: asyncio.Event = field(default_factory=asyncio.Event)
 
     @classmethod
-    async def open(cls, opening: contextlib.AbstractAsyncContextManager[Bench]) -> _Kept:
+    async def open(cls, opening: AbstractAsyncContextManager[Bench]) -> _Kept:
         """Enter it, and stay inside."""
         opened: asyncio.Future[Bench] = asyncio.get_running_loop().create_future()
         over = asyncio.Event()

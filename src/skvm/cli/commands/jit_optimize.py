@@ -6,7 +6,15 @@ from typing import Any
 
 import click
 
-from skvm.cli.command import CommaList, SkvmCommand, adapter_config_option, check_adapter_config, settings_of
+from skvm.cli.command import (
+    CommaList,
+    SkvmCommand,
+    adapter_config_option,
+    check_adapter_config,
+    executor_of,
+    executor_options,
+    settings_of,
+)
 
 __all__ = ["command"]
 
@@ -76,13 +84,14 @@ _SOURCES = ("synthetic", "real", "log", "synthetic-task", "real-task", "executio
 @click.option("--max-output-tokens", type=click.IntRange(min=1), help="Tokens the target may write a turn.")
 @click.option(
     "--sandbox",
-    type=click.Choice(["auto", "bubblewrap", "landlock", "none"]),
+    type=click.Choice(["auto", "bubblewrap", "landlock", "sandbox-exec", "none"]),
     default="auto",
     show_default=True,
     help="What confines agents.",
 )
 @click.option("--max-usd", type=click.FloatRange(min=0), help="Spend ceiling of a session, in dollars.")
 @click.option("--max-tokens", type=click.IntRange(min=1), help="Spend ceiling of a session, in tokens.")
+@executor_options
 @click.option("--dry-run", is_flag=True, help="Print the plan and what it may take; run nothing.")
 @click.option("--resume", metavar="ID", help="Go on with a session: its proposal, or latest.")
 @click.option("--anew", is_flag=True, help="Start a new session even if a like one is unfinished.")
@@ -111,7 +120,26 @@ def command(ctx: click.Context, /, **options: Any) -> int:
 
         return work_detached(settings, options["worker"])
     check_flags(options)
+    options["place"] = executor_of(options)
+    if options["place"].kind != "local":
+        _check_place(options)
     check_adapter_config([options["harness"]], options["adapter_config"])
     if options["resume"]:
         return resume_session(settings, options)
     return start_sessions(settings, options)
+
+
+def _check_place(options: dict[str, Any]) -> None:
+    """Refuse what a session on a cluster cannot do.
+
+    Raises:
+        UsageError: It is asked for.
+    """
+    from skvm.errors import UsageError
+
+    if options["detach"]:
+        raise UsageError("--detach works on this machine", help="leave --executor=ray or --detach out")
+    if options["concurrency"] > 1:
+        raise UsageError(
+            "one session at a time has a cluster", help="say --task-concurrency: how many runs at once"
+        )

@@ -11,6 +11,7 @@ from skvm.cli.command import (
     SkvmCommand,
     VerbGroup,
     adapter_config_option,
+    executor_options,
     settings_of,
 )
 from skvm.cli.profile_verbs import VERBS, list_profiles
@@ -48,12 +49,13 @@ class _Profile(SkvmCommand, VerbGroup):
 @adapter_config_option
 @click.option("--max-usd", type=click.FloatRange(0, min_open=True), help="Stop before this is spent.")
 @click.option("--max-tokens", type=click.IntRange(1), help="Stop before these are used.")
-@click.option("--sandbox", default="auto", show_default=True, help="auto, bubblewrap, landlock or none.")
+@click.option("--sandbox", default="auto", show_default=True, help="auto, or the name of a back end.")
 @click.option("--fill", is_flag=True, help="Measure what an imported profile lacks.")
 @click.option("--force", is_flag=True, help="Measure again what is known.")
 @click.option("--resume", "is_resumed", is_flag=True, help="Go on with a --force that was cut short, too.")
 @click.option("--estimate", "is_estimate", is_flag=True, help="Only say what it would take.")
 @click.option("--canary", "is_canary", is_flag=True, help="Probe only what installed variants rest on.")
+@executor_options
 @click.option("--list", "is_list", is_flag=True, help="List the profiles that are there.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.pass_context
@@ -82,6 +84,8 @@ def command(ctx: click.Context, /, models: tuple[str, ...], **options: Any) -> N
         return
     if not models:
         raise UsageError("no model given", help="name one: skvm profile --model local/qwen2.5-coder-1.5b")
+    source = click.core.ParameterSource.COMMANDLINE
+    options["given"] = frozenset(name for name in options if ctx.get_parameter_source(name) is source)
     targets = [(model, adapter) for model in models for adapter in options["adapters"]]
     measure_targets(settings, store, targets, options)
 
