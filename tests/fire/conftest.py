@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -85,3 +86,25 @@ def ground(
         if not _WARM:
             _WARM.append(made.skvm("run", "--task=t0", "--model=fake/m", "--sandbox=none"))
         yield made
+
+
+@pytest.fixture(scope="session")
+def open_temp() -> Iterator[Path]:
+    """For what a process keeps as long as it lives, such as what its cells see of ``/etc``."""
+    folder = Path(tempfile.mkdtemp(prefix="skvm-fire-", dir="/tmp"))
+    folder.chmod(0o755)
+    yield folder
+    shutil.rmtree(folder)
+
+
+@pytest.fixture
+def open_ground(ground: Ground, open_temp: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Ground]:
+    """A ground whose temporary folder other users may pass, as the user of a cell has to."""
+    outer = Path(tempfile.mkdtemp(prefix="skvm-fire-", dir="/tmp"))
+    outer.chmod(0o755)
+    (outer / "tmp").mkdir()
+    monkeypatch.setenv("SKVM_TMP_DIR", str(outer / "tmp"))
+    monkeypatch.setattr(tempfile, "tempdir", str(open_temp))
+    ground.tmp_dir = outer / "tmp"
+    yield ground
+    shutil.rmtree(outer)

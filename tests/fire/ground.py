@@ -118,6 +118,7 @@ class Ground:
         read: Takes what was printed since it was last called.
         hurry: Within it, commands wait for ``HASTE_S`` only, also where they have no flag for that.
         patience_s: What commands are told to wait, where they have a flag.
+        tmp_dir: The folder of temporary files, where it is not the one in ``root``.
     """
 
     root: Path
@@ -125,6 +126,7 @@ class Ground:
     read: Callable[[], tuple[str, str]]
     hurry: Callable[[], AbstractContextManager[None]]
     patience_s: float = PATIENCE_S
+    tmp_dir: Path | None = None
     _children: frozenset[int] = frozenset()
     _open: int = 0
     _threads: int = 0
@@ -140,7 +142,7 @@ class Ground:
 
     @property
     def tmp(self) -> Path:
-        return self.root / "tmp"
+        return self.tmp_dir or self.root / "tmp"
 
     def lay(self) -> None:
         """Write tasks, a skill, a plan, a profile and the configuration."""
@@ -203,7 +205,7 @@ class Ground:
 
     def _left(self) -> list[str]:
         left = [f"run {each} has no end" for each in self.runs(ended=False)]
-        left += [f"temporary {path.relative_to(self.root)}" for path in self.tmp.iterdir()]
+        left += [f"temporary {path.name}" for path in self.tmp.iterdir()]
         left += [f"half-written {path}" for path in self.root.rglob(".tmp-*")]
         left += [f"process {pid}" for pid in set(descendants(os.getpid())) - self._children]
         if (more := len(descriptors()) - self._open) > 0:

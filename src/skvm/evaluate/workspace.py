@@ -49,6 +49,8 @@ SETUP_TIMEOUT_S = 60.0
 _CHUNK = 1 << 20
 _STALE_S = 24 * 3600
 _PRIVATE = re.compile(r"skvm-(?:run|grade|output|branches|home-[\w.-]+?)-(?P<pid>\d+)-(?P<started>\d+)-\w+")
+_PASSING = re.compile(r"skvm-(?:check|doctor|preflight|probe|programs|version)-\w+")
+"""Folders nobody needs for longer than a run or a probe takes; their names tell no owner."""
 _VARIANT_FOLDERS = ("_artifacts", "_profiling")
 _VARIANT_FILES = (
     "acceptance.json",
@@ -222,11 +224,15 @@ def sweep(tmp_dir: Path) -> None:
 def abandoned(tmp_dir: Path, *, older_than_s: float = _STALE_S) -> Iterator[Path]:
     """Private folders whose process is gone, untouched for so many seconds."""
     with contextlib.suppress(OSError):
-        for path in tmp_dir.glob("skvm-*-*-*-*"):
+        for path in tmp_dir.glob("skvm-*-*"):
             match = _PRIVATE.fullmatch(path.name)
-            if match is None or path.is_symlink() or path.stat().st_mtime > time.time() - older_than_s:
+            if path.is_symlink() or not (match or _PASSING.fullmatch(path.name)):
                 continue
-            if process_started(int(match["pid"])) != int(match["started"]):
+            # Where no owner is named only age tells.
+            age_s = older_than_s if match else max(older_than_s, _STALE_S)
+            if path.stat().st_mtime > time.time() - age_s:
+                continue
+            if match is None or process_started(int(match["pid"])) != int(match["started"]):
                 yield path
 
 

@@ -134,3 +134,13 @@ def test_a_tree_is_removed_whatever_the_path_of_programs(tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", str(tmp_path / "nothing"))
     remove_tree(tmp_path / "tree")
     assert not (tmp_path / "tree").exists()
+
+
+def test_what_a_killed_probe_left_is_removed_when_it_is_old(tmp_path):
+    names = ("skvm-probe-ab12_x", "skvm-programs-cd34", "skvm-mine-ef56", "skvm-version-new")
+    for name in names:
+        (tmp_path / name / "inner").mkdir(parents=True)
+        if name != "skvm-version-new":
+            os.utime(tmp_path / name, (0, 0))
+    sweep(tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["skvm-mine-ef56", "skvm-version-new"]

@@ -23,12 +23,21 @@ LIVE = ("hosts", "resolv.conf")
 """Mounted as they are, for cells with a network."""
 
 
-@functools.cache
 def shared_etc() -> Path:
     """A folder that holds what cells see of ``/etc``; readable by all, gone with this process.
 
-    Places for what is mounted over it are there already, empty. Blocks for some 300 small files, once.
+    Places for what is mounted over it are there already, empty. Blocks for some 300 small files, once; and
+    again where somebody has tidied the temporary folder up meanwhile.
     """
+    shown = _made()
+    if not (shown / "passwd").exists():
+        _made.cache_clear()
+        shown = _made()
+    return shown
+
+
+@functools.cache
+def _made() -> Path:
     folder = Path(os.path.realpath(tempfile.mkdtemp(prefix=f"{provision.PREFIX}etc-")))
     # Whoever finds the folder and gets this lock knows that we are gone.
     lock = (folder / "lock").open("w")
