@@ -42,7 +42,7 @@ _MAX_JOBS = 1024
 @click.option("--yes", is_flag=True, help="Answer every question of the plan with yes.")
 @click.option(
     "--sandbox",
-    type=click.Choice(["auto", "bubblewrap", "landlock", "none"]),
+    type=click.Choice(["auto", "bubblewrap", "landlock", "sandbox-exec", "none"]),
     default="auto",
     show_default=True,
     help="What confines commands.",

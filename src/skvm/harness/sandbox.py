@@ -193,7 +193,7 @@ class SandboxReport:
     """What ``skvm doctor`` says of one back end.
 
     Args:
-        name: ``bubblewrap``, ``landlock`` or ``none``.
+        name: ``bubblewrap``, ``landlock``, ``sandbox-exec`` or ``none``.
         works: Whether a real confined process ran here just now.
         reason: Why it works or not.
         holds: What it confines here (``files``, ``network``, ``processes`` …).

@@ -85,7 +85,7 @@ _SPENDING = ("judge", "merge_judge", "compare")
 @click.option("--keep-workdirs", is_flag=True, help="Keep work directories.")
 @click.option(
     "--sandbox",
-    type=click.Choice(["auto", "bubblewrap", "landlock", "none"]),
+    type=click.Choice(["auto", "bubblewrap", "landlock", "sandbox-exec", "none"]),
     default="auto",
     show_default=True,
     help="What confines agents.",

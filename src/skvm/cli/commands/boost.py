@@ -199,7 +199,7 @@ def rm(ctx: click.Context, skill: str, purpose: str | None, yes: bool, as_json: 
 @click.option("--rounds", type=click.IntRange(1, 200), default=20, show_default=True, help="Fuzzing rounds.")
 @click.option(
     "--sandbox",
-    type=click.Choice(["auto", "bubblewrap", "landlock"]),
+    type=click.Choice(["auto", "bubblewrap", "landlock", "sandbox-exec"]),
     default="auto",
     show_default=True,
     help="Where templates run.",

@@ -50,7 +50,7 @@ def check(ctx: click.Context, variant: Path, as_json: bool) -> int:
 @click.option("--optional", is_flag=True, help="Also what the skill can do without.")
 @click.option(
     "--sandbox",
-    type=click.Choice(["auto", "bubblewrap", "landlock", "none"]),
+    type=click.Choice(["auto", "bubblewrap", "landlock", "sandbox-exec", "none"]),
     default="auto",
     show_default=True,
     help="What confines the installers.",

@@ -15,7 +15,7 @@ __all__ = ["command"]
 
 _sandbox_option = click.option(
     "--sandbox",
-    type=click.Choice(["auto", "bubblewrap", "landlock", "none"]),
+    type=click.Choice(["auto", "bubblewrap", "landlock", "sandbox-exec", "none"]),
     default="auto",
     show_default=True,
     help="What confines foreign code.",

@@ -22,7 +22,7 @@ __all__ = ["command"]
 )
 @click.option(
     "--sandbox",
-    type=click.Choice(["auto", "bubblewrap", "landlock", "none"]),
+    type=click.Choice(["auto", "bubblewrap", "landlock", "sandbox-exec", "none"]),
     default="auto",
     show_default=True,
     help="What confines agents and commands.",

@@ -48,7 +48,7 @@ if TYPE_CHECKING:
 )
 @click.option("--max-usd", type=click.FloatRange(0, min_open=True), help="Stop before this is spent.")
 @click.option("--max-tokens", type=click.IntRange(1), help="Stop before these are used.")
-@click.option("--sandbox", default="auto", show_default=True, help="auto, bubblewrap, landlock or none.")
+@click.option("--sandbox", default="auto", show_default=True, help="auto, or the name of a back end.")
 @click.option("--explain", is_flag=True, help="Print every edit's chain of reasons, and the diff.")
 @click.option("--json", "is_json", is_flag=True, help="Print JSON.")
 @click.pass_context

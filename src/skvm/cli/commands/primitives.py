@@ -21,7 +21,7 @@ _MAX_TEXT_BYTES = 64 << 20
 _LEVEL = click.option("--level", metavar="L1|L2|L3", required=True, help="Of which level.")
 _SEED = click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Which probe.")
 _SANDBOX = click.option(
-    "--sandbox", default="auto", show_default=True, help="auto, bubblewrap, landlock or none."
+    "--sandbox", default="auto", show_default=True, help="auto, or the name of a back end."
 )
 _JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 

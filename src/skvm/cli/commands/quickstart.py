@@ -46,7 +46,7 @@ MAX_OUTPUT_TOKENS = 1024
     help="Ask so many probes on every level instead of as many as decide it.",
 )
 @click.option("--concurrency", type=click.IntRange(1, 16), default=2, show_default=True, help="Runs at once.")
-@click.option("--sandbox", default="auto", show_default=True, help="auto, bubblewrap, landlock or none.")
+@click.option("--sandbox", default="auto", show_default=True, help="auto, or the name of a back end.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.pass_context
 def command(ctx: click.Context, /, **options: Any) -> None:

@@ -39,7 +39,7 @@ __all__ = ["command"]
 )
 @click.option("--judge-model", metavar="ID", help="Who judges llm-judge criteria.")
 @adapter_config_option
-@click.option("--sandbox", default="auto", show_default=True, help="auto, bubblewrap, landlock or none.")
+@click.option("--sandbox", default="auto", show_default=True, help="auto, or the name of a back end.")
 @click.option("--max-usd", type=click.FloatRange(min=0), help="Spend ceiling in dollars.")
 @click.option("--max-tokens", type=click.IntRange(min=1), help="Spend ceiling in tokens.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON; with --watch a line a look.")

@@ -40,7 +40,7 @@ __all__ = ["command"]
 @click.option("--max-steps", type=click.IntRange(min=1), help="Model turns, instead of the task's.")
 @click.option(
     "--sandbox",
-    type=click.Choice(["auto", "bubblewrap", "landlock", "none"]),
+    type=click.Choice(["auto", "bubblewrap", "landlock", "sandbox-exec", "none"]),
     default="auto",
     show_default=True,
     help="What confines the agent.",

@@ -26,7 +26,7 @@ def choose_sandbox(name: str = "auto") -> Sandbox:
     """The sandbox called ``name``; ``auto`` takes the strongest that works here, never ``none``.
 
     Args:
-        name: ``auto``, ``bubblewrap``, ``landlock`` or ``none``.
+        name: ``auto``, ``bubblewrap``, ``landlock``, ``sandbox-exec`` or ``none``.
 
     Raises:
         UsageError: There is no such back end.

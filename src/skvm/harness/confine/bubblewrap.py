@@ -26,7 +26,8 @@ from skvm.harness.sandbox import Limits, Policy
 
 __all__ = ["BubblewrapSandbox"]
 
-_LOCAL_FAMILIES = (socket.AF_UNIX, socket.AF_INET, socket.AF_INET6, socket.AF_NETLINK)
+# Only Linux has the last one, and bubblewrap.
+_LOCAL_FAMILIES = (socket.AF_UNIX, socket.AF_INET, socket.AF_INET6, getattr(socket, "AF_NETLINK", 16))
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,18 @@ __all__ = ["COMMAND", "prelude"]
 
 _PACKAGE = inside.__name__
 # Each after what it imports.
-_MODULES = ("lean", "frames", "lockdown", "tree", "seccomp", "operations", "hands", "shepherd", "worker")
+_MODULES = (
+    "lean",
+    "frames",
+    "lockdown",
+    "darwin",
+    "tree",
+    "seccomp",
+    "operations",
+    "hands",
+    "shepherd",
+    "worker",
+)
 
 # The code is that of this very Python, and comes from us; so marshal is in order.
 _BOOT = """\

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import sys
 import tempfile
 import threading
 from collections.abc import Iterator, Mapping
@@ -19,6 +20,7 @@ from skvm.harness.confine.inside.landlock import abi_version
 from skvm.harness.confine.inside.seccomp import can_filter
 from skvm.harness.confine.landlock import LandlockSandbox
 from skvm.harness.confine.provision import pick_uid
+from skvm.harness.confine.seatbelt import SeatbeltSandbox
 from skvm.harness.confine.unconfined import UnconfinedSandbox
 from skvm.harness.process import run_process
 from skvm.harness.sandbox import Limits, Policy, Sandbox, SandboxReport
@@ -26,10 +28,13 @@ from skvm.harness.sandbox import Limits, Policy, Sandbox, SandboxReport
 __all__ = ["SANDBOXES", "choose_sandbox", "probe_sandboxes"]
 
 SANDBOXES: Mapping[str, Sandbox] = {
-    made.name: made for made in (BubblewrapSandbox(), LandlockSandbox(), UnconfinedSandbox())
+    made.name: made
+    for made in (BubblewrapSandbox(), LandlockSandbox(), SeatbeltSandbox(), UnconfinedSandbox())
 }
 """Every back end, strongest first."""
 
+_HERE = ("sandbox-exec",) if sys.platform == "darwin" else ("bubblewrap", "landlock")
+"""What ``auto`` tries."""
 _INSTALL = "install the package 'bubblewrap', or pass --sandbox none to run without confinement"
 _reports: dict[str, SandboxReport] = {}
 
@@ -38,7 +43,7 @@ def choose_sandbox(name: str = "auto") -> Sandbox:
     """See ``skvm.harness.confine.choose_sandbox``."""
     if name != "auto" and name not in SANDBOXES:
         raise UsageError(f"unknown sandbox {name!r}", help=f"known: auto, {', '.join(SANDBOXES)}")
-    candidates = ("bubblewrap", "landlock") if name == "auto" else (name,)
+    candidates = _HERE if name == "auto" else (name,)
     for candidate in candidates:
         if _report_of(candidate).works:
             return SANDBOXES[candidate]
@@ -57,7 +62,8 @@ def _report_of(name: str) -> SandboxReport:
 
 async def probe_sandboxes() -> tuple[SandboxReport, ...]:
     """See ``skvm.harness.confine.probe_sandboxes``."""
-    return tuple([await _probe(name) for name in SANDBOXES])
+    of_this_system = (*_HERE, "none")
+    return tuple([await _probe(name) for name in SANDBOXES if name in of_this_system])
 
 
 async def _probe(name: str) -> SandboxReport:
@@ -118,6 +124,14 @@ async def _report_landlock(works: bool, reason: str) -> SandboxReport:
     return SandboxReport("landlock", works, f"{reason} (Landlock ABI {abi})", tuple(holds), tuple(lacks))
 
 
+async def _report_seatbelt(works: bool, reason: str) -> SandboxReport:
+    if not works:
+        return SandboxReport("sandbox-exec", works, reason)
+    holds = ("files", "network", "signals", "environment")
+    lacks = ("hidden paths", "its own /tmp and loopback", "programs that leave their group", "memory")
+    return SandboxReport("sandbox-exec", works, f"{reason} (never tried by its makers)", holds, lacks)
+
+
 async def _report_none(works: bool, reason: str) -> SandboxReport:
     lacks = ("files", "network", "processes", "signals")
     return SandboxReport("none", works, f"{reason}: NOTHING IS CONFINED", ("environment", "limits"), lacks)
@@ -126,5 +140,6 @@ async def _report_none(works: bool, reason: str) -> SandboxReport:
 _REPORTERS = {
     "bubblewrap": _report_bubblewrap,
     "landlock": _report_landlock,
+    "sandbox-exec": _report_seatbelt,
     "none": _report_none,
 }

@@ -24,6 +24,7 @@ from skvm.harness.sandbox import Policy
 
 __all__ = [
     "ETC",
+    "MACOS_SYSTEM",
     "PREFIX",
     "SYSTEM",
     "cell_environment",
@@ -39,7 +40,17 @@ __all__ = [
     "worker_command",
 ]
 
-SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32")
+IS_MACOS = sys.platform == "darwin"
+
+MACOS_SYSTEM = (
+    *("/usr", "/bin", "/sbin", "/opt/homebrew", "/opt/local"),
+    *("/Library/Apple", "/Library/Developer/CommandLineTools", "/Library/Frameworks"),
+    # Not all of it: everybody's files lie in it once more.
+    *("/System/Cryptexes", "/System/Library", "/System/Volumes/Preboot/Cryptexes"),
+)
+"""System directories of macOS."""
+
+SYSTEM = MACOS_SYSTEM if IS_MACOS else ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32")
 """System directories, shown read-only."""
 
 ETC = (
@@ -72,7 +83,9 @@ ETC = (
 
 PREFIX = "skvm-cell-"
 """Names of the folders cells stand on begin so, which is how those of killed processes are found."""
-_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+_PATH = (
+    "/opt/homebrew/bin:" if IS_MACOS else ""
+) + "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _BOOT = (
     "import os, sys; sys.path.append(sys.argv[1]); "
     "from skvm.harness.confine.inside.worker import main; os._exit(main())"
@@ -104,7 +117,12 @@ def worker_command(package_root: str) -> list[str]:
 
 
 def fork_server_command(package_root: str, preload: Sequence[str] = ()) -> tuple[str, ...]:
-    """How the server that forks workers is started, ``preload`` being what they import before they do."""
+    """How the server that forks workers is started, ``preload`` being what they import before they do.
+
+    Empty where a process has no descriptor: there each worker is started by itself.
+    """
+    if not hasattr(os, "pidfd_open"):
+        return ()
     return (*isolated_python(), "-c", _BOOT_SERVER, package_root, *preload)
 
 
@@ -211,7 +229,7 @@ def pick_uid() -> int | None:
     A user of its own makes the process limit count this cell alone (it never binds root), and keeps
     cells from signalling each other or anybody else.
     """
-    if os.geteuid() != 0:
+    if os.geteuid() != 0 or IS_MACOS:
         return None
     used = set()
     for pid in tree.pids():
@@ -238,6 +256,8 @@ def _is_mapped(low: int, high: int) -> bool:
 
 def count_own_tasks() -> int:
     """Threads of our user now: where a cell has no user of its own, its process limit counts these too."""
+    if IS_MACOS:
+        return tree.count_own()
     total = 0
     for pid in tree.pids():
         with suppress(OSError):

@@ -22,7 +22,7 @@ class Hands:
         import _socket
 
         self._room = _socket.CMSG_LEN(_COUNT * _BYTES)
-        self._flags, self._rights = _socket.MSG_CMSG_CLOEXEC, _socket.SCM_RIGHTS
+        self._flags, self._rights = getattr(_socket, "MSG_CMSG_CLOEXEC", 0), _socket.SCM_RIGHTS
         self._socket = _socket.socket(fileno=os.dup(connection))
         self._held: list[int] = []
 

@@ -11,6 +11,7 @@ import ctypes
 import errno
 import os
 import struct
+import sys
 
 from skvm.harness.confine.inside.lockdown import libc
 
@@ -71,7 +72,7 @@ _MACHINES = {
 
 def can_filter() -> bool:
     """Whether the system-call numbers of this machine are known."""
-    return os.uname().machine in _MACHINES
+    return sys.platform == "linux" and os.uname().machine in _MACHINES
 
 
 def filter_calls(families: Sequence[int], *, is_tcp_only: bool = False) -> None:
@@ -83,7 +84,7 @@ def filter_calls(families: Sequence[int], *, is_tcp_only: bool = False) -> None:
             another protocol nor data in the first packet, which it does not look at.
     """
     machine = _MACHINES.get(os.uname().machine)
-    if machine is None:
+    if machine is None or not can_filter():
         return
     program = _program(machine, families, is_tcp_only)
     count = len(program) // 8

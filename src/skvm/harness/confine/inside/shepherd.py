@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import select
+import sys
 import time
 
 from skvm.harness.confine.inside import lockdown, tree
@@ -22,6 +23,9 @@ __all__ = ["Shepherd"]
 
 _DRAIN_S = 2.0
 _LOOK_S = 60.0
+_IS_TOLD = sys.platform == "linux"
+"""Whether the kernel tells of a parent's end; else it is looked at so often."""
+_LOOK_ALONE_S = 1.0
 _CHUNK = 1 << 16
 _OPEN_FILES = 1024
 _STDIN, _STDOUT, _STDERR = 0, 1, 2
@@ -62,7 +66,9 @@ class Shepherd:
     def run(self) -> tuple[dict[str, Any], bytes]:
         """Run the command to its end or its deadline."""
         lockdown.set_subreaper()
-        wake_read, wake_write = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+        wake_read, wake_write = os.pipe()
+        for end in (wake_read, wake_write):
+            os.set_blocking(end, False)
         signal.set_wakeup_fd(wake_write, warn_on_full_buffer=False)
         signal.signal(signal.SIGCHLD, lambda *_: None)
         signal.signal(signal.SIGTERM, self._cancel)
@@ -101,9 +107,9 @@ class Shepherd:
         self._is_cancelled = True
 
     def _start(self) -> None:
-        stdin_read, stdin_write = os.pipe2(os.O_CLOEXEC)
-        out_read, out_write = os.pipe2(os.O_CLOEXEC)
-        error_read, error_write = os.pipe2(os.O_CLOEXEC)
+        stdin_read, stdin_write = os.pipe()
+        out_read, out_write = os.pipe()
+        error_read, error_write = os.pipe()
         self._pid = os.fork()
         if self._pid == 0:
             _become_command(self._request, (stdin_read, out_write, error_write), self._restrict)
@@ -132,7 +138,12 @@ class Shepherd:
         return True
 
     def _turn(self, wait_s: float) -> None:
-        for descriptor, _ in self._poll.poll(min(max(0.0, wait_s), _LOOK_S) * 1000):
+        if _IS_TOLD:
+            look_s = _LOOK_S
+        else:
+            look_s = _LOOK_ALONE_S
+            self._is_cancelled |= os.getppid() == 1
+        for descriptor, _ in self._poll.poll(min(max(0.0, wait_s), look_s) * 1000):
             stream = self._open.get(descriptor)
             if stream is None:
                 with suppress(BlockingIOError):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import time
 
 from skvm.harness.confine.inside.lean import signal, suppress
@@ -11,11 +12,13 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
 
-__all__ = ["descendants", "is_childless", "kill_all", "kill_descendants", "kill_user", "pids"]
+__all__ = ["count_own", "descendants", "is_childless", "kill_all", "kill_descendants", "kill_user", "pids"]
 
 
 def pids() -> list[int]:
-    """Every process that ``/proc`` shows."""
+    """Every process that ``/proc`` shows; where there is none, every one that may be looked at."""
+    if sys.platform == "darwin":
+        return [pid for pid, _, _, _ in _processes()]
     with os.scandir("/proc") as entries:
         return [int(entry.name) for entry in entries if entry.name.isdigit()]
 
@@ -36,6 +39,12 @@ def descendants(root: int, *, spare: Collection[int] = ()) -> list[int]:
     """Live descendants of ``root``, without zombies and those at or below ``spare``."""
     children: dict[int, list[int]] = {}
     dead: set[int] = set()
+    if sys.platform == "darwin":
+        for pid, parent, _, is_dead in _processes():
+            children.setdefault(parent, []).append(pid)
+            if is_dead:
+                dead.add(pid)
+        return _below(root, children, dead, spare)
     for pid in pids():
         try:
             with open(f"/proc/{pid}/stat", "rb") as file:  # noqa: PTH123 - pathlib is slow to import
@@ -46,6 +55,24 @@ def descendants(root: int, *, spare: Collection[int] = ()) -> list[int]:
         children.setdefault(int(parent), []).append(pid)
         if state in (b"Z", b"X"):
             dead.add(pid)
+    return _below(root, children, dead, spare)
+
+
+def count_own() -> int:
+    """Processes of our user now; threads are not counted."""
+    return sum(user == os.geteuid() for _, _, user, _ in _processes())
+
+
+def _processes() -> list[tuple[int, int, int, bool]]:
+    # The only place that needs it, and only there.
+    from skvm.harness.confine.inside.darwin import processes
+
+    return list(processes())
+
+
+def _below(
+    root: int, children: dict[int, list[int]], dead: Collection[int], spare: Collection[int]
+) -> list[int]:
     found: list[int] = []
     queue = [root]
     while queue:

@@ -86,7 +86,9 @@ class Worker:
 
     def serve(self) -> None:
         """Serve requests until the client closes its end, then kill all that is left."""
-        wake_read, wake_write = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+        wake_read, wake_write = os.pipe()
+        for end in (wake_read, wake_write):
+            os.set_blocking(end, False)
         signal.set_wakeup_fd(wake_write, warn_on_full_buffer=False)
         signal.signal(signal.SIGCHLD, lambda *_: None)
         os.set_blocking(self._replies, False)
@@ -138,7 +140,7 @@ class Worker:
         files: tuple[int, ...] = ()
         if request["op"] == "stream":
             files = self._hands.take() if self._hands else ()
-        read_end, write_end = os.pipe2(os.O_CLOEXEC)
+        read_end, write_end = os.pipe()
         failure = None
         try:
             pid = os.fork()
