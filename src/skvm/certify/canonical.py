@@ -14,7 +14,7 @@ from typing import Any, NoReturn
 
 __all__ = ["MAX_BYTES", "NotCanonicalError", "compact_bytes", "decimal", "file_bytes", "parse_strictly"]
 
-MAX_BYTES = 32 << 20
+MAX_BYTES = 16 << 20
 """A larger file is no certificate, and is not read."""
 _MAX_DEPTH = 24
 _MAX_INTEGER = 2**53 - 1

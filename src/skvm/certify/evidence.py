@@ -33,7 +33,7 @@ from skvm.harness.contract import output_bound
 if TYPE_CHECKING:
     from skvm.evidence.journal import Entry, Journal
 
-__all__ = ["Candidate", "Sessions", "evidence_of", "sessions_about"]
+__all__ = ["Candidate", "Sessions", "evidence_of", "has_runs", "sessions_about"]
 
 CONTROLS = ("no-skill", "original")
 """What every other condition is compared with, where it ran."""
@@ -87,6 +87,35 @@ def _tasks(plan: BenchPlan, wanted: Wanted) -> tuple[PlannedTask, ...]:
     )
 
 
+async def has_runs(journal: Journal, candidate: Candidate, wanted: Wanted, target: Target) -> bool:
+    """Whether a session has runs that say something about the skill on the target."""
+    _, recorded = await _recorded(journal, candidate, wanted, target)
+    return _is_evidence(recorded, wanted)
+
+
+def _is_evidence(runs: Iterable[RunRecord], wanted: Wanted) -> bool:
+    """Of a variant only its own runs are; of a skill also those of what was made from it."""
+    return any(
+        run.skill_digest in wanted.delivered if wanted.is_variant else run.skill_id is not None
+        for run in runs
+    )
+
+
+async def _recorded(
+    journal: Journal, candidate: Candidate, wanted: Wanted, target: Target
+) -> tuple[list[Entry], list[RunRecord]]:
+    """The finished attempts of a session with tasks of this skill on this target, as they were recorded."""
+    ids = {task.id for task in _tasks(candidate.plan, wanted)}
+    names = set(candidate.plan.condition_names)
+    entries, recorded = [], []
+    for entry in await journal.query("run_finished", session=candidate.plan.session_id):
+        run = RunRecord.model_validate(entry.body)
+        if _is_of(run, target) and run.task_id in ids and run.condition in names:
+            entries.append(entry)
+            recorded.append(run)
+    return entries, recorded
+
+
 async def evidence_of(
     journal: Journal, candidate: Candidate, wanted: Wanted, target: Target
 ) -> Evidence | None:
@@ -97,14 +126,8 @@ async def evidence_of(
     """
     plan, session_id = candidate.plan, candidate.plan.session_id
     tasks = _tasks(plan, wanted)
-    ids, names = {task.id for task in tasks}, set(plan.condition_names)
-    entries, recorded = [], []
-    for entry in await journal.query("run_finished", session=session_id):
-        run = RunRecord.model_validate(entry.body)
-        if _is_of(run, target) and run.task_id in ids and run.condition in names:
-            entries.append(entry)
-            recorded.append(run)
-    if not any(run.skill_id is not None for run in recorded):
+    entries, recorded = await _recorded(journal, candidate, wanted, target)
+    if not _is_evidence(recorded, wanted):
         return None
     runs = await judged_runs(journal, recorded, session_id=session_id)
     run_ids = {run.run_id for run in runs}
@@ -123,8 +146,6 @@ async def evidence_of(
     report = build_report(part, runs, target=target, preparations=prepared)
     gathered = gather(part, target, runs)
     conditions = tuple(_figures(name, report, gathered.of(name), wanted) for name in report.conditions)
-    if wanted.is_variant and not any(each.is_subject for each in conditions):
-        return None
     ended = await ending_of(journal, candidate.entry.id)
     return Evidence(
         session=session_id,

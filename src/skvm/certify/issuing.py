@@ -5,17 +5,16 @@ from __future__ import annotations
 import json
 import os
 import platform
-import re
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import skvm
 from skvm.bench.plan import Target
-from skvm.certify.evidence import Candidate, Sessions, evidence_of, sessions_about
+from skvm.certify.cleaning import Cleaner
+from skvm.certify.evidence import Sessions, evidence_of, has_runs, sessions_about
 from skvm.certify.evidence_model import Evidence
 from skvm.certify.limits import limits_of
 from skvm.certify.sealing import plain
@@ -24,7 +23,6 @@ from skvm.certify.subject import Subject, Wanted, dependencies_of, findings_of, 
 from skvm.certify.targets import harness_version, needs_of, profile_of, profile_used
 from skvm.errors import UsageError
 from skvm.evidence.journal import Journal
-from skvm.evidence.redact import Redactor
 from skvm.settings import Settings
 
 if TYPE_CHECKING:
@@ -33,6 +31,8 @@ if TYPE_CHECKING:
 __all__ = ["issued_at", "make_statement"]
 
 _LAST_SECOND = 253_402_300_799
+_TOLD = ("targets", "limits")
+"""Parts in which messages stand that may name places of this machine."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,19 +133,22 @@ def _check_named(sessions: Sequence[str], known: dict[Target, Sessions]) -> None
 async def _found(
     journal: Journal, wanted: Wanted, target: Target, about: Sessions, named: Sequence[str]
 ) -> _Found:
-    made: list[tuple[Candidate, Evidence]] = []
+    made: list[Evidence] = []
+    others: list[str] = []
+    has_whole = False
     for candidate in about.candidates:
-        evidence = await evidence_of(journal, candidate, wanted, target)
+        session_id = candidate.plan.session_id
+        is_wanted = session_id in named if named else not has_whole
+        evidence = await evidence_of(journal, candidate, wanted, target) if is_wanted else None
         if evidence is not None:
-            made.append((candidate, evidence))
-    if named:
-        chosen = [each for _, each in made if each.session in named]
-    else:
-        whole = [each for _, each in made if each.is_whole]
-        chosen = (whole or [each for _, each in made])[:1]
-    names = {each.session for each in chosen}
-    others = tuple(each.session for _, each in made if each.session not in names)
-    return _Found(tuple(chosen), others, about.other_states)
+            made.append(evidence)
+            has_whole = has_whole or evidence.is_whole
+        elif not is_wanted and await has_runs(journal, candidate, wanted, target):
+            others.append(session_id)
+    # Newest first: those looked at before the first whole one did not run to their end.
+    chosen = made if named else [each for each in made if each.is_whole] or made[:1]
+    left = [each.session for each in made if each not in chosen]
+    return _Found(tuple(chosen), (*left, *others), about.other_states)
 
 
 def _target(settings: Settings, subject: Subject, target: Target, found: _Found) -> TargetPart:
@@ -163,27 +166,19 @@ def _target(settings: Settings, subject: Subject, target: Target, found: _Found)
 
 
 def _without_secrets(settings: Settings, statement: Statement) -> Statement:
-    """The statement without keys, and its words without where things lie on this machine."""
-    value = plain(statement)
-    places = {str(settings.cache_dir): "<cache>", str(Path.home()): "~"}
-    for part in ("targets", "limits"):
-        value[part] = _without_places(value[part], places)
-    clean = Redactor.of(settings).json(value)
+    """The statement without keys, and its words without where things lie on this machine.
+
+    Raises:
+        UsageError: The skill's own names hold a secret: without it they would be other names.
+    """
+    value, cleaner = plain(statement), Cleaner.of(settings)
+    clean = {
+        key: cleaner.value(item) if key in _TOLD else cleaner.secrets.json(item)
+        for key, item in value.items()
+    }
     if clean["skill"] != value["skill"]:
         raise UsageError(
             "the skill's name or the name of a file of it holds a secret that this machine knows",
             help="rename it; a certificate would show it",
         )
     return Statement.model_validate_json(json.dumps(clean))
-
-
-def _without_places(value: Any, places: dict[str, str]) -> Any:
-    if isinstance(value, dict):
-        return {key: _without_places(item, places) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_without_places(item, places) for item in value]
-    if isinstance(value, str):
-        for place, name in places.items():
-            # Not the end of a longer path: "/root" in "data/root".
-            value = re.sub(rf"(?<![\w./~-]){re.escape(place)}(?![\w.-])", name, value)
-    return value

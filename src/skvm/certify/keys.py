@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from skvm.certify.sealing import signed_bytes
 from skvm.certify.statement import Signature, Statement
 from skvm.errors import ConfigError, InfrastructureError, UsageError
+from skvm.files import replace_file
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -32,6 +33,7 @@ __all__ = [
     "make_key",
     "own_fingerprint",
     "public_path",
+    "put_public",
     "sign",
     "trusted_in",
 ]
@@ -85,7 +87,7 @@ def make_key(path: Path) -> str:
     try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         _put_new(path, private)
-        public_path(path).write_bytes(_public_pem(_raw(key)))
+        put_public(path, key)
     except FileExistsError as error:
         raise UsageError(
             f"{path}: there is a key already", help="move it away first; what it signed stays valid"
@@ -93,6 +95,17 @@ def make_key(path: Path) -> str:
     except OSError as error:
         raise InfrastructureError(f"{path}: cannot be written: {error.strerror}") from error
     return fingerprint_of(_raw(key))
+
+
+def put_public(path: Path, key: Ed25519PrivateKey) -> None:
+    """Write the public half beside a private key, if it is not there.
+
+    Raises:
+        OSError: It cannot be written.
+    """
+    place, data = public_path(path), _public_pem(_raw(key))
+    if not place.is_file() or place.read_bytes() != data:
+        replace_file(place, data, mode=0o644)
 
 
 def _put_new(path: Path, data: bytes) -> None:
@@ -105,8 +118,15 @@ def _put_new(path: Path, data: bytes) -> None:
             file.write(data)
             file.flush()
             os.fsync(descriptor)
-        # Unlike a rename, a link never replaces a key.
-        os.link(scratch, path)
+        try:
+            # Unlike a rename, a link never replaces a key.
+            os.link(scratch, path)
+        except FileExistsError:
+            raise
+        except OSError:
+            # A file system without links; whoever is killed here leaves half a key, which is refused.
+            with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+                file.write(data)
     finally:
         scratch.unlink(missing_ok=True)
 

@@ -166,7 +166,9 @@ def _session(evidence: Evidence) -> str:
         ),
         is_caption_seen=False,
     )
-    tasks = html_table("Tasks", ("task", "digest"), ((text(each.id), text(each.digest)) for each in evidence.tasks))
+    tasks = html_table(
+        "Tasks", ("task", "digest"), ((text(each.id), text(each.digest)) for each in evidence.tasks)
+    )
     left_out = "".join(
         f"<li>{text(each.condition)}, {text(each.reason)}: {each.runs:,} ({text(each.explanation)})</li>"
         for each in evidence.excluded
@@ -228,7 +230,9 @@ def _installed(statement: Statement) -> str:
     installed = statement.dependencies.installed
     if not installed:
         return ""
-    rows = ((text(each.name), text(each.type), text(each.version), text(each.digest or "")) for each in installed)
+    rows = (
+        (text(each.name), text(each.type), text(each.version), text(each.digest or "")) for each in installed
+    )
     table = html_table("Installed", ("package", "type", "version", "digest"), rows, is_caption_seen=False)
     return f"<details><summary>{len(installed)} packages of its environment</summary>{table}</details>"
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from skvm.bench.plan import Target
 from skvm.certify.checking import Checked
+from skvm.certify.cleaning import Cleaner
 from skvm.certify.evidence import evidence_of, sessions_about
 from skvm.certify.evidence_model import Evidence
 from skvm.certify.faults import SKV907
@@ -37,6 +38,7 @@ async def check_figures(book: Checked, settings: Settings) -> None:
     if not settings.journal_path.exists():
         book.findings.append(SKV907.at(f"there is no journal {settings.journal_path}", path=book.path))
         return
+    cleaner = Cleaner.of(settings)
     wanted = wanted_of(statement.skill, statement.built_from)
     wrong: list[str] = []
     count = 0
@@ -45,21 +47,23 @@ async def check_figures(book: Checked, settings: Settings) -> None:
             target = Target(model=part.model, harness=part.harness)
             for evidence in part.evidence:
                 count += len(evidence.runs)
-                wrong += await _differences(journal, wanted, target, evidence)
+                wrong += await _differences(journal, wanted, target, evidence, cleaner)
     for what in wrong[:_MOST]:
         book.findings.append(SKV907.at(what, path=book.path))
     if not wrong:
         book.checked.append(f"its figures are those of {counted(count, 'run')} in the journal here")
 
 
-async def _differences(journal: Journal, wanted: Wanted, target: Target, said: Evidence) -> list[str]:
+async def _differences(
+    journal: Journal, wanted: Wanted, target: Target, said: Evidence, cleaner: Cleaner
+) -> list[str]:
     about = await sessions_about(journal, wanted, target)
     candidate = next((each for each in about.candidates if each.plan.session_id == said.session), None)
     here = await evidence_of(journal, candidate, wanted, target) if candidate is not None else None
     at = f"{target.label}, session {said.session}"
     if here is None:
         return [f"{at}: the journal holds no run of it"]
-    return [f"{at}: {what}" for what in _unlike("", plain(here), plain(said))]
+    return [f"{at}: {what}" for what in _unlike("", cleaner.value(plain(here)), plain(said))]
 
 
 def _unlike(place: str, here: Any, said: Any) -> Iterator[str]:

@@ -85,14 +85,24 @@ async def _targets_of_sessions(settings: Settings, sessions: Sequence[str]) -> t
 
 
 def _key(settings: Settings, named: str | None) -> Ed25519PrivateKey:
-    from skvm.certify.keys import key_path, load_key, make_key
+    from skvm.certify.keys import key_path, load_key, make_key, put_public
     from skvm.cli.console import err
+    from skvm.errors import UsageError
 
-    path = Path(named).expanduser() if named else key_path(settings)
-    if named is None and not path.exists():
-        fingerprint = make_key(path)
-        err.print(f"made a key to sign with: {path} ({fingerprint})", markup=False, highlight=False)
-    return load_key(path)
+    if named:
+        return load_key(Path(named).expanduser())
+    path = key_path(settings)
+    try:
+        if not path.exists():
+            fingerprint = make_key(path)
+            err.print(f"made a key to sign with: {path} ({fingerprint})", markup=False, highlight=False)
+    except UsageError:
+        if not path.exists():  # else another process was quicker, and it is the same key for both
+            raise
+    key = load_key(path)
+    # Whoever made it may have been killed before its public half was there.
+    put_public(path, key)
+    return key
 
 
 def _check_place(place: Path, subject: Subject) -> None:

@@ -148,7 +148,7 @@ def _print_target(target: TargetPart) -> None:
     out.print(Text(f"  {visible(summary.headline(target))}", style=style))
     gaps = [need for need in target.needs if need.is_gap]
     lacking = ", ".join(f"{each.primitive} {each.needed} (has {each.held})" for each in gaps)
-    out.print(Text(f"  {summary.needs_line(target)}{f': {lacking}' if lacking else ''}"))
+    out.print(Text(f"  {summary.needs_line(target)}{f': {visible(lacking)}' if lacking else ''}"))
     for evidence in target.evidence:
         table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 2))
         table.add_column("condition", no_wrap=True)

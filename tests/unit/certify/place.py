@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,7 @@ import anyio
 import pytest
 
 from skvm.bench.history import FINISHED, STARTED, Ended
-from skvm.bench.plan import BenchPlan, PlannedSkill, Target
+from skvm.bench.plan import PlannedSkill, Target
 from skvm.cli.main import run
 from skvm.evidence.journal import Journal
 from skvm.skill.emit import skill_digest
@@ -75,7 +74,6 @@ class Place:
         targets: tuple[Target, ...] = (TARGET,),
         shape: Shape | None = None,
         is_whole: bool = True,
-        changed: Callable[[BenchPlan], BenchPlan] | None = None,
     ) -> None:
         """Put a session into the journal."""
         found = load_skill(self.skill)
@@ -84,7 +82,6 @@ class Place:
         plan = make_plan(count, conditions, targets=targets, session_id=session, temperature=0.3)
         tasks = tuple(task.model_copy(update={"skills": (skill,)}) for task in plan.tasks)
         plan = plan.model_copy(update={"tasks": tasks})
-        plan = changed(plan) if changed else plan
 
         def of(task: str, condition: str, repetition: int, target: Target) -> Any:
             own = {"skill_id": found.id, "skill_digest": digest} if condition != "no-skill" else {}

@@ -6,10 +6,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import anyio
 import pytest
 
-from skvm.bench.plan import Target
+from skvm.bench.history import PREPARED, STARTED
+from skvm.bench.plan import Preparation, Target
 from skvm.cli.main import run
+from skvm.evidence.journal import Journal
 from skvm.evidence.record import Outcome, Usage
 from tests.unit.bench.report.factories import TARGET, failed
 from tests.unit.certify.place import EPOCH, MODEL, TEXT, Place
@@ -337,3 +340,53 @@ def test_the_folder_and_the_options(place: Place, capsys: pytest.CaptureFixture[
     assert run(["verify", str(plain), trust, "--json"]) == 0
     told = json.loads(capsys.readouterr().out)
     assert (told["kind"], told["holds"], told["findings"]) == ("certificate", True, [])
+
+
+def test_names_of_strangers_are_no_commands_to_a_terminal(
+    place: Place, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (place.skill / "a\x1b[2Jb").write_text("x")
+    assert place.certify() == 0
+    (place.skill / "a\x1b[2Jb").unlink()
+    assert place.verify() == 1
+    assert run(["certify", "show", str(place.file)]) == 0
+    place.file.write_text('{"kind": "skvm.certificate", "schema": 1, "\\u001b[2J": 1}')
+    assert place.verify() == 1
+    place.file.write_text('{"\\u001b[2J": 1, "\\u001b[2J": 2}')
+    assert place.verify() == 1
+    said = capsys.readouterr()
+    assert "\x1b[2J" not in said.out + said.err
+    assert "is missing" in said.err
+
+
+def test_a_key_whose_maker_was_killed_half_way(place: Place) -> None:
+    assert place.certify() == 0
+    place.public.unlink()
+    assert place.verify() == 1
+    assert place.certify() == 0
+    assert place.verify() == 0
+    place.public.write_text("x")
+    assert place.certify() == 0
+    assert place.verify() == 0
+
+
+def test_a_problem_that_names_places_of_this_machine(place: Place) -> None:
+    place.bench()
+    told = Preparation(
+        condition="aot-compiled",
+        model=MODEL,
+        harness=TARGET.harness,
+        skill_id="writer",
+        problem=f"{place.root / 'cache'}/x is broken, and {Path.home()}/y",
+    )
+
+    async def write() -> None:
+        async with Journal(place.journal) as journal:
+            (plan,) = await journal.query(STARTED)
+            await journal.append(PREPARED, told, plan.id)
+
+    anyio.run(write)
+    assert place.certify() == 0
+    (evidence,) = place.value()["statement"]["targets"][0]["evidence"]
+    assert evidence["prepared"][0]["problem"] == "<cache>/x is broken, and ~/y"
+    assert place.verify("--journal") == 0

@@ -162,12 +162,13 @@ def _variant(folder: Path, skill_path: str | None, profile_path: Path | None) ->
 
 
 def _print(verdict: Verdict) -> None:
-    from skvm.cli.console import err, out
+    from skvm.cli.console import err, out, visible
 
+    # What is checked comes from strangers, whose names a terminal must not obey.
     for found in verdict.findings:
-        err.print(f"{found.code} {found.message}", style="red", markup=False, highlight=False)
+        err.print(f"{found.code} {visible(found.message)}", style="red", markup=False, highlight=False)
     if not verdict.findings:
         for line in verdict.checked:
-            out.print(f"ok  {line}", markup=False, highlight=False)
+            out.print(f"ok  {visible(line)}", markup=False, highlight=False)
     for line in verdict.notes:
-        out.print(f"note  {line}", style="dim", markup=False, highlight=False)
+        out.print(f"note  {visible(line)}", style="dim", markup=False, highlight=False)
