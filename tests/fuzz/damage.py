@@ -7,6 +7,7 @@ is looked at.
 from __future__ import annotations
 
 import contextlib
+import copy
 import json
 import os
 import shutil
@@ -155,7 +156,7 @@ def _changed_values(draw: st.DrawFn, data: bytes) -> bytes:
         holder, key = draw(st.sampled_from(places))
         what = draw(st.sampled_from(("value", "value", "value", "away", "more")))
         if what == "value" or isinstance(holder, list):
-            holder[key] = draw(st.sampled_from(VALUES))
+            holder[key] = copy.deepcopy(draw(st.sampled_from(VALUES)))
         elif what == "away":
             del holder[key]
         else:

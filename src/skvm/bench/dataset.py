@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from skvm.errors import InfrastructureError, UsageError
+from skvm.evidence.redact import without_provider_keys
 from skvm.task.dataset import task_folders, tasks_dir
 
 __all__ = ["PUBLIC_DATASET", "Fetched", "fetch_dataset"]
@@ -72,7 +73,7 @@ def fetch_dataset(target: Path, *, url: str = PUBLIC_DATASET, timeout_s: float =
 
 def _clone(git: str, url: str, made: Path, timeout_s: float) -> str:
     environment = {
-        **os.environ,
+        **without_provider_keys(os.environ),
         # Nobody is asked for a password, no hook runs, nothing but files and https is spoken.
         "GIT_TERMINAL_PROMPT": "0",
         "GIT_ALLOW_PROTOCOL": "https:file",

@@ -17,7 +17,7 @@ from skvm.evidence.redact_stream import is_event_stream, redacted_stream
 from skvm.evidence.spellings import forms_of
 from skvm.settings import Settings
 
-__all__ = ["PLACEHOLDERS", "REDACTED", "Redactor", "keys_of_url", "without_keys"]
+__all__ = ["PLACEHOLDERS", "REDACTED", "Redactor", "keys_of_url", "without_keys", "without_provider_keys"]
 
 REDACTED = "[redacted]"
 """What stands in a secret's place; safe inside a JSON string."""
@@ -47,6 +47,8 @@ _SECRET_NAME = re.compile(
     r"(?:^|_)(?:API_?KEY|ACCESS_?KEY|KEY|TOKEN|SECRET|PASSWORD|PASSWD|PASSPHRASE|CREDENTIALS?)(?:_|\d|$)",
     re.IGNORECASE,
 )
+
+_PROVIDER_KEY_NAME = re.compile(r"API_?KEY|ANTHROPIC_AUTH_TOKEN", re.IGNORECASE)
 
 # Not within a word; but the letter of an escaped line break in JSON, or the end of a colour, is no word.
 _START = r"(?:(?<![A-Za-z0-9])|(?<=\\[bfnrt])|(?<=\\u[0-9A-Fa-f]{4})|(?<=[0-9]m))"
@@ -128,6 +130,14 @@ def without_keys(url: str) -> str:
         return parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment="").geturl()
     except ValueError:
         return re.sub(r"//[^/]*@", "//", url.partition("?")[0])
+
+
+def without_provider_keys(env: Mapping[str, str]) -> dict[str, str]:
+    """An environment for programs of others on this machine: all of it but the keys of providers.
+
+    Their own credentials (a token for git, the password of a package index) stay.
+    """
+    return {name: value for name, value in env.items() if not _PROVIDER_KEY_NAME.search(name)}
 
 
 class Redactor:

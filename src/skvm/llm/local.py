@@ -21,6 +21,7 @@ import anyio
 from anyio.streams.buffered import BufferedByteReceiveStream
 
 from skvm.errors import ConfigError, InfrastructureError, UsageError
+from skvm.evidence.redact import without_provider_keys
 from skvm.llm.catalog import ModelEntry, find_entry
 from skvm.llm.weights import require_weights
 
@@ -164,6 +165,7 @@ class LocalModels:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=log,
+            env=without_provider_keys(os.environ),
             start_new_session=True,  # Ctrl-C is for us; the server goes when we close its input.
         )
         running = _Running(

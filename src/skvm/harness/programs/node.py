@@ -10,6 +10,7 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
+from skvm.evidence.redact import without_provider_keys
 from skvm.harness.confine.provision import find_program as find_in_cells
 from skvm.harness.programs.catalogue import find_entry
 from skvm.harness.programs.install import find_installed
@@ -59,7 +60,10 @@ def find_node(least: tuple[int, ...], cache_dir: Path, *, beside: Path | None = 
 @functools.lru_cache(maxsize=16)
 def _version(node: Path) -> tuple[int, ...]:
     try:
-        said = subprocess.run([node, "--version"], capture_output=True, timeout=20, check=False, text=True)
+        env = without_provider_keys(os.environ)
+        said = subprocess.run(
+            [node, "--version"], capture_output=True, timeout=20, check=False, text=True, env=env
+        )
     except (OSError, subprocess.TimeoutExpired):
         return ()
     found = re.match(r"v?(\d+)\.(\d+)\.(\d+)", said.stdout)

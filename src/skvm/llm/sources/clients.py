@@ -22,6 +22,7 @@ from typing import IO, Protocol
 
 import anyio
 
+from skvm.evidence.redact import without_provider_keys
 from skvm.llm.catalog import PackagePart
 from skvm.llm.sources.contract import SourceError
 
@@ -68,7 +69,7 @@ class CommandClient:
         """Run the command; its temporary files are made in ``folder`` too."""
         requirement = f"{part.package}=={part.version}"
         # Wheels are large: the system's temporary folder may be a small memory disk.
-        env = {**os.environ, "TMPDIR": str(folder)}
+        env = {**without_provider_keys(os.environ), "TMPDIR": str(folder)}
         try:
             done = await anyio.run_process(
                 self.command(requirement, folder), check=False, env=env, stderr=subprocess.STDOUT
