@@ -16,6 +16,7 @@ from types import FrameType
 from typing import Any
 
 import click
+from click.shell_completion import CompletionItem
 
 import skvm
 from skvm.cli.clean_output import guarded, show_fault
@@ -51,8 +52,10 @@ COMMANDS: dict[str, str] = {
     "gateway": "Serve a model on loopback in three dialects, for any client or harness.",
     "config": "Write, show and check the configuration; ask an endpoint what it can do.",
     "cache": "See how much is kept, and keep it in bounds.",
+    "import-cache": "Adopt profiles, proposals, templates, variants and routes of an existing cache.",
     "mcp": "Serve the verbs of skvm to an agent, over the Model Context Protocol.",
     "skills": "Give your agents the skills with which they use skvm themselves.",
+    "completion": "Print what makes a shell complete skvm's commands, options and names.",
     "explain": "Explain a diagnostic code.",
 }
 """Command name → one line of help; here so that ``skvm --help`` imports no command. A test keeps it true."""
@@ -82,6 +85,12 @@ class LazyGroup(click.Group):
             hint = f" Did you mean {close[0]!r}?" if close else ""
             ctx.fail(f"No such command {args[0]!r}.{hint}")
         return super().resolve_command(ctx, args)
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Name the commands without importing one."""
+        named = [(name, line) for name, line in COMMANDS.items() if name.startswith(incomplete)]
+        options = click.Command.shell_complete(self, ctx, incomplete)
+        return [*(CompletionItem(name, help=line) for name, line in named), *options]
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """List the commands without importing one."""
@@ -116,6 +125,10 @@ def main(args: list[str] | None = None) -> None:
         if signal.getsignal(number) is signal.SIG_DFL:
             signal.signal(number, _interrupt)
     sys.excepthook = show_fault
+    if "_SKVM_COMPLETE" in os.environ:
+        from skvm.cli.completing import prepare
+
+        prepare()
     code = _flushed(run(args))
     if code == _INTERRUPTED:
         _leave(code)
