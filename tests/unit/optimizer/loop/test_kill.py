@@ -77,7 +77,7 @@ def test_kill_9_again_and_again_repeats_no_run_and_decides_the_same(tmp_path):
 
 
 def rows_in(folder):
-    """The rows of evidence a session kept; a killed writer may leave its scratch folder, which nobody reads."""
+    """The rows of evidence a session kept; a killed writer may leave scratch, which nobody reads."""
     found = folder.glob("round-*-evidence/train/*")
     return sorted(str(path.relative_to(folder)) for path in found if not path.name.startswith(".tmp-"))
 
