@@ -11,6 +11,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import click
+from click.shell_completion import CompletionItem
+
+from skvm.cli.completing import Suggested
 
 __all__ = [
     "CommaList",
@@ -40,6 +43,14 @@ class CommaList(click.ParamType[tuple[str, ...]]):
         if isinstance(value, tuple):
             return value
         return tuple(item.strip() for item in str(value).split(",") if item.strip())
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
+        """What the last item may be."""
+        from skvm.cli.completing import suggestions
+
+        return suggestions(ctx, param, incomplete, is_list=True)
 
 
 adapter_config_option = click.option(
@@ -130,6 +141,9 @@ class SkvmCommand(click.Command):
             click.Option(["--no-auto-probe"], is_flag=True, help="Never probe what an endpoint can do."),
             click.Option(["--verbose"], is_flag=True, help="Say more."),
         ]
+        for param in self.params:
+            if param.type is click.STRING:
+                param.type = Suggested()
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Drop options with an empty value, then parse."""

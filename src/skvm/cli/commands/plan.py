@@ -6,6 +6,7 @@ import difflib
 import importlib
 
 import click
+from click.shell_completion import CompletionItem
 
 __all__ = ["VERBS", "command"]
 
@@ -41,6 +42,12 @@ class _LazyVerbs(click.Group):
             hint = f" Did you mean {close[0]!r}?" if close else ""
             ctx.fail(f"No such command {args[0]!r}.{hint}")
         return super().resolve_command(ctx, args)
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Name the verbs without importing one."""
+        named = [(name, line) for name, line in VERBS.items() if name.startswith(incomplete)]
+        options = click.Command.shell_complete(self, ctx, incomplete)
+        return [*(CompletionItem(name, help=line) for name, line in named), *options]
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """List the verbs without importing one."""

@@ -34,7 +34,7 @@ def _where(function: _Command) -> _Command:
 
 _force = click.option("--force", is_flag=True, help="Also what is not ours, was edited or is newer.")
 _dry_run = click.option("--dry-run", is_flag=True, help="Only say what would be done.")
-_names = click.argument("names", nargs=-1, metavar="[SKILL]…")
+_names = click.argument("names", nargs=-1, metavar="[NAME]…")
 
 
 @click.group("skills", cls=VerbGroup, context_settings={"help_option_names": ["-h", "--help"]})
