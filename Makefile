@@ -12,7 +12,7 @@ HARNESSES ?= pi opencode claude-code codex hermes openclaw codex-acp claude-agen
 INSTALL_LIMIT ?= 300
 INSTALLS_LIMIT ?= 1200
 
-.PHONY: quickstart test test-harness check bench docs pins dist sbom clean help
+.PHONY: quickstart test test-harness check bench soak docs pins dist sbom clean help
 
 help:
 	@echo "make quickstart    profile, compile and run an example skill on the embedded model"
@@ -22,6 +22,8 @@ help:
 	@echo "make bench         the figures in benchmarks/"
 	@echo "make docs          the site in site/, and every code block of the documentation run"
 	@echo "make dist          a wheel and an sdist in dist/, the same bytes from the same commit"
+	@echo "make sbom          what an install holds, as CycloneDX, in dist/"
+	@echo "make soak          10,000 short runs under fire, and every command against every fault"
 	@echo "make pins          write requirements.txt anew from pyproject.toml"
 
 $(STAMP): requirements.txt pyproject.toml
@@ -58,8 +60,12 @@ bench: $(STAMP)
 
 docs: $(STAMP)
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
-	$(BIN)/python -m pytest tests/docs -n 2 --dist worksteal
+	SKVM_DOCS_LOCAL=1 $(BIN)/python -m pytest tests/docs -n 2 --dist worksteal
 	@echo "open site/index.html"
+
+soak: $(STAMP)
+	$(BIN)/python -m benchmarks.soak
+	SKVM_FIRE=all $(BIN)/python -m pytest tests/fire -n 0
 
 pins: $(STAMP)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
@@ -73,6 +79,14 @@ dist: $(STAMP)
 	rm -f dist/skvm-*
 	SOURCE_DATE_EPOCH=$${SOURCE_DATE_EPOCH:-$$(git log -1 --format=%ct 2>/dev/null || echo 1580601600)} \
 		$(BIN)/python -m hatchling build -d dist
+
+# What is in an install, with the hashes of every file that may be in it: of a base one, and of all there is.
+sbom: $(STAMP)
+	mkdir -p dist
+	$(BIN)/python -W ignore -m cyclonedx_py requirements requirements-base.txt --pyproject pyproject.toml \
+		--output-reproducible -o dist/sbom-base.cdx.json
+	$(BIN)/python -W ignore -m cyclonedx_py requirements requirements.txt --pyproject pyproject.toml \
+		--output-reproducible -o dist/sbom.cdx.json
 
 clean:
 	rm -rf $(VENV) dist build site .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
