@@ -22,17 +22,26 @@ from skvm.certify.faults import (
 )
 from skvm.certify.keys import SignatureUncheckedError, holds
 from skvm.certify.sealing import NoCertificateError, read_certificate
-from skvm.certify.statement import Certificate, ListedFile
+from skvm.certify.statement import KIND, Certificate, ListedFile
 from skvm.certify.survey import survey
 from skvm.compiler.builds.proof_checking import Verdict, counted
 from skvm.diagnostics import Diagnostic
 from skvm.errors import UsageError
 
-__all__ = ["SUFFIX", "Checked", "certificate_beside", "check_certificate", "open_certificate", "skill_beside"]
+__all__ = [
+    "SUFFIX",
+    "Checked",
+    "certificate_beside",
+    "check_certificate",
+    "open_certificate",
+    "says_certificate",
+    "skill_beside",
+]
 
 SUFFIX = ".certificate.json"
 """How the file of a certificate ends; what stands before it is the name of the skill's folder beside it."""
 _MOST_FILES = 200
+_HEAD = 200
 
 
 @dataclass(slots=True)
@@ -105,6 +114,14 @@ def check_certificate(
     else:
         _check_files(book, book.certificate, skill or skill_beside(path, book.certificate))
     return book
+
+
+def says_certificate(path: Path) -> bool:
+    """Whether a regular file says of itself that it is a certificate; whether it is one is another matter."""
+    if not path.is_file():
+        return False
+    with path.open("rb") as file:
+        return f'"{KIND}"'.encode() in file.read(_HEAD)
 
 
 def skill_beside(path: Path, certificate: Certificate) -> Path | None:

@@ -111,7 +111,7 @@ def _check_place(place: Path, subject: Subject) -> None:
     Raises:
         UsageError: With the way out.
     """
-    from skvm.certify.sealing import NoCertificateError, read_certificate
+    from skvm.certify.checking import says_certificate
     from skvm.errors import UsageError
 
     if place.absolute().parent.resolve().is_relative_to(subject.folder.resolve()):
@@ -122,13 +122,8 @@ def _check_place(place: Path, subject: Subject) -> None:
         raise UsageError(f"there is no folder {place.absolute().parent}", help="make it, or choose another")
     if place.is_symlink() or (place.exists() and not place.is_file()):
         raise UsageError(f"{place} is there, and no regular file", help="choose another place with --out")
-    if place.exists():
-        try:
-            read_certificate(place.read_bytes())
-        except NoCertificateError as error:
-            raise UsageError(
-                f"{place} is there, and no certificate ({error})", help="move it away, or use --out"
-            ) from error
+    if place.exists() and not says_certificate(place):
+        raise UsageError(f"{place} is there, and no certificate", help="move it away, or use --out")
 
 
 def _write(place: Path, data: bytes) -> None:

@@ -137,12 +137,9 @@ def _kind_of(path: Path) -> tuple[str, Path]:
 
 def _is_certificate(path: Path) -> bool:
     """Whether a file is called like a certificate, or says that it is one."""
-    if not path.is_file():
-        return False
-    if path.name.endswith(".certificate.json"):
-        return True
-    with path.open("rb") as file:
-        return b'"skvm.certificate"' in file.read(200)
+    from skvm.certify.checking import SUFFIX, says_certificate
+
+    return path.is_file() and (path.name.endswith(SUFFIX) or says_certificate(path))
 
 
 def _lock(path: Path, settings: Settings) -> Verdict:
