@@ -12,6 +12,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+import tempfile
 import tomllib
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -114,7 +115,9 @@ class Reader:
     def _run(self, line: str) -> tuple[int, str]:
         line = re.sub(r"\\\n\s*", " ", line)
         line = re.sub(r"\s+# .*$", "", line)
-        if line.startswith("skvm ") and not _SHELL_SIGNS.search(_without_quoted(line)):
+        is_plain = line.startswith("skvm ") and not _SHELL_SIGNS.search(_without_quoted(line))
+        # Packages that a page has installed are seen by a new process only.
+        if is_plain and self.env["PYTHONPATH"] == os.environ.get("PYTHONPATH", ""):
             return self._skvm(shlex.split(line)[1:])
         return self._shell(line)
 
@@ -162,13 +165,15 @@ class Reader:
 
     @contextlib.contextmanager
     def _as_reader(self) -> Iterator[None]:
-        before, place = dict(os.environ), Path.cwd()
+        before, place, temporary = dict(os.environ), Path.cwd(), tempfile.tempdir
         os.environ.clear()
         os.environ.update(self.env)
         os.chdir(self.place)
+        tempfile.tempdir = None  # else the folder of the process that runs the tests is taken
         try:
             yield
         finally:
+            tempfile.tempdir = temporary
             os.chdir(place)
             os.environ.clear()
             os.environ.update(before)
