@@ -152,6 +152,10 @@ class SkvmCommand(click.Command):
     def invoke(self, ctx: click.Context) -> Any:
         """Keep the global flags out of the command's own arguments."""
         ctx.meta["skvm.flags"] = {name: ctx.params.pop(name, None) for name in _GLOBAL_FLAGS}
+        if ctx.params.get("adapter_config", "") is None:
+            from skvm.cli.config_default import default_mode
+
+            ctx.params["adapter_config"] = default_mode(ctx)
         return super().invoke(ctx)
 
 
@@ -199,9 +203,11 @@ def _without_empty(command: click.Command, ctx: click.Context, args: list[str]) 
 def settings_of(ctx: click.Context) -> Any:
     """The settings of this command line (``skvm.settings.Settings``), made once."""
     from skvm.cli.clean_output import know_keys_of
+    from skvm.cli.config_env import take_project_env
     from skvm.settings import load_settings
 
     if "skvm.settings" not in ctx.meta:
+        take_project_env()
         flags = ctx.meta.get("skvm.flags", {})
         ctx.meta["skvm.settings"] = load_settings(
             cache_dir=flags.get("skvm_cache"),

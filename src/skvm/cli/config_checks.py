@@ -118,7 +118,9 @@ def _check_route(route: Route, *, is_ours: bool, source: str) -> Check:
     where: str = route.kind
     if route.base_url:
         try:
-            where = f"{route.kind} at {tidy_url(route.base_url)}"
+            # What a person may type short must stand in the file whole.
+            whole = route.base_url if "://" in route.base_url else ":"
+            where = f"{route.kind} at {tidy_url(whole)}"
         except UsageError as error:
             # The address itself may hold a password, so it is not shown.
             help = "write it whole, for example http://127.0.0.1:8000/v1"

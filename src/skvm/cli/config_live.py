@@ -40,6 +40,11 @@ async def call_routes(settings: Settings) -> tuple[Check, ...]:
     # An embedded model is no route of anybody's: `skvm models` and a run show what it does.
     routes = [route for route, _ in known_routes(settings) if route.kind != "local"]
     rows: dict[int, Check] = {}
+    if any(map(_has_key, routes)):
+        # What is imported for the first time must not count as the endpoint's time.
+        from pydantic_ai.models import anthropic, openai  # noqa: F401
+
+        import skvm.llm.model  # noqa: F401
 
     async def call(index: int, route: Route) -> None:
         rows[index] = await _call(settings, route)
