@@ -215,6 +215,11 @@ def trusted_in(text: str) -> frozenset[str]:
     if (one := _FINGERPRINT.fullmatch(text.strip())) is not None:
         return frozenset({f"sha256:{one[1].lower()}"})
     path = Path(text).expanduser()
+    if not path.exists():
+        raise UsageError(
+            f"{text!r} is neither a fingerprint nor a file",
+            help="a fingerprint is sha256: and 64 hex digits; a file holds public keys or fingerprints",
+        )
     data, _ = _read(path, "list of trusted keys")
     found = {fingerprint_of(_public(match[1], path)) for match in _PEM.finditer(data)}
     rest = _PEM.sub(b"", data).decode("utf-8", "replace")

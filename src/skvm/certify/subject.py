@@ -111,7 +111,7 @@ def read_subject(path: Path) -> Subject:
         id=skill_id,
         name=skill.name,
         version=_said(skill, "version"),
-        license=_said(skill, "license"),
+        license=_said(skill, "license") or _license_file(files),
         form="variant" if is_variant else "source",
         digest=skill_digest(skill),
         files=files,
@@ -176,6 +176,13 @@ def _said(skill: Skill, field: str) -> str | None:
         if isinstance(value, str | int | float) and not isinstance(value, bool) and str(value).strip():
             return " ".join(str(value).split())[:_MOST_WORDS]
     return None
+
+
+def _license_file(files: Sequence[ListedFile]) -> str | None:
+    """Where a license stands that the frontmatter does not name."""
+    names = ("license", "licence", "copying")
+    found = (each.path for each in files if each.path.lower().startswith(names) and "/" not in each.path)
+    return next((f"see {path}" for path in found), None)
 
 
 def dependencies_of(subject: Subject, settings: Settings) -> Dependencies:

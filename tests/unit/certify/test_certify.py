@@ -56,6 +56,15 @@ def test_what_was_measured_is_certified_and_verified(
     assert "ok  its figures are those of 24 runs" in capsys.readouterr().out
 
 
+def test_a_license_that_only_a_file_tells(place: Place) -> None:
+    (place.skill / "SKILL.md").write_text(TEXT.replace("license: MIT\n", ""))
+    assert place.certify() == 0
+    assert place.value()["statement"]["skill"]["license"] is None
+    (place.skill / "LICENSE.txt").write_text("Do what you like.")
+    assert place.certify() == 0
+    assert place.value()["statement"]["skill"]["license"] == "see LICENSE.txt"
+
+
 def test_without_evidence_it_says_not_measured_and_how_to(
     place: Place, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -232,7 +241,8 @@ def test_whom_to_trust(place: Place, tmp_path: Path, capsys: pytest.CaptureFixtu
     ):
         (tmp_path / "keys.txt").write_text(content)
         assert place.verify(f"--trust={tmp_path / 'keys.txt'}") == 2, content
-    assert place.verify("--trust=/nowhere") == 2
+    for wrong in ("/nowhere", "sha256:12", "sha256:" + "g" * 64, str(tmp_path)):
+        assert place.verify(f"--trust={wrong}") == 2
     assert place.verify(f"--trust={tmp_path / 'team.pem'}") == 2
 
 
@@ -277,8 +287,15 @@ def test_where_it_may_be_written(place: Place, tmp_path: Path, capsys: pytest.Ca
     assert place.certify() == 0  # a certificate may be replaced by a newer one
 
 
-def test_what_is_not_certified(place: Place, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_is_not_certified(
+    place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     target = f"--target={MODEL}"
+    monkeypatch.chdir(tmp_path)
+    assert run(["certify", "sho", "x"]) == 2
+    assert "Did you mean 'show'?" in capsys.readouterr().err
+    (tmp_path / "sho").symlink_to(place.skill)
+    assert run(["certify", "sho", target]) == 0
     assert run(["certify", str(tmp_path / "nowhere"), target]) == 2
     (place.skill / "SKILL.md").rename(place.skill / "skill.md")
     assert place.certify() == 2

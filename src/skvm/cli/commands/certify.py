@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import difflib
+import os
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +21,14 @@ class _Certify(VerbGroup):
     """A command whose first word is a verb, or else the skill to certify."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Put the verb that is left out."""
-        if args and args[0] not in self.commands and args[0] not in ("-h", "--help"):
+        """Put the verb that is left out; what is no folder and nearly a verb is meant as one."""
+        if args and args[0] not in {*self.commands, "-h", "--help"} and not self._is_slip(args[0]):
             args = [_ISSUE, *args]
         return super().parse_args(ctx, args)
+
+    def _is_slip(self, word: str) -> bool:
+        close = difflib.get_close_matches(word, self.commands, n=1, cutoff=0.7)
+        return bool(close) and not os.path.lexists(word)
 
     def format_usage(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Both forms."""
