@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
-from typing import Literal
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
 
 from skvm.cluster.order import RouteOrder, WorkerOrder
 from skvm.errors import ConfigError
 from skvm.evaluate.bench import Bench
+from skvm.evidence.redact import keys_of_url
+from skvm.llm.local import usable_processors
 from skvm.settings import Settings
 
-__all__ = ["Executor", "on_cluster", "worker_order"]
+if TYPE_CHECKING:
+    from skvm.cluster.fleet import Fleet
+    from skvm.compiler.study.corpus import Portion
+
+__all__ = ["Executor", "on_cluster", "study_on_cluster", "worker_order"]
 
 SLOTS = 8
 """Runs at once of a worker, where nobody says."""
@@ -46,7 +52,7 @@ class Executor:
         """
         if self.workers is not None:
             return self.workers
-        here = min(_MOST_LOCAL, len(os.sched_getaffinity(0)))
+        here = min(_MOST_LOCAL, usable_processors())
         return here if nodes is None else max(1, nodes)
 
     @property
@@ -69,7 +75,8 @@ def worker_order(settings: Settings, slots: int, *, is_ours: bool) -> WorkerOrde
         ConfigError: A route of the configuration holds a key itself.
     """
     for route in settings.routes:
-        if route.api_key:
+        # An address may hold one, too.
+        if route.api_key or keys_of_url(route.base_url or ""):
             raise ConfigError(
                 f"the route {route.match!r} holds its key in the configuration file; keys do not travel",
                 help="name a variable that every node has (apiKeyEnv) instead of the key (apiKey)",
@@ -108,21 +115,59 @@ async def on_cluster(
         yield bench
         return
     from skvm.cluster.driver import RayRunner
+
+    def tell(model_id: str) -> None:
+        _tell(bench, model_id)
+
+    async with _fleet(bench.settings, executor, on_note, tell) as fleet:
+        yield replace(bench, runner=RayRunner(fleet, local=executor.wanted(), on_note=on_note))
+
+
+async def study_on_cluster(
+    settings: Settings,
+    files: Sequence[Path],
+    executor: Executor,
+    on_portion: Callable[[Portion], None] = lambda _: None,
+    on_note: Callable[[str], None] = lambda _: None,
+) -> tuple[Portion, ...]:
+    """Study skills on a cluster; what comes of it is what comes of ``study_corpus``.
+
+    Args:
+        settings: Where things lie.
+        files: The skills' ``SKILL.md`` files.
+        executor: Where.
+        on_portion: Told of each portion as it is done, in any order.
+        on_note: Told one line of what a person may want to know.
+
+    Raises:
+        UsageError: Ray is not installed.
+        InfrastructureError: There is no cluster, or no worker comes up on it.
+    """
+    from skvm.cluster.studying import study_there
+
+    # No model is asked: no route need travel.
+    async with _fleet(replace(settings, routes=()), executor, on_note) as fleet:
+        return await study_there(files, fleet, on_portion)
+
+
+@asynccontextmanager
+async def _fleet(
+    settings: Settings,
+    executor: Executor,
+    on_note: Callable[[str], None],
+    on_throttled: Callable[[str], None] = lambda _: None,
+) -> AsyncIterator[Fleet]:
     from skvm.cluster.fleet import open_fleet
     from skvm.cluster.joining import joined, start_lane
 
-    worker_order(bench.settings, executor.slots, is_ours=False)  # before anything is started
+    worker_order(settings, executor.slots, is_ours=False)  # before anything is started
     with joined(executor.address, executor.wanted()) as cluster:
-        order = worker_order(bench.settings, executor.slots, is_ours=cluster.is_ours)
+        order = worker_order(settings, executor.slots, is_ours=cluster.is_ours)
         wanted = executor.wanted(None if cluster.is_ours else cluster.nodes)
         async with open_fleet(
-            lambda: start_lane(order),
-            wanted,
-            executor.slots,
-            on_throttled=lambda model_id: _tell(bench, model_id),
-            on_note=on_note,
+            lambda: start_lane(order), wanted, executor.slots, on_throttled=on_throttled, on_note=on_note
         ) as fleet:
-            yield replace(bench, runner=RayRunner(fleet, local=executor.wanted(), on_note=on_note))
+            yield fleet
 
 
 def _tell(bench: Bench, model_id: str) -> None:

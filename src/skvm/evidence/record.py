@@ -8,7 +8,9 @@ from __future__ import annotations
 import enum
 import os
 import platform
-from datetime import datetime
+import subprocess
+import sys
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
@@ -251,13 +253,30 @@ class RunStarted(Record):
 
 
 def process_started(pid: int) -> int | None:
-    """Start time of a process, in clock ticks since boot; ``None`` if there is no such process."""
+    """Start time of a process; ``None`` if there is no such process.
+
+    In clock ticks since boot; elsewhere than on Linux in seconds since 1970.
+    """
+    if sys.platform != "linux":
+        return _asked_of_ps(pid)
     try:
         stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
     except OSError:
         return None
     # The program's name may hold spaces and brackets; what follows its last bracket is plain.
     return int(stat.rpartition(")")[2].split()[19])
+
+
+def _asked_of_ps(pid: int) -> int | None:
+    """In whole seconds, which is all that ``ps`` tells."""
+    env = {"LC_ALL": "C", "TZ": "UTC", "PATH": "/usr/bin:/bin"}
+    done = subprocess.run(
+        ["ps", "-o", "lstart=", "-p", str(pid)], env=env, capture_output=True, text=True, check=False
+    )
+    if not done.stdout.strip():
+        return None
+    started = datetime.strptime(" ".join(done.stdout.split()), "%a %b %d %H:%M:%S %Y")
+    return int(started.replace(tzinfo=UTC).timestamp())
 
 
 CriterionResult.model_rebuild()

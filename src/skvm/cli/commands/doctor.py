@@ -99,8 +99,9 @@ def _chosen(reports: tuple[SandboxReport, ...]) -> str | None:
 
 
 def _check_machine() -> Iterator[Check]:
-    import os
     import platform
+
+    from skvm.llm.local import usable_processors
 
     found = platform.python_version()
     yield Check(
@@ -109,8 +110,7 @@ def _check_machine() -> Iterator[Check]:
         "ok" if sys.version_info >= (3, 11) else "failed",
         f"{found} ({sys.executable})",
     )
-    yield Check("machine", "system", "ok" if sys.platform == "linux" else "failed", platform.platform(),
-                None if sys.platform == "linux" else "the sandboxes need Linux")  # fmt: skip
+    yield _check_system(platform.system(), platform.platform())
     available = _available_memory()
     is_small = available is not None and available < _MEMORY
     memory = "unknown" if available is None else f"{size_words(available)} available"
@@ -118,9 +118,18 @@ def _check_machine() -> Iterator[Check]:
         "machine",
         "processors, memory",
         "warning" if is_small else "ok",
-        f"{len(os.sched_getaffinity(0))} cores, {memory}",
+        f"{usable_processors()} cores, {memory}",
         "the default embedded model may not fit; 'skvm models list' shows smaller ones" if is_small else None,
     )
+
+
+def _check_system(system: str, name: str) -> Check:
+    if system == "Linux":
+        return Check("machine", "system", "ok", name)
+    if system == "Darwin":
+        why = "its makers never tried it on macOS: docs/guides/install.md says what to expect"
+        return Check("machine", "system", "warning", name, why)
+    return Check("machine", "system", "failed", name, "the sandboxes need Linux or macOS")
 
 
 def _available_memory() -> int | None:

@@ -12,9 +12,9 @@ from pathlib import Path
 
 from skvm.compiler.study.skill_study import SkillStudy, Unreadable, study_skill
 
-__all__ = ["Portion", "study_corpus"]
+__all__ = ["PORTION", "Portion", "study_corpus"]
 
-_PORTION = 16
+PORTION = 16
 """Skills a process takes at once."""
 _WORTH_PROCESSES = 64
 """Below so many skills the processes would start longer than they work."""
@@ -28,6 +28,11 @@ class Portion:
     unreadable: tuple[Unreadable, ...]
 
 
+def _usable_processors() -> int:
+    # Not every system says which of them are this process's.
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def study_corpus(files: Sequence[Path], *, jobs: int | None = None) -> Iterator[Portion]:
     """Study skills, a portion at a time.
 
@@ -35,8 +40,8 @@ def study_corpus(files: Sequence[Path], *, jobs: int | None = None) -> Iterator[
         files: Their ``SKILL.md`` files.
         jobs: Processes, ≥ 1; as many as this process may use cores if ``None``.
     """
-    portions = [tuple(files[start : start + _PORTION]) for start in range(0, len(files), _PORTION)]
-    workers = min(jobs or len(os.sched_getaffinity(0)), len(portions))
+    portions = [tuple(files[start : start + PORTION]) for start in range(0, len(files), PORTION)]
+    workers = min(jobs or _usable_processors(), len(portions))
     if workers <= 1 or len(files) < _WORTH_PROCESSES:
         yield from map(_study, portions)
         return

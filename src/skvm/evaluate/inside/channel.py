@@ -43,6 +43,8 @@ def serve(main: Callable[[dict[str, Any]], dict[str, Any]]) -> NoReturn:
 def _hide() -> None:
     import ctypes
 
+    if sys.platform != "linux":
+        return
     not_dumpable = 4
     ctypes.CDLL(None).prctl(not_dumpable, 0, 0, 0, 0)
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 import time
 from contextlib import suppress
 from pathlib import Path
 
 from skvm.errors import InfrastructureError, UsageError
 from skvm.evidence.record import process_started
-from skvm.harness.confine.inside.tree import descendants, kill_all
+from skvm.harness.confine.inside.tree import descendants, is_dead, kill_all
 from skvm.optimizer.model import Verdict
 from skvm.optimizer.proposals.deploy import deciding
 from skvm.optimizer.proposals.proposal import Proposal, moment
@@ -108,15 +110,23 @@ def _check_process(proposal: Proposal, status: RunStatus) -> None:
     """Refuse what cannot be told to be a session's process: a pid alone may be anybody's."""
     if status.process_started is not None:
         return
-    try:
-        words = Path(f"/proc/{status.pid}/cmdline").read_bytes()
-    except OSError:
-        words = b""
+    words = _words_of(status.pid)
     if b"jit-optimize" not in words:
         raise InfrastructureError(
             f"{proposal.id}: process {status.pid} may be another by now",
             help="stop it by hand if it is its session",
         )
+
+
+def _words_of(pid: int) -> bytes:
+    """The command line of a process; empty if it is gone."""
+    if sys.platform != "linux":
+        asked = ["ps", "-o", "args=", "-p", str(pid)]
+        return subprocess.run(asked, capture_output=True, check=False).stdout
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return b""
 
 
 def _stop(proposal: Proposal, pid: int) -> None:
@@ -150,6 +160,8 @@ def _starts(pids: list[int]) -> dict[int, int]:
 def _lives(pid: int, started: int) -> bool:
     if process_started(pid) != started:
         return False
+    if sys.platform != "linux":
+        return not is_dead(pid)
     try:
         stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
     except OSError:

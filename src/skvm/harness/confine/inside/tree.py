@@ -12,7 +12,16 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
 
-__all__ = ["count_own", "descendants", "is_childless", "kill_all", "kill_descendants", "kill_user", "pids"]
+__all__ = [
+    "count_own",
+    "descendants",
+    "is_childless",
+    "is_dead",
+    "kill_all",
+    "kill_descendants",
+    "kill_user",
+    "pids",
+]
 
 
 def pids() -> list[int]:
@@ -61,6 +70,11 @@ def descendants(root: int, *, spare: Collection[int] = ()) -> list[int]:
 def count_own() -> int:
     """Processes of our user now; threads are not counted."""
     return sum(user == os.geteuid() for _, _, user, _ in _processes())
+
+
+def is_dead(pid: int) -> bool:
+    """Whether a process is gone, or has ended and waits for whoever started it; not for Linux."""
+    return all(is_over for number, _, _, is_over in _processes() if number == pid)
 
 
 def _processes() -> list[tuple[int, int, int, bool]]:

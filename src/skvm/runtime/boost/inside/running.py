@@ -138,13 +138,30 @@ def _follow(child: int, out: int, err: int, deadline: float) -> Ended:
 
 
 def _is_over(child: int) -> bool:
-    return os.waitid(os.P_PID, child, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+    return _ended(child)
+
+
+def _ended(child: int) -> bool:
+    """Whether a child is over; it is not collected by this, so that its number stays its own.
+
+    Raises:
+        ChildProcessError: There is no such child.
+    """
+    if hasattr(os, "waitid"):
+        return os.waitid(os.P_PID, child, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+    import subprocess
+
+    # Older Pythons on macOS cannot look without collecting: the state of a zombie is Z.
+    told = subprocess.run(["ps", "-o", "stat=", "-p", str(child)], stdout=subprocess.PIPE, check=False)
+    if not told.stdout.strip():
+        raise ChildProcessError(child)
+    return told.stdout.lstrip().startswith(b"Z")
 
 
 def _end(child: int) -> int:
     """Kill what is left of the session, then take the exit code; 0 where that was done before."""
     try:
-        os.waitid(os.P_PID, child, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+        _ended(child)
     except ChildProcessError:
         return 0
     with contextlib.suppress(ProcessLookupError, PermissionError):

@@ -11,6 +11,7 @@ import errno
 import fcntl
 import os
 import stat
+import sys
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -25,6 +26,7 @@ __all__ = ["NEVER_NS", "Copy", "Given", "TooLargeError", "copy_out"]
 
 NEVER_NS = 0
 """Time of last access of what was not read since it was copied."""
+_IS_LINUX = sys.platform == "linux"
 _CLONE = 0x40049409
 """``FICLONE``: have a file share the blocks of another one."""
 _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
@@ -189,7 +191,7 @@ class _Copying:
             os.close(target)
 
     def _fill(self, source: int, target: int, size: int) -> None:
-        if self.can_clone:
+        if _IS_LINUX and self.can_clone:
             try:
                 fcntl.ioctl(target, _CLONE, source)
             except OSError as error:
@@ -205,7 +207,7 @@ class _Copying:
 def _send(source: int, target: int) -> None:
     """Copy a file to its end, in the kernel as far as that can."""
     try:
-        while os.copy_file_range(source, target, _SENT):
+        while _IS_LINUX and os.copy_file_range(source, target, _SENT):
             continue
     except OSError as error:
         if error.errno not in _CANNOT_SEND:

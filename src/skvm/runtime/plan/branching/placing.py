@@ -205,7 +205,10 @@ def _intent_of(
 
 def _disk(descriptor: int) -> tuple[int, str]:
     """The disk and the mount an open folder is on: nothing can be renamed from one to another."""
-    told = Path(f"/proc/self/fdinfo/{descriptor}").read_text(encoding="ascii")
+    try:
+        told = Path(f"/proc/self/fdinfo/{descriptor}").read_text(encoding="ascii")
+    except FileNotFoundError:
+        told = ""  # only Linux tells; elsewhere a disk is mounted once
     mount = next((line for line in told.splitlines() if line.startswith("mnt_id:")), "")
     return os.fstat(descriptor).st_dev, mount
 

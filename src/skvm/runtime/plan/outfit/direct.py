@@ -140,7 +140,7 @@ class _Lifeline:
 
     def __init__(self) -> None:
         # Not of the event loop: that closes what it holds as soon as a command ends.
-        self.read_end, self._write_end = os.pipe2(os.O_CLOEXEC)
+        self.read_end, self._write_end = os.pipe()
 
     def let_go(self) -> None:
         """The keeper goes, and what else is in its group stays."""
