@@ -247,9 +247,11 @@ def show_error(error: SkvmError) -> None:
     """One line, one help line, no traceback."""
     # Messages quote names and output of strangers, which a terminal must not obey.
     message = _CONTROL.sub("\ufffd", error.message)
-    click.echo(click.style("error: ", fg="red", bold=True) + message, err=True)
+    # As rich does by itself.
+    color = False if os.environ.get("NO_COLOR") else None
+    click.echo(click.style("error: ", fg="red", bold=True) + message, err=True, color=color)
     if error.help:
-        click.echo(click.style("help: ", fg="cyan", bold=True) + error.help, err=True)
+        click.echo(click.style("help: ", fg="cyan", bold=True) + error.help, err=True, color=color)
 
 
 __all__ += ["SkvmCommand", "run", "show_error"]

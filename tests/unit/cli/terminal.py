@@ -25,7 +25,7 @@ class Terminal:
     def __init__(self, pid: int, descriptor: int) -> None:
         self.pid = pid
         self.descriptor = descriptor
-        self.seen = ""
+        self.seen = self.raw = ""
         self._mark = 0
         self._code: int | None = None
 
@@ -79,7 +79,9 @@ class Terminal:
             data = os.read(self.descriptor, 65_536)
         except OSError:
             return False
-        self.seen += _COLOURS.sub("", data.decode("utf-8", "replace").replace("\r\n", "\n"))
+        text = data.decode("utf-8", "replace").replace("\r\n", "\n")
+        self.raw += text
+        self.seen += _COLOURS.sub("", text)
         return bool(data)
 
 

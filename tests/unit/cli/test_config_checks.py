@@ -18,6 +18,7 @@ from skvm.cli.command import SkvmCommand, adapter_config_option
 from skvm.cli.config_env import take_project_env
 from skvm.cli.main import run
 from skvm.llm.fake import FakeAnswer, FakeServer
+from tests.unit.cli.terminal import on_terminal
 
 KEY = "sk-planted-0123456789abcdef"
 
@@ -257,3 +258,13 @@ def test_the_default_mode_holds_where_a_harness_can(cache: Path, flags: list[str
 
     command.main([*flags, f"--skvm-cache={cache}"], standalone_mode=False)
     assert seen == [mode]
+
+
+@pytest.mark.parametrize(("value", "has_colours"), [("1", False), ("", True)])
+def test_no_color_is_heeded_by_errors(
+    cache: Path, monkeypatch: pytest.MonkeyPatch, value: str, has_colours: bool
+) -> None:
+    monkeypatch.setenv("NO_COLOR", value)
+    with on_terminal(lambda: run(["import-cache", "nowhere", f"--skvm-cache={cache}"])) as terminal:
+        assert terminal.end() == 2
+    assert ("\x1b[31m" in terminal.raw) is has_colours
