@@ -19,7 +19,7 @@ from skvm.cluster.lane import Answer, Lane, LaneLostError
 from skvm.cluster.order import WorkerOrder
 from skvm.errors import InfrastructureError, UsageError
 
-__all__ = ["Joined", "RayLane", "joined", "start_lane"]
+__all__ = ["QUIET", "Joined", "RayLane", "joined", "start_lane"]
 
 WORKER_CPUS = 0.5
 """Of a processor, as Ray counts them: a worker mostly waits for models."""
@@ -28,9 +28,10 @@ EXTRA_CALLS = 8
 ATTEMPTS = 3
 """How often a cluster of our own is tried to be started."""
 _OBJECT_STORE_BYTES = 256 << 20
-_QUIET = {
+QUIET = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+    "RAY_DISABLE_FAILURE_SIGNAL_HANDLER": "1",
     # Workers are started when they are wanted, not as many as there are processors.
     "RAY_enable_worker_prestart": "0",
     "RAY_prestart_worker_first_driver": "0",
@@ -110,7 +111,7 @@ def _init(ray: Any, address: str | None, options: dict[str, Any]) -> None:
 
 
 def _ray() -> Any:
-    for name, value in _QUIET.items():
+    for name, value in QUIET.items():
         os.environ.setdefault(name, value)
     try:
         import ray

@@ -5,26 +5,45 @@ from __future__ import annotations
 import contextlib
 import struct
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from skvm.cluster.order import RunResult
 from skvm.errors import InfrastructureError
 from skvm.evidence.blobs import BlobStore, digest_of
 
-__all__ = ["NodeStore", "pack_result", "unpack_result"]
+__all__ = ["NodeStore", "pack", "pack_result", "unpack", "unpack_result"]
 
 _LENGTH = struct.Struct(">Q")
 _KEPT_S = 7 * 24 * 3600
 """How long a blob that nobody asks for stays on a node."""
 
 
+def pack(head: bytes, data: Iterable[bytes]) -> bytes:
+    """One run of bytes: the length of the head, the head, and what it speaks of."""
+    return b"".join((_LENGTH.pack(len(head)), head, *data))
+
+
+def unpack(packed: bytes) -> tuple[bytes, memoryview]:
+    """Head and rest.
+
+    Raises:
+        InfrastructureError: It is not whole.
+    """
+    try:
+        (length,) = _LENGTH.unpack_from(packed)
+    except struct.error as error:
+        raise InfrastructureError(f"what was sent is not whole: {error}") from error
+    start = _LENGTH.size + length
+    return packed[_LENGTH.size : start], memoryview(packed)[start:]
+
+
 def pack_result(result: RunResult, blobs: Mapping[str, bytes]) -> bytes:
-    """One run of bytes: the record's length, the record, the blobs in the order it names them."""
+    """The record, and behind it the blobs in the order it names them."""
     sized = tuple((digest, len(data)) for digest, data in blobs.items())
     record = result.model_copy(update={"blobs": sized})
     head = record.model_dump_json(by_alias=True).encode("utf-8", "surrogatepass")
-    return b"".join((_LENGTH.pack(len(head)), head, *blobs.values()))
+    return pack(head, blobs.values())
 
 
 def unpack_result(data: bytes) -> tuple[RunResult, dict[str, bytes]]:
@@ -33,15 +52,15 @@ def unpack_result(data: bytes) -> tuple[RunResult, dict[str, bytes]]:
     Raises:
         InfrastructureError: It is not whole.
     """
+    head, rest = unpack(data)
     try:
-        (length,) = _LENGTH.unpack_from(data)
-        start = _LENGTH.size + length
-        result = RunResult.model_validate_json(data[_LENGTH.size : start])
-    except (struct.error, ValueError) as error:
+        result = RunResult.model_validate_json(head)
+    except ValueError as error:
         raise InfrastructureError(f"a worker sent something that is no result: {error}") from error
     blobs = {}
+    start = 0
     for digest, size in result.blobs:
-        blobs[digest] = data[start : start + size]
+        blobs[digest] = bytes(rest[start : start + size])
         start += size
         if digest_of(blobs[digest]) != digest:
             raise InfrastructureError(f"a worker sent bytes that are not {digest}")

@@ -123,6 +123,12 @@ class Worker:
         found, self._throttled = sorted(self._throttled), set()
         return json.dumps(found)
 
+    async def study(self, skills: bytes) -> str:
+        """Study skills; see ``studying.study_here``."""
+        from skvm.cluster.studying import study_here
+
+        return await anyio.to_thread.run_sync(study_here, bytes(skills), self._folder)
+
     async def close(self) -> str:
         """End what was opened; runs under way are cancelled."""
         for scope in list(self._scopes.values()):

@@ -68,3 +68,8 @@ def ground(tmp_path):
         yield SimpleNamespace(
             model=model, server=server, settings=settings, local=local, remote=remote, root=tmp_path
         )
+
+
+@pytest.fixture
+def settings(tmp_path):
+    return load_settings(cache_dir=str(tmp_path / "cache"), tmp_dir=str(tmp_path / "tmp"), env={})
