@@ -1,5 +1,6 @@
 """``python -m docsite try PAGE``: run the blocks of a page, and print what its commands really print.
 
+``python -m docsite pictures``: make every picture of ``docs/pictures/`` anew.
 ``SKVM_DOCS_RECORD=1`` asks embedded models what ``docs/recordings/<page>/`` does not hold.
 """
 
@@ -11,6 +12,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+from docsite import pictures
 from docsite.blocks import find_blocks
 from docsite.running import Reader
 
@@ -18,7 +20,9 @@ REPO = Path(__file__).resolve().parent.parent
 
 
 def main() -> int:
-    """Try one page; returns the exit code."""
+    """Try one page, or make the pictures; returns the exit code."""
+    if sys.argv[1:] == ["pictures"]:
+        return pictures.main()
     if len(sys.argv) != 3 or sys.argv[1] != "try":
         print(__doc__)
         return 2

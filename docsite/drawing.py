@@ -14,6 +14,7 @@ __all__ = ["architecture_svg", "icon_svg", "layers"]
 
 REPO = Path(__file__).resolve().parent.parent
 _WIDTH, _ROW, _GAP, _LEFT, _TOP = 960, 34, 7, 24, 74
+_WORDS = 88  # characters that fit beside the names
 _NAMES = 250  # where the words of a row begin
 _HUES = (226, 205, 184, 162, 140, 36, 262)
 
@@ -38,7 +39,6 @@ class Layer(NamedTuple):
 
     rooms: tuple[str, ...]
     ideas: tuple[str, ...]
-    modules: int
 
 
 def layers() -> list[Layer]:
@@ -52,7 +52,7 @@ def layers() -> list[Layer]:
     made = []
     for row in contract["layers"]:
         rooms = tuple(name.strip().removeprefix("skvm.") for name in row.split("|"))
-        made.append(Layer(rooms, tuple(_idea(room) for room in rooms), sum(map(_modules, rooms))))
+        made.append(Layer(rooms, tuple(_idea(room) for room in rooms)))
     return made
 
 
@@ -67,15 +67,10 @@ def _idea(room: str) -> str:
     return line.rstrip(".")
 
 
-def _modules(room: str) -> int:
-    place = _place(room)
-    return sum(1 for _ in place.parent.rglob("*.py")) if place.name == "__init__.py" else 1
-
-
 def architecture_svg() -> str:
     """The map as a drawing that follows the colours of its reader."""
     rows = layers()
-    height = _TOP + len(rows) * (_ROW + _GAP) + 44
+    height = _TOP + len(rows) * (_ROW + _GAP) + 16
     body = [
         f'<rect class="page" width="{_WIDTH}" height="{height}" rx="8"/>',
         f'<text class="head" x="{_LEFT}" y="34">skvm, from the command line down</text>',
@@ -85,10 +80,6 @@ def architecture_svg() -> str:
     for number, layer in enumerate(rows):
         body += _row(layer, number, _TOP + number * (_ROW + _GAP))
     body.append(_arrow(_TOP, _TOP + len(rows) * (_ROW + _GAP) - _GAP))
-    words = (
-        f"{sum(layer.modules for layer in rows)} modules in {sum(len(layer.rooms) for layer in rows)} rooms"
-    )
-    body.append(f'<text class="soft" x="{_LEFT}" y="{height - 18}">{words}</text>')
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {height}" '
         f'width="{_WIDTH}" height="{height}" role="img" aria-label="The layers of skvm">\n'
@@ -111,13 +102,15 @@ def _row(layer: Layer, number: int, top: int) -> list[str]:
             f'<text class="name" x="{x + width / 2:.1f}" y="{top + 22}" text-anchor="middle">'
             f"{escape(room)}</text>"
         )
-    words = layer.ideas[0] if len(layer.rooms) == 1 else "; ".join(layer.ideas)
+    words = "; ".join(layer.ideas)
+    if len(words) > _WORDS:
+        words = "; ".join(idea.split(": ")[0] for idea in layer.ideas)
     made.append(f'<text class="soft" x="{left + _NAMES + 46}" y="{top + 22}">{escape(_cut(words))}</text>')
     return made
 
 
-def _cut(words: str, room: int = 88) -> str:
-    return words if len(words) <= room else words[: words.rfind(" ", 0, room)] + " …"
+def _cut(words: str) -> str:
+    return words if len(words) <= _WORDS else words[: words.rfind(" ", 0, _WORDS)] + " …"
 
 
 def _arrow(top: int, bottom: int) -> str:

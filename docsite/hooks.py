@@ -29,6 +29,8 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     from docsite.generated import generated_files
 
     for uri, content in generated_files().items():
+        if (kept := files.get_file_from_path(uri)) is not None:
+            files.remove(kept)  # drawn anew, so that it is never old
         files.append(File.generated(config, uri, content=content))
     for path in sorted((REPO / "benchmarks").rglob("*")):
         if path.suffix in {".md", ".png", ".svg"}:

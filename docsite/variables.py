@@ -23,6 +23,7 @@ _GIVEN: dict[str, str] = {
     "SKVM_PROPOSALS_DIR": "Variants, templates of boost, proposals; `<cache>/proposals`.",
     "SKVM_TMP_DIR": "Where work directories are made; the system's folder for temporary files.",
     "SKVM_AUTO_PROBE": "`0`: never ask an endpoint what it can do.",
+    "SKVM_PROGRESS": "`json`: progress as lines of JSON on standard error, for programs.",
     "SKVM_CASSETTE": "A folder: exchanges with models are recorded there, and replayed from there.",
     "SKVM_CASSETTE_MODE": "`auto` (replay, else record), `record`, or `replay` (a miss is an error).",
     "ANTHROPIC_API_KEY": "Key for `anthropic/…`.",
