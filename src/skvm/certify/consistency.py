@@ -64,6 +64,8 @@ def _of_evidence(evidence: Evidence, skill: SkillPart) -> Iterator[str]:
 def _of_figures(figures: ConditionFigures, evidence: Evidence, skill: SkillPart) -> Iterator[str]:
     if figures.scored > figures.runs or figures.tasks > figures.scored:
         yield "more scores than runs, or more tasks than scores"
+    if figures.loaded is not None and figures.loaded > figures.scored:
+        yield "the skill reached the model in more runs than were scored"
     if figures.tasks > len(evidence.tasks) or figures.runs > len(evidence.runs):
         yield "more tasks or runs than are recorded"
     if (figures.score is None) != (figures.scored == 0):

@@ -11,6 +11,7 @@ from skvm.bench.history import STARTED, ending_of, preparations_of
 from skvm.bench.judgements import JUDGED, judged_runs
 from skvm.bench.plan import BenchPlan, PlannedTask, Preparation, Target
 from skvm.bench.report.build import build_report
+from skvm.bench.report.cells import has_score
 from skvm.bench.report.comparisons import comparisons_of
 from skvm.bench.report.gathering import gather
 from skvm.bench.report.model import ComparisonReport, IntervalReport, Report
@@ -221,11 +222,17 @@ def _figures(name: str, report: Report, runs: Sequence[RunRecord], wanted: Wante
         runs=found.runs.total,
         scored=found.runs.scored,
         tasks=found.runs.tasks,
+        loaded=_loaded(runs),
         tokens=_figure(found.avg_total_tokens),
         cost_micro_usd=_micro(found.avg_cost),
         seconds=_figure(found.avg_duration_ms, 1000),
         steps=_figure(found.avg_steps),
     )
+
+
+def _loaded(runs: Sequence[RunRecord]) -> int | None:
+    told = [run.skill_loaded for run in runs if run.skill_id is not None and has_score(run)]
+    return sum(each is True for each in told) if any(each is not None for each in told) else None
 
 
 def _comparison(compared: ComparisonReport) -> Comparison:

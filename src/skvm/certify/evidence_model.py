@@ -78,6 +78,8 @@ class ConditionFigures(_Part):
         runs: Runs there were, one a repetition.
         scored: Those with a score.
         tasks: Tasks with a scored run.
+        loaded: Scored runs in which the skill is known to have reached the model; ``None`` where no run can
+            tell, or there was no skill.
         tokens: Of a scored run, cached ones included, in the mean.
         cost_micro_usd: Of a scored run in the mean, in millionths of a dollar; ``None`` where a price is not
             known.
@@ -95,6 +97,7 @@ class ConditionFigures(_Part):
     runs: int = Field(ge=0)
     scored: int = Field(ge=0)
     tasks: int = Field(ge=0)
+    loaded: int | None = Field(ge=0)
     tokens: float | None
     cost_micro_usd: int | None
     seconds: float | None

@@ -79,6 +79,7 @@ def _of_target(target: TargetPart, skill: SkillPart) -> Iterator[str]:
             f"{where}: scores hold for these tasks, this model as it was served then, and one machine;"
             " a provider may change a model under its name."
         )
+        yield f"{where}: the versions of skvm and of the harness are those of now; runs do not record theirs."
 
 
 def _of_session(evidence: Evidence, at: str) -> Iterator[str]:
@@ -105,6 +106,8 @@ def _of_session(evidence: Evidence, at: str) -> Iterator[str]:
     for made in evidence.prepared:
         if made.problem:
             yield f"{at}: {made.condition} could not be had: {made.problem}"
+    if evidence.held.judge_model is not None and at.startswith(f"{evidence.held.judge_model} "):
+        yield f"{at}: the model was its own judge."
     if "none" in evidence.sandboxes:
         yield f"{at}: runs were not confined by a sandbox."
 
@@ -116,6 +119,11 @@ def _of_conditions(conditions: Sequence[ConditionFigures]) -> Iterator[str]:
             yield f"{each.condition}: no run has a score."
         elif each.runs > each.scored:
             yield f"{each.condition}: {each.runs - each.scored} of {each.runs} runs have no score."
+        if each.loaded is not None and each.loaded < each.scored:
+            yield (
+                f"{each.condition}: the skill is known to have reached the model in {each.loaded}"
+                f" of {each.scored} scored runs."
+            )
     if without := [each.condition for each in scored if each.interval is None]:
         yield f"{_names(without)}: too few scores for an interval."
     if untold := [each.condition for each in scored if each.tokens is None]:

@@ -175,6 +175,7 @@ def test_what_has_no_score_or_price_is_said(place: Place) -> None:
         if condition == "no-skill":
             return failed(Outcome.INFRA_FAILED)
         more = {"usage": Usage(input_tokens=7, calls=1, cost_usd=None), "simulated": True}
+        more["skill_loaded"] = repetition == 0
         return {**more, **(failed(Outcome.INFRA_FAILED) if task == "task-000" else {})}
 
     place.bench(count=3, shape=shape)
@@ -191,6 +192,7 @@ def test_what_has_no_score_or_price_is_said(place: Place) -> None:
         "no-skill: no run has a score",
         "original: 2 of 6 runs have no score",
         "original: what a run costs is unknown",
+        "original: the skill is known to have reached the model in 2 of 4 scored runs",
         "a simulated model ran",
         "3 tasks: figures speak of these",
     ):
