@@ -27,6 +27,7 @@ USING = (
 EXTENDING = ("add-a-harness", "add-a-pass", "add-a-primitive", "add-a-grader", "add-a-provider")
 REFERENCE = (
     "reference/environment.md",
+    "reference/files.md",
     "reference/diagnostics.md",
     "reference/primitives.md",
     "reference/glossary.md",
