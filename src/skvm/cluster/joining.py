@@ -32,6 +32,8 @@ QUIET = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
     "RAY_DISABLE_FAILURE_SIGNAL_HANDLER": "1",
+    # On a busy machine the parts of a node take their time.
+    "RAY_agent_register_timeout_ms": "120000",
     # Workers are started when they are wanted, not as many as there are processors.
     "RAY_enable_worker_prestart": "0",
     "RAY_prestart_worker_first_driver": "0",

@@ -21,7 +21,7 @@ def anyio_backend():
 
 @pytest.fixture
 def corpus(tmp_path):
-    """Forty skills: plain ones, one with a version for a folder, with links, with broken words, none at all."""
+    """Forty skills: plain ones, and one each with a version, with links, with broken words, and none."""
     for number in range(40):
         folder = tmp_path / "skills" / f"s{number:02}" / ("v2" if number == 7 else "")
         (folder / "scripts").mkdir(parents=True)
@@ -42,7 +42,10 @@ def corpus(tmp_path):
 def told(portions):
     return json.dumps(
         [
-            [[study_json(each) for each in portion.studies], [[u.path, u.message] for u in portion.unreadable]]
+            [
+                [study_json(each) for each in portion.studies],
+                [[u.path, u.message] for u in portion.unreadable],
+            ]
             for portion in portions
         ]
     )

@@ -1,0 +1,1 @@
+"""What runs on a Ray cluster cost the driver, and how near to ideal they come."""
