@@ -84,7 +84,11 @@ def profile_used(stored: StoredProfile) -> ProfileUsed:
 
 def harness_version(settings: Settings, harness: str) -> str | None:
     """The version of a harness on this machine, as far as its files tell; nothing is started."""
-    entry = next((each for each in PROGRAMS if each.name == harness), None)
+    # Behind ``acp:`` stands a program we know, or a command of which nothing is known.
+    is_spoken_to = harness.startswith("acp:")
+    entry = next((each for each in PROGRAMS if each.name == harness.removeprefix("acp:")), None)
+    if entry is None and is_spoken_to:
+        return None
     if entry is None:
         return f"skvm {skvm.__version__}" if HARNESSES.origin(harness) == "skvm" else None
     try:

@@ -409,3 +409,14 @@ def test_a_problem_that_names_places_of_this_machine(place: Place) -> None:
     (evidence,) = place.value()["statement"]["targets"][0]["evidence"]
     assert evidence["prepared"][0]["problem"] == "<cache>/x is broken, and ~/y"
     assert place.verify("--journal") == 0
+
+
+def test_versions_of_harnesses(place: Place) -> None:
+    names = ("bare-agent", "acp:opencode", "acp:some-agent --acp")
+    targets = ",".join(f"fake/m@{name}" for name in names)
+    assert place.certify(target=targets) == 0
+    said = {each["harness"]: each["harnessVersion"] for each in place.value()["statement"]["targets"]}
+    assert list(said) == list(names)
+    assert said["bare-agent"].startswith("skvm ")
+    assert not (said["acp:opencode"] or "").startswith("skvm ")
+    assert said["acp:some-agent --acp"] is None
