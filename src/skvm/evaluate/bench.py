@@ -12,6 +12,7 @@ import anyio.to_thread
 
 from skvm.errors import InfrastructureError
 from skvm.evaluate.grading import Oracle
+from skvm.evaluate.heaps import bound_heaps
 from skvm.evaluate.workspace import sweep
 from skvm.evidence.blobs import BlobStore
 from skvm.evidence.journal import Journal
@@ -199,6 +200,7 @@ async def open_bench(
     Raises:
         InfrastructureError: No sandbox works, or the journal cannot be opened.
     """
+    bound_heaps()
     redactor = Redactor.of(settings)
     await anyio.to_thread.run_sync(sweep, settings.tmp_dir)
     async with AsyncExitStack() as stack:

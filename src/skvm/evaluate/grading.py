@@ -157,7 +157,11 @@ class Seal:
             (place / "site").mkdir()
             (place / "site" / "sitecustomize.py").write_text(_SITE, encoding="utf-8")
         except OSError as error:
-            raise InfrastructureError(f"{place}: cannot be written: {error.strerror}") from error
+            remove_tree(place)
+            raise InfrastructureError(
+                f"{place}: cannot be written: {error.strerror}",
+                help="free some space, or choose another place with --tmp-dir",
+            ) from error
         return place, [] if left is None else copy_tree(left, place / "work")
 
 

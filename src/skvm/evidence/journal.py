@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import sqlite3
+import tempfile
 import threading
 from collections.abc import Callable, Iterable, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -36,6 +38,9 @@ __all__ = ["Entry", "Journal"]
 
 T = TypeVar("T")
 _BUSY_TIMEOUT_S = 30.0
+_CANNOT_SHARE = frozenset({sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_FULL})
+"""What SQLite says where it cannot make the file by which readers know of each other."""
+_NO_SPACE_BYTES = 64 << 10
 _MIGRATIONS = Migrations(application_id=0x534B564D)
 
 
@@ -300,6 +305,8 @@ class Journal:
         try:
             return self._opened_as_it_is()
         except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF in _CANNOT_SHARE and self.path.exists():
+                return self._opened_in_memory()
             if error.sqlite_errorcode != sqlite3.SQLITE_READONLY_ROLLBACK:
                 raise
         # Whoever made the file was killed in the first write to it; only one who may write can undo that.
@@ -307,6 +314,28 @@ class Journal:
             _MIGRATIONS.check(connection, self.path)
         connection.close()
         return self._opened_as_it_is()
+
+    def _opened_in_memory(self) -> sqlite3.Connection:
+        """What stands in the file, where there is no room beside it for what its readers share.
+
+        Raises:
+            InfrastructureError: As for opening.
+        """
+        whole = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
+        try:
+            with tempfile.TemporaryDirectory(prefix="skvm-journal-") as folder:
+                copy = Path(folder, self.path.name)
+                shutil.copyfile(self.path, copy)
+                with suppress(FileNotFoundError):
+                    shutil.copyfile(f"{self.path}-wal", f"{copy}-wal")
+                with closing(sqlite3.connect(copy)) as source:
+                    source.backup(whole)
+            if _MIGRATIONS.check(whole, self.path) == 0:
+                _MIGRATIONS.apply(whole, self.path)
+        except BaseException:
+            whole.close()
+            raise
+        return whole
 
     def _opened_as_it_is(self) -> sqlite3.Connection:
         with self._connected("ro") as connection:
@@ -380,6 +409,14 @@ def _insert_below(
     return tuple(ids)
 
 
+def _is_full(path: Path) -> bool:
+    """Whether its disk has no room: SQLite calls that an I/O error where it is about its own files."""
+    with suppress(OSError):
+        disk = os.statvfs(path.parent)
+        return disk.f_bavail * disk.f_frsize < _NO_SPACE_BYTES
+    return False
+
+
 @contextmanager
 def _translated(path: Path) -> Iterator[None]:
     """Turn what SQLite and the disk say into an error a person can act on."""
@@ -391,7 +428,7 @@ def _translated(path: Path) -> Iterator[None]:
         said = str(error).lower()
         if "locked" in said or "busy" in said:
             help = "another skvm writes to it for too long; wait for it, or stop it"
-        elif "full" in said or "no space" in said:
+        elif "full" in said or "no space" in said or ("i/o error" in said and _is_full(path)):
             help = "free some space, or point SKVM_LOGS_DIR at another disk"
         elif "not a database" in said or "malformed" in said:
             help = "the file is damaged; move it away (its -wal and -shm too) and a new one is begun"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import hashlib
 import json
@@ -43,7 +44,9 @@ def alone(folder: Path, plan_digest: str, work_dir: Path) -> Iterator[None]:
             f"{path}: cannot be made: {error.strerror}", help="free space, or set SKVM_CACHE"
         ) from error
     try:
-        os.write(descriptor, json.dumps({"pid": os.getpid()}).encode())
+        # Who holds it is for a message only; on a full disk the lock holds all the same.
+        with contextlib.suppress(OSError):
+            os.write(descriptor, json.dumps({"pid": os.getpid()}).encode())
         yield
     finally:
         # While it is held: whoever waits for it sees that it is no longer the file of this name.
