@@ -42,7 +42,7 @@ class BubblewrapSandbox:
     @asynccontextmanager
     async def open(self, policy: Policy) -> AsyncIterator[WorkerCell]:
         """Open a cell; see ``sandbox.Sandbox``."""
-        program = shutil.which("bwrap")
+        program = None if provision.IS_MACOS else shutil.which("bwrap")
         if program is None:
             raise InfrastructureError(
                 "bwrap is not installed", help="install the package 'bubblewrap', or choose another --sandbox"

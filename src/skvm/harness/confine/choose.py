@@ -127,7 +127,7 @@ async def _report_seatbelt(works: bool, reason: str) -> SandboxReport:
     if not works:
         return SandboxReport("sandbox-exec", works, reason)
     holds = ("files", "network", "signals", "environment")
-    lacks = ("hidden paths", "its own /tmp and loopback", "programs that leave their group", "memory")
+    lacks = ("hidden paths", "its own /tmp and loopback", "programs that leave their session", "memory")
     return SandboxReport("sandbox-exec", works, f"{reason} (never tried by its makers)", holds, lacks)
 
 

@@ -82,7 +82,7 @@ class Shepherd:
         finally:
             # Also if a file takes no more, for want of room.
             if not may_stay:
-                tree.kill_descendants(os.getpid(), reap=self._reap)
+                self._clear()
         if not may_stay:
             self._pump(time.monotonic() + 0.2)
         self._files.clear()
@@ -101,7 +101,15 @@ class Shepherd:
         while any(stream != _STDIN for stream in self._open.values()) and not self._is_cancelled:
             self._turn(_LOOK_S)
         if self._is_cancelled:
-            tree.kill_descendants(os.getpid(), reap=self._reap)
+            self._clear()
+
+    def _clear(self) -> None:
+        """Kill whatever the command started."""
+        tree.kill_descendants(os.getpid(), reap=self._reap)
+        if not _IS_TOLD:
+            # Nobody becomes the parent of an orphan there; it is still of the command's group, as a rule.
+            with suppress(ProcessLookupError, PermissionError):
+                os.killpg(self._pid, signal.SIGKILL)
 
     def _cancel(self, *_: object) -> None:
         self._is_cancelled = True
@@ -205,7 +213,10 @@ def _become_command(
     """Turn this process into the command; never returns."""
     code = 126
     try:
-        os.setsid()
+        if _IS_TOLD:
+            os.setsid()
+        else:
+            os.setpgid(0, 0)  # of the worker's session, by which the worker finds what is left
         for target, source in enumerate(streams):
             # The pipes made above are never 0, 1 or 2: those hold /dev/null.
             os.dup2(source, target)

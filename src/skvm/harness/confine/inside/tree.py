@@ -19,6 +19,7 @@ __all__ = [
     "is_dead",
     "kill_all",
     "kill_descendants",
+    "kill_session",
     "kill_user",
     "pids",
 ]
@@ -117,6 +118,20 @@ def kill_user(uid: int) -> bool:
         for pid in pids():
             with suppress(OSError):
                 if os.stat(f"/proc/{pid}").st_uid == uid:  # noqa: PTH116 - pathlib is slow to import
+                    found.append(pid)
+        return found
+
+    return kill_all(find)
+
+
+def kill_session() -> bool:
+    """Kill every other process of our session; says whether none is left."""
+
+    def find() -> list[int]:
+        found = []
+        for pid in pids():
+            with suppress(OSError):
+                if pid != os.getpid() and os.getsid(pid) == os.getsid(0) and not is_dead(pid):
                     found.append(pid)
         return found
 

@@ -108,6 +108,8 @@ class Worker:
             self._reap()
         if not tree.is_childless():
             tree.kill_descendants(os.getpid(), reap=self._reap)
+        if sys.platform != "linux":
+            tree.kill_session()
 
     def restrict(self) -> None:
         """What each child takes from itself before it touches anything."""
