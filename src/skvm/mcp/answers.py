@@ -153,13 +153,12 @@ class Started(Document):
     proposal: str
 
 
-def answer_of(job: Job, kind: type[DocumentT], shape: Any = None) -> Answer[DocumentT]:
+def answer_of(job: Job, kind: type[DocumentT]) -> Answer[DocumentT]:
     """The answer of a call that has waited for its command.
 
     Args:
         job: The command.
         kind: What it prints.
-        shape: Makes of what it printed what is passed on.
 
     Raises:
         SkvmError: It could not go on; message and help are its own.
@@ -175,10 +174,10 @@ def answer_of(job: Job, kind: type[DocumentT], shape: Any = None) -> Answer[Docu
     ended = job.ended
     if ended.document is None:
         raise _failure(job)
-    document = shape(ended.document) if shape is not None else ended.document
-    found = kind.model_validate(document)
+    found = kind.model_validate(job.shape(ended.document) if job.shape is not None else ended.document)
     if len(found.model_dump_json()) > _MAX_DOCUMENT_CHARS:
-        raise UsageError(f"the answer of {job.verb} is too large", help="ask for less of it at once")
+        place = f"; it is whole in skvm://bench/{job.session}/report.json" if job.session else ""
+        raise UsageError(f"the answer of {job.verb} is too large", help=f"ask for less of it at once{place}")
     return Answer[kind](  # type: ignore[valid-type]
         state="done",
         exit_code=ended.exit_code,

@@ -71,8 +71,8 @@ class Caller:
         """
         # Flags of the server go before what is no flag.
         line = [*command.split(" "), "--json", *self.ground.flags, *arguments]
-        job = await self.jobs.call(command, line, report=reporter(ctx), wait_s=wait_s)
-        return answer_of(job, kind, shape)
+        job = await self.jobs.call(command, line, report=reporter(ctx), wait_s=wait_s, shape=shape)
+        return answer_of(job, kind)
 
 
 def reporter(ctx: Call) -> Callable[[Heard], Awaitable[None]]:
@@ -81,7 +81,7 @@ def reporter(ctx: Call) -> Callable[[Heard], Awaitable[None]]:
 
     async def report(heard: Heard) -> None:
         nonlocal last
-        last = heard.done if heard.done > last else last + 0.001
+        last = round(heard.done if heard.done > last else last + 0.001, 3)
         await ctx.report_progress(last, heard.total, heard.text)
 
     return report

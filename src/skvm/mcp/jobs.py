@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import anyio
 import anyio.abc
@@ -18,6 +19,7 @@ __all__ = ["Job", "Jobs"]
 
 AT_ONCE = 4
 MOST_KEPT = 64
+MOST_OPEN = 32
 
 
 @dataclass(slots=True)
@@ -27,6 +29,7 @@ class Job:
     Args:
         id: For asking again.
         verb: What was called.
+        shape: Makes of what it prints what is passed on.
         ended: How it ended.
         error: Why it could not be run at all.
         heard: The newest of what it told.
@@ -38,6 +41,7 @@ class Job:
 
     id: str
     verb: str
+    shape: Callable[[Any], Any] | None = None
     ended: Ended | None = None
     error: SkvmError | None = None
     heard: Heard | None = None
@@ -107,6 +111,7 @@ class Jobs:
         *,
         report: Callable[[Heard], Awaitable[None]],
         wait_s: float | None = None,
+        shape: Callable[[Any], Any] | None = None,
     ) -> Job:
         """Start a command and wait for it.
 
@@ -115,13 +120,19 @@ class Jobs:
             arguments: The command line.
             report: Is told how it goes.
             wait_s: For so long; ``None`` until it is over.
+            shape: Makes of what it prints what is passed on.
 
         Raises:
             InfrastructureError: The server is about to end.
+            UsageError: Too much is under way already.
         """
         if self._group is None:
             raise InfrastructureError("the server is about to end")
-        job = Job(secrets.token_hex(4), verb)
+        if sum(not job.over.is_set() for job in self._jobs.values()) >= MOST_OPEN:
+            raise UsageError(
+                f"{MOST_OPEN} calls are under way already", help="wait for one with the tool job"
+            )
+        job = Job(secrets.token_hex(4), verb, shape)
         self._jobs[job.id] = job
         self._forget()
         self._group.start_soon(self._run, job, arguments)

@@ -42,7 +42,7 @@ def add_waiting(server: MCPServer[Any], call: Caller) -> None:
         """Wait for work that a tool has started and that is not over; answers as that tool does."""
         found = jobs.find(job)
         await jobs.wait(found, report=reporter(ctx), wait_s=wait_s)
-        return answer_of(found, Document, _of_any)
+        return answer_of(found, Document)
 
     @server.tool(annotations=ToolAnnotations(destructive_hint=True))
     @told
@@ -57,12 +57,6 @@ def add_waiting(server: MCPServer[Any], call: Caller) -> None:
     async def job_list(ctx: Call) -> JobList:
         """List the work of this server, under way or over."""
         return JobList(jobs=[_now(each) for each in jobs.all()])
-
-
-def _of_any(told: Any) -> Any:
-    if not isinstance(told, dict):
-        return {"entries": told}
-    return {name: value for name, value in told.items() if name != "tasks" or "sessionId" not in told}
 
 
 def _now(job: Job) -> JobNow:
