@@ -35,5 +35,5 @@ async def measure(counts: list[int], workers: int, slots: int, latency_s: float)
                 )
 
 
-HEAD = """| workers × slots | runs | s | ideal s | share | runs/s | CPU ms/run: driver | workers | model | Ray |
+HEAD = """| workers × slots | runs | s | ideal | share | runs/s | CPU ms/run: driver | worker | model | Ray |
 |---|--:|--:|--:|--:|--:|--:|--:|--:|--:|"""

@@ -110,7 +110,7 @@ async def test_a_bench_on_ray_says_what_one_here_says(nodes, tmp_path, monkeypat
     assert here == there
 
 
-TIMES = {"timestamp", "completedAt", "sessionId", "runId", "trajectoryDigest"}
+TIMES = {"timestamp", "completedAt", "sessionId", "runId", "trajectory"}
 
 
 def plain(value):
