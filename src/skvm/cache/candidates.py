@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
-import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -19,7 +18,10 @@ if TYPE_CHECKING:
 
 __all__ = ["Item", "candidates_of", "leftovers_of", "locked"]
 
-_LEFT = re.compile(r"\.tmp-.+|\.trash-.+|\..+\.(?:new|old)-.+|\.(?:new|old|incoming)-.+")
+_LEFT = re.compile(
+    r"\.(?:tmp|new|old)-[a-z0-9_]{8}|\.trash-\d+-.+|\..+\.new-[a-z0-9_]{8}|\..+\.(?:new|old)-\d+"
+    r"|\.incoming-[0-9a-f]{16}"
+)
 """Names our writers give to what is not finished."""
 
 
@@ -47,29 +49,42 @@ class Item:
 
 
 def leftovers_of(settings: Settings) -> Iterator[Item]:
-    """What a process that was killed left where it was writing."""
-    # Programs in these have files of such names of their own.
-    closed = {"packages", "venv", "npm", "node_modules", "skill", "proposal", "original"}
-    roots = dict.fromkeys(
-        (settings.cache_dir, settings.logs_dir, settings.proposals_dir, settings.profiles_dir)
+    """What a process that was killed left where it was writing.
+
+    Only in folders that are ours by their name, and only so deep as we write: a logs folder may be one that
+    somebody keeps other things in, and what is installed has files of such names of its own.
+    """
+    cache, proposals = settings.cache_dir, settings.proposals_dir
+    looked = (
+        (cache, 0),
+        (settings.logs_dir, 0),
+        (settings.blobs_dir, 1),
+        (settings.models_dir, 0),
+        (cache / "harnesses", 1),
+        (cache / "environments", 0),
+        (cache / "answers", 0),
+        (cache / "bench" / "variants", 4),
+        (cache / "workshop", 0),
+        (proposals / "aot-compile", 3),
+        (proposals / "jit-boost", 1),
+        (proposals / "jit-optimize", 3),
+        (settings.profiles_dir, 2),
     )
-    installed = {settings.cache_dir / "harnesses", settings.cache_dir / "environments"}
-    seen: set[Path] = set()
-    for root in roots:
-        for folder, folders, names in os.walk(root):
-            here = Path(folder)
-            if here in seen or here == settings.data_dir:
-                folders.clear()
-                continue
-            seen.add(here)
-            left = [name for name in (*folders, *names) if _LEFT.fullmatch(name)]
-            folders[:] = [name for name in folders if name not in closed and name not in left]
-            if any(parent in installed for parent in (here, here.parent)) and here not in installed:
-                # One level below is the name of a program, whose versions are what was built.
-                folders.clear()
-            for name in sorted(left):
-                if (item := _left(here / name)) is not None:
-                    yield item
+    for folder, depth in looked:
+        yield from _left_below(folder, depth)
+
+
+def _left_below(folder: Path, depth: int) -> Iterator[Item]:
+    try:
+        entries = sorted(folder.iterdir())
+    except OSError:
+        return
+    for entry in entries:
+        if _LEFT.fullmatch(entry.name):
+            if (item := _left(entry)) is not None:
+                yield item
+        elif depth and entry.is_dir() and not entry.is_symlink():
+            yield from _left_below(entry, depth - 1)
 
 
 def _left(path: Path) -> Item | None:

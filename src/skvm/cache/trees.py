@@ -90,6 +90,8 @@ def _entries(root: Path, place: str) -> list[tuple[str, int]]:
                 if not entry.name.isprintable() or len(name) > _MAX_NAME_BYTES or "\\" in entry.name:
                     raise UsageError(f"{shown!a}: not a name we would give")
                 found.append((entry.name, mode))
+                if len(found) > MAX_FILES:
+                    raise UsageError(f"more than {MAX_FILES:,} files")
     except OSError as error:
         raise UsageError(f"{place or '.'}: cannot be read: {error.strerror}") from error
     return sorted(found)

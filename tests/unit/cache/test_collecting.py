@@ -179,8 +179,8 @@ def furnish(settings: Settings) -> dict[str, Path]:
         "environment": settings.cache_dir / "environments" / ("a" * 32),
         "answer": settings.cache_dir / "answers" / f"{'b' * 64}.json",
         "bench variant": settings.cache_dir / "bench" / "variants" / ("c" * 32),
-        "leftover": settings.proposals_dir / "aot-compile" / "bare-agent" / ".new-x1",
-        "half a file": settings.cache_dir / ".tmp-abc",
+        "leftover": settings.proposals_dir / "aot-compile" / "bare-agent" / ".new-x1abcdef",
+        "half a file": settings.cache_dir / ".tmp-abcdefgh",
         "temporary": settings.tmp_dir / "skvm-run-999999999-1-abcdef",
     }
     for name, path in made.items():
@@ -335,9 +335,28 @@ def test_a_kill_at_any_step_leaves_a_sound_cache(settings: Settings) -> None:
     assert BlobStore(settings.blobs_dir).get(kept_blob) == b"kept"
 
 
+def test_what_is_not_ours_by_its_name_stays(settings: Settings) -> None:
+    """A folder of logs or proposals may be one that other things are kept in, too."""
+    variant = settings.proposals_dir / "aot-compile" / "a" / "b" / "s"
+    mine = [
+        put(settings.logs_dir / "my-project" / ".tmp-abcdefgh"),
+        put(settings.logs_dir / ".old-notes"),
+        put(settings.cache_dir / "harnesses" / "pi" / "0.1" / "lib" / ".new-abcdefgh"),
+        put(settings.proposals_dir / "jit-optimize" / "a" / "b" / "s" / "x" / "round-1" / ".tmp-abcdefgh"),
+        # The only copy of a variant whose writer died between two renames.
+        put(variant / ".p1.old-123" / "SKILL.md"),
+    ]
+    gone = put(variant / ".p2.old-123" / "SKILL.md")
+    put(variant / "p2" / "SKILL.md")
+    age(settings.cache_dir)
+    collect(settings, Bounds())
+    assert [path for path in mine if not path.exists()] == []
+    assert not gone.exists()
+
+
 def test_every_file_is_counted_once(settings: Settings) -> None:
     furnish(settings)
-    os.link(settings.cache_dir / ".tmp-abc", settings.cache_dir / "second-name")
+    os.link(settings.cache_dir / ".tmp-abcdefgh", settings.cache_dir / "second-name")
     (settings.cache_dir / "loop").symlink_to(settings.cache_dir)
     usage = measure(settings)
     whole = {
