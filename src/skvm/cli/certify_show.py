@@ -7,11 +7,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from rich.table import Table
+
     from skvm.certify.checking import Checked
+    from skvm.certify.evidence_model import Evidence
     from skvm.certify.statement import Certificate, TargetPart
     from skvm.settings import Settings
 
 __all__ = ["show_certificate"]
+
+_WIDE = 90
 
 
 def show_certificate(settings: Settings, file: Path, options: dict[str, Any]) -> int:
@@ -135,10 +140,8 @@ def _signature(book: Checked, certificate: Certificate, own: str | None) -> Any:
 
 
 def _print_target(target: TargetPart) -> None:
-    from rich.table import Table
     from rich.text import Text
 
-    from skvm.bench.report import words
     from skvm.certify import summary
     from skvm.cli.console import out, visible
 
@@ -150,21 +153,37 @@ def _print_target(target: TargetPart) -> None:
     lacking = ", ".join(f"{each.primitive} {each.needed} (has {each.held})" for each in gaps)
     out.print(Text(f"  {summary.needs_line(target)}{f': {visible(lacking)}' if lacking else ''}"))
     for evidence in target.evidence:
-        table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 2))
-        table.add_column("condition", no_wrap=True)
-        for heading in ("score", "runs", "tokens", "time", "cost"):
-            table.add_column(heading, justify="right", no_wrap=True)
-        for each in evidence.conditions:
-            table.add_row(
-                Text(visible(each.condition), style="bold" if each.is_subject else ""),
-                summary.score_of(each),
-                f"{each.scored} of {each.runs}",
-                words.count(each.tokens),
-                words.seconds(None if each.seconds is None else each.seconds * 1000),
-                summary.cost_of(each),
-            )
         out.print(Text(f"  session {visible(evidence.session)}", style="dim"))
-        out.print(table)
+        out.print(_conditions(evidence))
         for compared in evidence.comparisons:
             style = {"better": "green", "worse": "red"}.get(compared.verdict, "")
             out.print(Text(f"  {visible(summary.comparison_line(compared))}", style=style))
+
+
+def _conditions(evidence: Evidence) -> Table:
+    """Conditions with their figures; where it is narrow, with those that say most."""
+    from rich.table import Table
+    from rich.text import Text
+
+    from skvm.bench.report import words
+    from skvm.certify import summary
+    from skvm.cli.console import out, visible
+
+    if not out.is_terminal:
+        out.width = 240  # a pipe has no width to fit into
+    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 2))
+    table.add_column("condition", no_wrap=True, overflow="ellipsis", min_width=12)
+    headings = ("score", "runs", "tokens", "time", "cost") if out.width >= _WIDE else ("score", "cost")
+    for heading in headings:
+        table.add_column(heading, justify="right", no_wrap=True)
+    for each in evidence.conditions:
+        cells = {
+            "score": summary.score_of(each),
+            "runs": f"{each.scored} of {each.runs}",
+            "tokens": words.count(each.tokens),
+            "time": words.seconds(None if each.seconds is None else each.seconds * 1000),
+            "cost": summary.cost_of(each),
+        }
+        name = Text(visible(each.condition), style="bold" if each.is_subject else "")
+        table.add_row(name, *(cells[heading] for heading in headings))
+    return table
