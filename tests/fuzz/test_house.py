@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import shutil
 import sqlite3
 import tempfile
@@ -23,27 +24,37 @@ from skvm.web.atlas_pages import SECTION as ATLAS
 from skvm.web.bench_pages import SECTION as BENCH
 from skvm.web.boost_pages import SECTION as BOOST
 from skvm.web.proposal_pages import SECTION as PROPOSALS
-from tests.fuzz.damage import VALUES, damaged, few, within_bounds
+from tests.fuzz.damage import VALUES, damaged, few, lay, within_bounds
 from tests.unit.web.proposal_factories import recommended, settings_in
 
 TOKEN = "a-token-nobody-guesses"
 
 
-@pytest.fixture(scope="module")
-def journal(tmp_path_factory: pytest.TempPathFactory) -> bytes:
-    """The bytes of a sound journal."""
-    path = tmp_path_factory.mktemp("journal") / "journal.sqlite"
+@functools.cache
+def sound_journal() -> bytes:
+    """The bytes of a journal with some records."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "journal.sqlite"
 
-    async def write() -> None:
-        async with Journal(path) as made:
-            for number in range(40):
-                await made.append("run_finished", {"run_id": f"r{number}", "said": "x" * 300})
+        async def write() -> None:
+            async with Journal(path) as made:
+                for number in range(40):
+                    await made.append("run_finished", {"run_id": f"r{number}", "said": "x" * 300})
 
-    anyio.run(write)
-    with sqlite3.connect(path) as base:
-        base.execute("pragma wal_checkpoint(truncate)")
-    base.close()
-    return path.read_bytes()
+        anyio.run(write)
+        with sqlite3.connect(path) as base:
+            base.execute("pragma wal_checkpoint(truncate)")
+        base.close()
+        return path.read_bytes()
+
+
+@st.composite
+def damaged_journals(draw: st.DrawFn) -> dict[str, bytes]:
+    """A damaged journal, now and then with damaged files of SQLite's beside it."""
+    files = {"journal.sqlite": draw(damaged(sound_journal()))}
+    for name in sorted(draw(st.sets(st.sampled_from(("journal.sqlite-wal", "journal.sqlite-shm"))))):
+        files[name] = draw(st.binary(max_size=200))
+    return files
 
 
 async def _used(path: Path) -> None:
@@ -58,15 +69,10 @@ async def _used(path: Path) -> None:
 
 
 @few
-@given(data=st.data())
-def test_a_damaged_journal_is_told(journal: bytes, data: st.DataObject):
+@given(files=damaged_journals())
+def test_a_damaged_journal_is_told(files: dict[str, bytes]):
     with tempfile.TemporaryDirectory() as folder, within_bounds():
-        path = Path(folder) / "journal.sqlite"
-        path.write_bytes(data.draw(damaged(journal)))
-        for name in ("-wal", "-shm"):
-            if data.draw(st.integers(0, 4)) == 0:
-                path.with_name(path.name + name).write_bytes(data.draw(st.binary(max_size=200)))
-        anyio.run(_used, path)
+        anyio.run(_used, lay(Path(folder) / "log", files) / "journal.sqlite")
 
 
 @few
@@ -88,10 +94,10 @@ def test_a_damaged_journal_is_told(journal: bytes, data: st.DataObject):
         max_size=3,
     ),
 )
-def test_a_journal_of_another_form_is_told(journal: bytes, version: int, statements: list[str]):
+def test_a_journal_of_another_form_is_told(version: int, statements: list[str]):
     with tempfile.TemporaryDirectory() as folder, within_bounds():
         path = Path(folder) / "journal.sqlite"
-        path.write_bytes(journal)
+        path.write_bytes(sound_journal())
         base = sqlite3.connect(path)
         base.execute(f"pragma user_version = {version}")
         for statement in statements:

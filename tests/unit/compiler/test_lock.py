@@ -232,7 +232,17 @@ def test_a_lock_that_cannot_be_written_is_told_and_the_variant_stands(skill: Ski
     assert (result.variant / "meta.json").is_file()
 
 
-@pytest.mark.parametrize("data", [b"", b"[]", b'{"schema": 2}', b'{"schema": 1, "other": 1}', b"[" * 100_000])
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"[]",
+        b'{"schema": 2}',
+        b'{"schema": 1, "other": 1}',
+        b"[" * 100_000,
+        rb'{"schema": 1, "answers": {"a": "\ud800"}}',
+    ],
+)
 def test_what_is_no_lock_is_an_error(data: bytes, skill: Skill, tmp_path: Path) -> None:
     assert skill.root is not None
     (skill.root / "skvm.lock").write_bytes(data)

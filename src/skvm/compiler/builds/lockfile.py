@@ -81,7 +81,10 @@ def read_lock(path: Path) -> Lock:
     if len(data) > _LARGEST:
         raise _no_lock(path, f"not a lock: larger than {_LARGEST >> 20} MiB")
     try:
-        return Lock.model_validate(json.loads(data))
+        lock = Lock.model_validate(json.loads(data))
+        # An escape may stand for half a character, which no file of ours can hold.
+        lock_bytes(lock)
+        return lock
     except (ValueError, RecursionError) as error:
         raise _no_lock(path, f"not a lock: {_first(error)}") from error
 
