@@ -47,6 +47,7 @@ def main() -> int:
             except Exception as error:  # noqa: BLE001 - a page may break in any way
                 code, reader.code = 1, 0
                 print(f"--- {page}:{block.line}: {type(error).__name__}: {error}\n", flush=True)
+        reader.finish()
     return code
 
 

@@ -100,7 +100,7 @@ def _closing(lines: list[str], start: int, ticks: str) -> int:
 
 
 def commands_of(text: str) -> list[Command]:
-    """The commands of a console block: lines after ``$``, carried on by a backslash or an open quote."""
+    """The commands of a console block: lines after ``$``, carried on by a backslash at the end."""
     made: list[Command] = []
     command: list[str] = []
     output: list[str] = []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Iterator
 
 import click
@@ -100,7 +101,8 @@ def _help(command: click.Command) -> str:
     text = inspect.cleandoc(command.help or "").partition("\f")[0].replace("\b\n", "")
     lines = [text, inspect.cleandoc(command.epilog or "")]
     # Names of arguments and placeholders are words in capitals; what looks like markup is none.
-    return "\n\n".join(line for line in lines if line).replace("<", "&lt;") + "\n"
+    words = "\n\n".join(line for line in lines if line).replace("<", "&lt;")
+    return re.sub(r"(?<![\w`-])--[a-z][\w-]*", lambda found: code(found[0]), words) + "\n"
 
 
 def _options(options: list[click.Option]) -> str:
@@ -113,9 +115,15 @@ def _options(options: list[click.Option]) -> str:
 def _row(option: click.Option, context: click.Context) -> tuple[str, str, str, str]:
     names = " / ".join(code(name) for name in (*option.opts, *option.secondary_opts))
     takes = "" if option.is_flag or option.count else code(option.make_metavar(context))
+    if isinstance(option.type, click.IntRange | click.FloatRange) and "range" in option.get_help_extra(
+        context
+    ):
+        takes = code(option.get_help_extra(context)["range"].replace("x", "N", 1))
+    extra = option.get_help_extra(context)
+    if "range" in extra:
+        takes = code(extra["range"].replace("x", "N", 1))
     if option.multiple and takes:
         takes += ", repeatable"
-    extra = option.get_help_extra(context)
     default = str(extra.get("default", "")) if not option.is_flag else ""
     said = (option.help or "").replace("<", "&lt;").replace("*", "\\*")
     needed = " Required." if option.required else ""

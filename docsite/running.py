@@ -24,7 +24,7 @@ import yaml
 from docsite.blocks import SILENT, Block, Command, commands_of
 from docsite.comparing import differences, is_as_told, normalised
 
-__all__ = ["Reader"]
+__all__ = ["PageError", "Reader"]
 
 _WIDTH = 110
 _LIMIT_S = 120
@@ -92,6 +92,15 @@ class Reader:
             self._python(block)
         elif block.language not in SILENT:
             _check_data(block, self.env)
+
+    def finish(self) -> None:
+        """Say that the page ends with a command that failed, if so.
+
+        Raises:
+            AssertionError: It does.
+        """
+        if self.code != 0:
+            self.complain(f"the last command ended with {self.code}, and the page does not say so")
 
     def _check_source(self, block: Block) -> None:
         source = (self.repo / block.notes["from"]).read_text(encoding="utf-8")

@@ -5,13 +5,16 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Iterable, Sequence
+from html import escape
 from typing import Any
 
 __all__ = ["cell", "code", "first_line", "has_table", "plain", "said_of_arguments", "table"]
 
 
 def code(text: str) -> str:
-    """Inline code that may hold backticks."""
+    """Inline code that may hold backticks, or bars, which would end the cell of a table."""
+    if "|" in text:
+        return f"<code>{escape(text).replace('|', '&#124;')}</code>"
     return f"`` {text} ``" if "`" in text else f"`{text}`"
 
 
