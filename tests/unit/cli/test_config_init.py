@@ -6,7 +6,7 @@ import json
 import os
 import signal
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from io import StringIO
 from pathlib import Path
@@ -365,6 +365,45 @@ def test_two_writers_lose_nothing(cache: Path) -> None:
     with pytest.raises(UsageError, match="changed by another process"):
         second.write()
     assert [each["match"] for each in config(cache)["providers"]["routes"]] == ["a/*"]
+
+
+def _dies_writing(cache: Path, steps: int) -> bool:
+    """Write in a child that is killed before its n-th change of the disk; whether it came so far."""
+    pid = os.fork()
+    if pid == 0:
+        left = [steps]
+
+        def counted(work: Callable[..., Any]) -> Callable[..., Any]:
+            def call(*args: Any, **more: Any) -> Any:
+                left[0] -= 1
+                if left[0] < 0:
+                    os.kill(os.getpid(), signal.SIGKILL)
+                return work(*args, **more)
+
+            return call
+
+        try:
+            for name in ("write", "fsync", "replace", "rename", "unlink", "fchmod"):
+                setattr(os, name, counted(getattr(os, name)))
+            init(cache, "--route", f"openrouter,key-env=N{steps}", "--json")
+        finally:
+            os._exit(0)
+    _, status = os.waitpid(pid, 0)
+    return os.waitstatus_to_exitcode(status) != 0
+
+
+def test_a_kill_at_any_step_leaves_the_old_file_or_the_new_one(cache: Path) -> None:
+    old = put(cache, {"_note": "x" * 9000})
+    steps = 0
+    while _dies_writing(cache, steps):
+        steps += 1
+        assert steps < 50
+        now = (cache / "skvm.config.json").read_bytes()
+        assert now == old or json.loads(now)["providers"]["routes"]
+        assert stat.S_IMODE((cache / "skvm.config.json").stat().st_mode) == 0o600
+        old = now
+    assert steps > 4
+    assert config(cache)["_note"] == "x" * 9000
 
 
 @pytest.mark.parametrize(
