@@ -73,6 +73,8 @@ pins: $(STAMP)
 		--no-annotate --no-header --extra local --extra acp --extra web --extra mcp --extra ray --extra sign --extra dev pyproject.toml -o requirements.txt
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 		--no-annotate --no-header -c requirements.txt pyproject.toml -o requirements-base.txt
+	printf 'hatch-vcs\nhatchling\n' | $(BIN)/uv pip compile --quiet --universal --python-version 3.11 \
+		--generate-hashes --no-annotate --no-header -c requirements.txt - -o requirements-build.txt
 
 # The date inside is that of the commit, so that anybody can make the same file.
 dist: $(STAMP)
