@@ -66,6 +66,7 @@ class Fleet:
         on_throttled: Told model ids of which a provider asked for less.
         on_note: Told one line of what a person may want to know.
         start_timeout_s: How long a command waits for a worker while it has none, > 0.
+        is_checked: Whether workers may be of another installation, and are held against this one.
     """
 
     def __init__(
@@ -78,9 +79,11 @@ class Fleet:
         on_throttled: Callable[[str], None] = lambda _: None,
         on_note: Callable[[str], None] = lambda _: None,
         start_timeout_s: float = START_TIMEOUT_S,
+        is_checked: bool = True,
     ) -> None:
         self._start, self.wanted, self.slots, self._group = start, wanted, slots, group
         self._on_throttled, self._on_note, self._timeout_s = on_throttled, on_note, start_timeout_s
+        self._is_checked = is_checked
         self.members: list[Member] = []
         self._lanes: set[Lane] = set()
         self._changed = anyio.Event()
@@ -161,7 +164,8 @@ class Fleet:
         self._lanes.add(lane)
         try:
             hello = Hello.model_validate_json(await lane.submit("hello")())
-            check_hello(hello)
+            if self._is_checked:
+                check_hello(hello)
         except LaneLostError as error:
             self._let_go(lane)
             self._count_loss(str(error))
@@ -246,6 +250,7 @@ async def open_fleet(
     on_throttled: Callable[[str], None] = lambda _: None,
     on_note: Callable[[str], None] = lambda _: None,
     start_timeout_s: float = START_TIMEOUT_S,
+    is_checked: bool = True,
 ) -> AsyncIterator[Fleet]:
     """Workers for as long as it is open; the first is up when it is entered. See ``Fleet``.
 
@@ -262,6 +267,7 @@ async def open_fleet(
                 on_throttled=on_throttled,
                 on_note=on_note,
                 start_timeout_s=start_timeout_s,
+                is_checked=is_checked,
             )
             fleet.begin()
             try:

@@ -165,7 +165,13 @@ async def _fleet(
         order = worker_order(settings, executor.slots, is_ours=cluster.is_ours)
         wanted = executor.wanted(None if cluster.is_ours else cluster.nodes)
         async with open_fleet(
-            lambda: start_lane(order), wanted, executor.slots, on_throttled=on_throttled, on_note=on_note
+            lambda: start_lane(order),
+            wanted,
+            executor.slots,
+            on_throttled=on_throttled,
+            on_note=on_note,
+            # A cluster of our own is started from this very installation.
+            is_checked=not cluster.is_ours,
         ) as fleet:
             yield fleet
 
