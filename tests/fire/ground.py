@@ -119,6 +119,7 @@ class Ground:
         hurry: Within it, commands wait for ``HASTE_S`` only, also where they have no flag for that.
         patience_s: What commands are told to wait, where they have a flag.
         tmp_dir: The folder of temporary files, where it is not the one in ``root``.
+        cache_dir: The cache, likewise.
     """
 
     root: Path
@@ -127,7 +128,9 @@ class Ground:
     hurry: Callable[[], AbstractContextManager[None]]
     patience_s: float = PATIENCE_S
     tmp_dir: Path | None = None
+    cache_dir: Path | None = None
     _children: frozenset[int] = frozenset()
+    _forgiven: frozenset[str] = frozenset()
     _open: int = 0
     _threads: int = 0
 
@@ -138,7 +141,7 @@ class Ground:
 
     @property
     def cache(self) -> Path:
-        return self.root / "cache"
+        return self.cache_dir or self.root / "cache"
 
     @property
     def tmp(self) -> Path:
@@ -186,6 +189,10 @@ class Ground:
             code = run([*arguments])
         return Ended(code, *self.read())
 
+    def forgive(self) -> None:
+        """Count no run as left that has no end now."""
+        self._forgiven = frozenset(self.runs(ended=False))
+
     def heal(self) -> None:
         """From now on every answer is right."""
         self.server.schedule = QUIET
@@ -204,7 +211,7 @@ class Ground:
         return left
 
     def _left(self) -> list[str]:
-        left = [f"run {each} has no end" for each in self.runs(ended=False)]
+        left = [f"run {each} has no end" for each in self.runs(ended=False) if each not in self._forgiven]
         left += [f"temporary {path.name}" for path in self.tmp.iterdir()]
         left += [f"half-written {path}" for path in self.root.rglob(".tmp-*")]
         left += [f"process {pid}" for pid in set(descendants(os.getpid())) - self._children]

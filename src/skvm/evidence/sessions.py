@@ -6,6 +6,7 @@ happened; this is the compatible list of which commands ran and where their evid
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import re
@@ -169,7 +170,7 @@ def _append(logs_dir: Path, entry: SessionEntry) -> None:
         # One write of one line: appends of several processes do not mix.
         descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
         try:
-            os.write(descriptor, line.encode())
+            _write_whole(descriptor, line.encode())
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
@@ -177,3 +178,11 @@ def _append(logs_dir: Path, entry: SessionEntry) -> None:
         raise InfrastructureError(
             f"{path}: cannot be written: {error.strerror}", help="free space, or set SKVM_LOGS_DIR"
         ) from error
+
+
+def _write_whole(descriptor: int, data: bytes) -> None:
+    """Append all of it or nothing: half a line would spoil the next one, too."""
+    before = os.fstat(descriptor).st_size
+    if os.write(descriptor, data) < len(data):
+        os.ftruncate(descriptor, before)
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))

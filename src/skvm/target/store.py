@@ -294,8 +294,8 @@ class ProfileStore:
                 ) from error
             try:
                 lock.truncate(0)
-                lock.write(f"process {os.getpid()}")
-                lock.flush()
+                # Past the file's own buffer: what a full disk did not take would be tried again on closing.
+                os.write(lock.fileno(), f"process {os.getpid()}".encode())
             except OSError as error:
                 raise _unwritable(path, error) from error
             yield
