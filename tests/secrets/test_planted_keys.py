@@ -237,6 +237,9 @@ VERBS = {
     "proposals": ["proposals", "list", "--json"],
     "proposals report": ["proposals", "report", "--out=proposals.html"],
     "plan run": ["plan", "run", "plan.json", "--model=lit/m", "--json", *COMMON],
+    "certify": ["certify", "skills/writer", "--target=lit/m@bare-agent"],
+    "certify show": ["certify", "show", "skills/writer.certificate.json", "--html=c.html", "--markdown=c.md"],
+    "verify": ["verify", "skills/writer.certificate.json", "--allow-unknown-key"],
     "logs": ["logs", "--type=run", "--json"],
     "doctor": ["doctor", "--json"],
     "config": ["config", "show"],
@@ -254,7 +257,15 @@ def test_every_verb_did_what_it_does(place: SimpleNamespace):
         "plan run": 1,
     }
     written = {path.name for path in place.root.rglob("*")}
-    assert {"journal.sqlite", "blobs", "report.html", "run.atif", "proposals.html", "latest.json"} <= written
+    assert {
+        "journal.sqlite",
+        "blobs",
+        "report.html",
+        "run.atif",
+        "proposals.html",
+        "latest.json",
+        "c.html",
+    } <= written
     assert "[redacted]" in place.printed["run"]
 
 
