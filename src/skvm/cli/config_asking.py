@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import select
 import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -12,6 +13,8 @@ from types import FrameType
 __all__ = ["QuitError", "ask", "ask_key", "choose", "say", "signals_quit"]
 
 _MAX_STARS = 24
+_wakers: list[int] = []
+"""What signals write into while questions are asked."""
 
 
 class QuitError(BaseException):
@@ -61,8 +64,7 @@ def ask(
     shown = f"{question} [{visible(default)}]: " if default else f"{question}: "
     while True:
         try:
-            with _leaving():
-                answer = input(shown).strip()
+            answer = _read_line(shown).strip()
         except UnicodeDecodeError:
             say("  that is no text; once more")
             continue
@@ -75,6 +77,41 @@ def ask(
             return check(answer or default) if check else answer or default
         except UsageError as error:
             say(f"  {error.message}{f'; {error.help}' if error.help else ''}")
+
+
+def _read_line(question: str) -> str:
+    """A line as the terminal gives it, whole.
+
+    Raises:
+        UnicodeDecodeError: It is no UTF-8.
+    """
+    descriptor = sys.stdin.fileno()
+    taken = b""
+    with _leaving():
+        sys.stdout.write(question)
+        sys.stdout.flush()
+        while not taken.endswith(b"\n"):
+            _wait_for(descriptor)
+            data = os.read(descriptor, 4096)
+            if not data:
+                raise QuitError(is_forced=True)
+            taken += data
+    return taken.decode("utf-8")
+
+
+def _wait_for(descriptor: int) -> None:
+    """Wait until something was typed.
+
+    A signal that arrives just before a process begins to read would be seen only after the next line; here it
+    writes into a pipe that is waited for as well.
+    """
+    while True:
+        ready, _, _ = select.select([descriptor, *_wakers], [], [])
+        if descriptor in ready:
+            return
+        # Its handler has run by now, and did not raise.
+        for waker in ready:
+            os.read(waker, 64)
 
 
 def choose(question: str, words: Sequence[str], default: str = "") -> str:
@@ -133,6 +170,7 @@ def _read_hidden(question: str) -> str:
 def _hidden_line(descriptor: int) -> str:
     taken = bytearray()
     while True:
+        _wait_for(descriptor)
         data = os.read(descriptor, 4096)
         if not data:
             raise QuitError(is_forced=True)
@@ -174,8 +212,17 @@ def signals_quit() -> Iterator[None]:
         raise QuitError(is_forced=True)
 
     before = {number: signal.signal(number, leave) for number in (signal.SIGTERM, signal.SIGHUP)}
+    reading, writing = os.pipe()
+    os.set_blocking(reading, False)
+    os.set_blocking(writing, False)
+    old = signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
+    _wakers.append(reading)
     try:
         yield
     finally:
+        _wakers.remove(reading)
+        signal.set_wakeup_fd(old)
+        os.close(reading)
+        os.close(writing)
         for number, handler in before.items():
             signal.signal(number, handler)

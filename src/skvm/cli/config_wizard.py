@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from skvm.cli.config_asking import QuitError, ask, ask_key, choose, say, signals_quit
 from skvm.cli.config_document import Document, suggest_prefix, tidy_url
@@ -71,7 +72,7 @@ def _summary(document: Document) -> Iterator[str]:
     yield ", ".join(str(route.get("match")) for route in document.routes) or "none"
     yield document.mode()
     yield ", ".join(sorted(document.values.get("adapters") or {})) or "none"
-    yield "" if document.is_changed else "nothing has changed"
+    yield "changes wait to be written" if document.is_changed else "nothing has changed"
 
 
 def _number(low: int, high: int, *, is_optional: bool = False) -> Callable[[str], str]:
@@ -153,6 +154,9 @@ def _change(document: Document, kind: str, route: dict[str, Any]) -> None:
 
 def _ask_endpoint(document: Document, old: dict[str, Any]) -> dict[str, Any]:
     url = ask("base URL", str(old.get("baseUrl") or ""), check=tidy_url)
+    below = "most endpoints are below /v1; add it"
+    if not urlsplit(url).path and choose(below, ("yes", "no"), "yes") == "yes":
+        url += "/v1"
     taken = {str(route.get("match")).partition("/")[0] for route in document.routes if route is not old}
     before = str(old.get("match") or "").partition("/")[0]
 
@@ -172,19 +176,22 @@ def _ask_endpoint(document: Document, old: dict[str, Any]) -> dict[str, Any]:
         return answer
 
     match = ask("which ids it serves", default, check=check_match)
-    key = _ask_key_of("openai-compatible", old, prefix=prefix)
+    is_here = (urlsplit(url).hostname or "").startswith(("localhost", "127.", "::1"))
+    key = _ask_key_of("openai-compatible", old, prefix=prefix, usual="none" if is_here else "variable")
     return {"match": match, "kind": "openai-compatible", "baseUrl": url, **key}
 
 
-def _ask_key_of(kind: str, old: dict[str, Any], *, prefix: str = "") -> dict[str, str]:
-    """What a route says of its key."""
+def _ask_key_of(
+    kind: str, old: dict[str, Any], *, prefix: str = "", usual: str = "variable"
+) -> dict[str, str]:
+    """What a route says of its key; servers of this machine usually want none."""
     kept = {name: str(old[name]) for name in ("apiKey", "apiKeyEnv") if old.get(name)}
     words = ["variable", "paste"]
     if kind == "openai-compatible":
         words.append("none")
     if kept:
         words.append("keep")
-    default = "keep" if kept else "variable"
+    default = "keep" if kept else usual
     while True:
         how = choose(f"key: {', '.join(words[:-1])} or {words[-1]}", words, default)
         if how == "keep":

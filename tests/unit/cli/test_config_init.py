@@ -61,7 +61,7 @@ def test_the_whole_way(cache: Path, columns: int) -> None:
         term.answer("base URL: ", "http://127.0.0.1:11434/v1/chat/completions")
         term.answer("prefix of its model ids [ollama]: ", "")
         term.answer("which ids it serves [ollama/*]: ", "")
-        term.answer("none [variable]: ", "none")
+        term.answer("none [none]: ", "")
         term.answer("Enter to go on: ", "")
         term.answer("step [2]: ", "")
         term.answer("default mode [managed]: ", "nat")
@@ -185,7 +185,9 @@ def test_garbage_is_asked_again(cache: Path) -> None:
             "http://h:99999/",
         ):
             term.answer("base URL: ", address if address != "nonsense" else "::::")
-        term.answer("base URL: ", "api.deepseek.com/v1")
+        term.answer("base URL: ", "api.deepseek.com")
+        term.answer("add it [yes]: ", "maybe")
+        term.answer("add it [yes]: ", "")
         for prefix in ("a b", "a/b", "..;"):
             term.answer("[deepseek]: ", prefix)
         term.answer("[deepseek]: ", "")
