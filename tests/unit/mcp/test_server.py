@@ -55,9 +55,6 @@ async def test_the_tools_there_are_and_those_that_look(place: Place) -> None:
         tools = {tool.name: tool for tool in (await client.list_tools()).tools}
         lint = await answer(client, "lint", paths=["skills"])
         listed = await answer(client, "proposals_list")
-        compiled = await answer(client, "compile", skill="skills/writer", model=MODEL, lock=False)
-        variant = compiled["result"]["compiled"][0]["variant"]
-        verified = await answer(client, "verify", variant=variant, skill="skills/writer")
     assert set(tools) == TOOLS
     assert not [name for name, tool in tools.items() if not tool.description or not tool.output_schema]
     assert not [name for name in tools if "accept" in name]
@@ -68,29 +65,24 @@ async def test_the_tools_there_are_and_those_that_look(place: Place) -> None:
     assert tools["run"].input_schema["required"] == ["task", "model"]
     assert (lint["state"], lint["exit_code"], lint["result"]["summary"]["skills"]) == ("done", 0, 1)
     assert listed["result"]["proposals"] == []
-    assert verified["result"]["holds"] is True
 
 
-async def test_a_run_tells_how_it_goes_to_an_older_client(place: Place) -> None:
+async def test_an_older_client_is_told_how_it_goes_and_waits_for_a_bench_in_parts(place: Place) -> None:
+    arguments = {"tasks": ["tasks/t1"], "model": "fake/m", "wait_s": 0}
     async with place.client(mode="legacy") as client:
-        told = await client.call_tool(
+        ran = await client.call_tool(
             "run",
             {"task": "tasks/t1", "model": "fake/m", "skill": "skills/writer"},
             progress_callback=place.hear,
         )
-    assert told.structured_content is not None
-    result = told.structured_content["result"]
-    assert (result["outcome"], result["score"], result["final_text"]) == ("scored", 1.0, "done")
-    texts = [text for _, _, text in place.heard]
-    assert texts[0] == "t1: starting"
-    assert "t1: turn 1, write_file" in texts
-    steps = [done for done, _, _ in place.heard]
-    assert steps == sorted(set(steps))
-
-
-async def test_a_bench_is_waited_for_in_parts_and_its_report_can_be_read(place: Place) -> None:
-    arguments = {"tasks": ["tasks/t1"], "model": "fake/m", "wait_s": 0}
-    async with place.client() as client:
+        assert ran.structured_content is not None
+        result = ran.structured_content["result"]
+        assert (result["outcome"], result["score"], result["final_text"]) == ("scored", 1.0, "done")
+        texts = [text for _, _, text in place.heard]
+        assert texts[0] == "t1: starting"
+        assert "t1: turn 1, write_file" in texts
+        steps = [done for done, _, _ in place.heard]
+        assert steps == sorted(set(steps))
         told = await answer(client, "bench", **arguments)
         assert (told["state"], told["result"]) == ("running", None)
         final = await client.call_tool(
@@ -102,7 +94,7 @@ async def test_a_bench_is_waited_for_in_parts_and_its_report_can_be_read(place: 
         assert "tasks" not in result
         assert final.structured_content["session"] == result["sessionId"]
         assert place.heard[-1][:2] == (2, 2)
-        assert [job["state"] for job in (await answer(client, "job_list"))["jobs"]] == ["done"]
+        assert [job["state"] for job in (await answer(client, "job_list"))["jobs"]] == ["done", "done"]
         page = await client.read_resource(f"skvm://bench/{result['sessionId']}/report.json")
         assert json.loads(page.contents[0].text)["sessionId"] == result["sessionId"]
         skill = await client.read_resource("skvm://skills/skvm-general")
@@ -173,9 +165,9 @@ async def test_what_is_refused_says_why_and_what_to_do(place: Place, tmp_path: P
         assert "from logs or from tasks" in await refusal(
             client, "optimize", skill="skills/writer", target_model="fake/m", optimizer_model="none"
         )
-        no_route = await refusal(client, "run", task="tasks/t1", model="nope/m")
-        assert "no route serves 'nope/m'" in no_route
-        assert "\nhelp: add a route" in no_route
+        unknown = await refusal(client, "proposals_show", id="bare-agent/m/s/nope")
+        assert "proposals show failed (exit code 2): 'nope' is no stamp of a proposal" in unknown
+        assert "\nhelp: an id is harness/model/skill/stamp" in unknown
         assert place.children() == []
 
 
