@@ -135,6 +135,13 @@ def test_nonsense_is_refused(user, arguments, said):
     assert not files(user.home)
 
 
+def test_help_says_what_the_guide_says(user):
+    said = user.install("--help").splitlines()
+    guide = (REPO / "docs/guides/install.md").read_text(encoding="utf-8")
+    assert f"$ sh install.sh --help\n{said[0]}\n" in guide
+    assert any("--uninstall" in line for line in said)
+
+
 def test_an_old_python_is_told(user):
     (user.home.parent / "bin" / "python3").unlink()
     user.program("python3", "exit 1\n")
