@@ -15,6 +15,7 @@ from skvm.settings import Settings, load_settings
 from tests.contracts.test_program_adapters import LEFT, adapter_of, programs
 from tests.fuzz.damage import files_below
 from tests.unit.bench.importers import sources
+from tests.unit.cache import test_adopting as adopting
 from tests.unit.certify.place import make_place
 from tests.unit.compiler.making import make_profile
 from tests.unit.optimizer.proposals.samples import deploy_skill, propose
@@ -393,3 +394,18 @@ def _(root: Path) -> object:
 
     path = root / "c.json"
     return check_certificate(path, skill=None, trusted=frozenset(), is_any_key_good=True, is_alone=True)
+
+
+def _another_cache(root: Path) -> None:
+    adopting.proposal(root)
+    adopting.templates(root)
+    adopting.variant(root)
+    adopting.profile(root)
+
+
+@reader("cache of another system", made_in(_another_cache))
+def _(root: Path) -> object:
+    from skvm.cache.adopting import adopt
+
+    ours = settings_in(root.parent / "ours")
+    return list(adopt(root, ours, is_dry=True)), list(adopt(root, ours))
