@@ -18,6 +18,9 @@ def default_mode(ctx: click.Context) -> str | None:
     """
     from skvm.cli.command import settings_of
 
+    if getattr(ctx, "_protected_args", None):
+        # A verb follows, with flags of its own: settings made now would be deaf to them.
+        return None
     # A session that goes on is run as it was planned.
     if ctx.params.get("resume") or settings_of(ctx).adapter_mode != "native":
         return None

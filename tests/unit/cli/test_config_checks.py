@@ -268,3 +268,11 @@ def test_no_color_is_heeded_by_errors(
     with on_terminal(lambda: run(["import-cache", "nowhere", f"--skvm-cache={cache}"])) as terminal:
         assert terminal.end() == 2
     assert ("\x1b[31m" in terminal.raw) is has_colours
+
+
+def test_a_verb_of_profile_hears_its_own_flags(
+    cache: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    put(cache, {})
+    assert run(["profile", "list", f"--skvm-cache={tmp_path / 'other'}"]) == 0
+    assert str(tmp_path / "other" / "profiles") in "".join(capsys.readouterr().out.split("\n"))
