@@ -10,9 +10,11 @@ import contextlib
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from skvm.cluster.lane import Answer, Lane, LaneLostError
@@ -27,6 +29,9 @@ EXTRA_CALLS = 8
 """Calls a worker takes beside its runs: greetings, blobs, news."""
 ATTEMPTS = 3
 """How often a cluster of our own is tried to be started."""
+_TMP = "/tmp"  # noqa: S108 - what is made there is made by mkdtemp
+_PREFIX = "skvm-ray-"
+_STALE_S = 24 * 3600
 _OBJECT_STORE_BYTES = 256 << 20
 QUIET = {
     "RAY_USAGE_STATS_ENABLED": "0",
@@ -74,7 +79,8 @@ def joined(address: str | None, workers: int | None) -> Iterator[Joined]:
     options: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
     if address is None:
         # Sockets lie in it, whose paths may not be long.
-        folder = tempfile.mkdtemp(prefix="skvm-ray-", dir="/tmp")
+        _sweep(Path(_TMP))
+        folder = tempfile.mkdtemp(prefix=_PREFIX, dir=_TMP)
         options |= {
             "num_cpus": max(1, workers or 1),
             "include_dashboard": False,
@@ -97,6 +103,16 @@ def joined(address: str | None, workers: int | None) -> Iterator[Joined]:
             ray.shutdown()
         if folder is not None:
             shutil.rmtree(folder, ignore_errors=True)
+
+
+def _sweep(tmp_dir: Path) -> None:
+    """Remove what commands that were killed left behind, once it is a day old."""
+    limit = time.time() - _STALE_S
+    for path in tmp_dir.glob(f"{_PREFIX}*"):
+        with contextlib.suppress(OSError):
+            status = path.lstat()
+            if status.st_uid == os.geteuid() and status.st_mtime < limit and not path.is_symlink():
+                shutil.rmtree(path, ignore_errors=True)
 
 
 def _init(ray: Any, address: str | None, options: dict[str, Any]) -> None:
