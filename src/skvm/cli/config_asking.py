@@ -155,11 +155,12 @@ def _read_hidden(question: str) -> str:
     descriptor = sys.stdin.fileno()
     before = termios.tcgetattr(descriptor)
     with _leaving():
-        sys.stdout.write(question)
-        sys.stdout.flush()
         try:
-            # What was typed ahead is kept; Ctrl-C stays a signal.
+            # Before anything is asked, so that nothing of the key is echoed. What was typed ahead is kept;
+            # Ctrl-C stays a signal.
             tty.setcbreak(descriptor, termios.TCSADRAIN)
+            sys.stdout.write(question)
+            sys.stdout.flush()
             return _hidden_line(descriptor)
         finally:
             termios.tcsetattr(descriptor, termios.TCSADRAIN, before)
