@@ -80,6 +80,25 @@ class Ground:
         ceilings = [each for each in (asked, self.max_usd) if each is not None]
         return (f"--max-usd={min(ceilings):g}",) if ceilings else ()
 
+    @property
+    def cwd(self) -> Path:
+        """Where commands run: in no root, for what a client writes there must not say where keys are sent."""
+        return self.settings.cache_dir.absolute()
+
+    @property
+    def env(self) -> dict[str, str]:
+        """The folders as they were resolved here: a command may not look for them again."""
+        settings = self.settings
+        places = {
+            "SKVM_CACHE": settings.cache_dir,
+            "SKVM_LOGS_DIR": settings.logs_dir,
+            "SKVM_PROPOSALS_DIR": settings.proposals_dir,
+            "SKVM_PROFILES_DIR": settings.profiles_dir,
+            "SKVM_DATA_DIR": settings.data_dir,
+            "SKVM_TMP_DIR": settings.tmp_dir,
+        }
+        return {name: str(place.absolute()) for name, place in places.items()}
+
     def _stores(self) -> tuple[Path, ...]:
         """Our own folders of variants and of tasks: what commands answer with may be said back to them."""
         settings = self.settings

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import secrets
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -70,10 +71,12 @@ class Jobs:
 
     Args:
         cwd: Where they run.
+        env: Variables they are given beside ours.
     """
 
-    def __init__(self, cwd: Path) -> None:
+    def __init__(self, cwd: Path, env: Mapping[str, str] | None = None) -> None:
         self._cwd = cwd
+        self._env = {**os.environ, **(env or {})}
         self._jobs: dict[str, Job] = {}
         self._limiter = anyio.Semaphore(AT_ONCE)
         self._group: anyio.abc.TaskGroup | None = None
@@ -185,6 +188,7 @@ class Jobs:
                     job.ended = await run_command(
                         arguments,
                         cwd=self._cwd,
+                        env=self._env,
                         tell=job.hear,
                         note_session=lambda session: setattr(job, "session", session),
                     )

@@ -73,7 +73,8 @@ def serve(ground: Ground) -> None:
 
 
 async def _serve(ground: Ground) -> None:
-    jobs = Jobs(ground.roots[0])
+    ground.cwd.mkdir(parents=True, exist_ok=True)
+    jobs = Jobs(ground.cwd, ground.env)
     async with anyio.create_task_group() as group:
         group.start_soon(_leave_on_signal, jobs)
         await make_server(ground, jobs).run_stdio_async()

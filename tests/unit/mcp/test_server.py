@@ -141,6 +141,8 @@ async def test_what_is_refused_says_why_and_what_to_do(place: Place, tmp_path: P
     (place.root / "way-out").symlink_to("/etc")
     (tmp_path / "beside").mkdir()
     (place.root / "a,b").mkdir()
+    # What a client writes is no configuration: it could say where keys are sent.
+    (place.root / "skvm.config.json").write_text("{broken")
     async with place.client("--max-usd=2") as client:
         for path in (
             "/etc",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -50,16 +49,5 @@ def command(ctx: click.Context, roots: tuple[str, ...], sandbox: str, max_usd: f
     for said, place in zip(roots or (".",), places, strict=True):
         if not place.is_dir():
             raise UsageError(f"--root {said}: there is no such folder")
-    serve(Ground(settings, places, _flags(ctx, settings), sandbox, max_usd))
-
-
-def _flags(ctx: click.Context, settings: Any) -> tuple[str, ...]:
-    """What this command line says of folders, for every command it starts."""
-    said = ctx.meta.get("skvm.flags", {})
-    found = {
-        "--skvm-cache": said.get("skvm_cache") and settings.cache_dir,
-        "--skvm-data-dir": said.get("skvm_data_dir") and settings.data_dir,
-        "--tmp-dir": said.get("tmp_dir") and settings.tmp_dir,
-    }
-    named = [f"{name}={Path(value).absolute()}" for name, value in found.items() if value]
-    return (*named, *(["--no-auto-probe"] if said.get("no_auto_probe") else []))
+    flags = () if settings.auto_probe else ("--no-auto-probe",)
+    serve(Ground(settings, places, flags, sandbox, max_usd))
