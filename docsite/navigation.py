@@ -12,6 +12,7 @@ TUTORIAL = ("tutorial/quickstart.md", "tutorial/first-skill.md")
 USING = (
     "install",
     "configuration",
+    "compile",
     "import-tasks",
     "bench",
     "ci-gate",
