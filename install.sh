@@ -141,8 +141,9 @@ main() {
     [ -z "$wheel" ] || what=$wheel
     [ -z "$extras" ] || what="$what[$extras]"
     [ -z "$version" ] || what="$what==$version"
-    if [ -n "$wheel" ] && [ -n "$version" ]; then
-        fail "--version says nothing of a file"
+    if [ -n "$wheel" ]; then
+        [ -z "$version" ] || fail "--version says nothing of a file"
+        [ -f "$wheel" ] || fail "there is no file $wheel"
     fi
     if [ "$method" = auto ]; then
         # What did it before does it again.

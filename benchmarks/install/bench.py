@@ -57,7 +57,7 @@ def built(folder: Path) -> Path:
 
 def unhashed(pins: str) -> str:
     """The pins as constraints, which have no hashes."""
-    return "\n".join(re.findall(r"^([\w.-]+==[^\\\n]*?) *\\?$", pins, re.M)) + "\n"
+    return "\n".join(re.findall(r"^([\w.-]+==[^\\\n]*?) *\\?$", pins, re.MULTILINE)) + "\n"
 
 
 def row(extra: str, wheel: Path, pins: Path, env: Path) -> str:

@@ -83,7 +83,7 @@ def test_an_empty_home_gets_an_environment_and_a_link(user):
     assert version_of(user) == "skvm, version 1.1\n"
     assert [path.name for path in user.data.glob("env-*")] == ["env-2"]
     # What fails leaves what is there.
-    assert "could not install" in user.install("/nowhere/skvm-2.0-py3-none-any.whl", expect=1)
+    assert "there is no file" in user.install("/nowhere/skvm-2.0-py3-none-any.whl", expect=1)
     assert version_of(user) == "skvm, version 1.1\n"
     cache = user.home / ".skvm"
     cache.mkdir()
