@@ -32,6 +32,8 @@ MOST_RESUMES = 6
 RSS_GROWTH = 0.10
 RSS_SLACK_MB = 16.0
 """What an allocator may keep in pieces; a leak of 2 kB a run is more by the end."""
+BLOCKS_GROWTH = 0.01
+"""What caches of bounded size may still take in after the first blocks."""
 TIMEOUT_MS = 4000
 
 
@@ -183,6 +185,9 @@ def _judge(found: Found, ground: Ground) -> None:
     allowed_mb = start.rss_mb * (1 + RSS_GROWTH) + RSS_SLACK_MB
     figures = tuple(f"{each.rss_mb:.0f} MB" for each in (start, peak, end))
     found.bars.append(Bar("memory", figures, end.rss_mb <= allowed_mb, f"≤ {allowed_mb:.0f} MB at the end"))
+    figures = tuple(f"{each.blocks:,}" for each in (start, peak, end))
+    allowed = int(start.blocks * (1 + BLOCKS_GROWTH))
+    found.bars.append(Bar("blocks of Python objects", figures, end.blocks <= allowed, f"≤ {allowed:,}"))
     for name, what in (
         ("descriptors", "descriptors"),
         ("threads", "threads"),

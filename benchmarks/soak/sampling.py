@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import resource
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -23,7 +24,8 @@ class Holdings:
     """What is held.
 
     Args:
-        rss_mb: Resident memory.
+        rss_mb: Resident memory: what is held, and what the allocators keep in pieces.
+        blocks: Blocks of memory that Python objects hold; what leaks in Python shows here to the piece.
         descriptors: Open ones.
         threads: Of the interpreter.
         processes: Descendants that live.
@@ -31,6 +33,7 @@ class Holdings:
     """
 
     rss_mb: float
+    blocks: int
     descriptors: int
     threads: int
     processes: int
@@ -91,6 +94,7 @@ class Sampler:
     def _look(self) -> Holdings:
         held = Holdings(
             rss_mb=int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize() / 1e6,
+            blocks=sys.getallocatedblocks(),
             descriptors=len(list(Path("/proc/self/fd").iterdir())) - 1,
             threads=threading.active_count(),
             processes=len(set(descendants(os.getpid())) - self._spare()),
