@@ -198,6 +198,9 @@ def _environment(home: Path, folder: Path) -> dict[str, str]:
     return {
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
         "PYTHONPATH": os.environ.get("PYTHONPATH", ""),
+        # What a page installs goes nowhere but here, and comes from nowhere but the checkout.
+        "PIP_TARGET": str(folder / "pip"),
+        "PIP_NO_INDEX": "1",
         "HOME": str(home),
         "TMPDIR": str(temporary),
         "LANG": "C.UTF-8",
