@@ -23,7 +23,7 @@ CODES: Mapping[str, tuple[int, int]] = {
     "run-openrouter": (3, 1),
     "run-boosted": (3, 1),
     "bench": (1, 0),
-    "bench-judged": (1, 0),
+    "bench-judged": (1, 1),
     "profile": (1, 0),
     "aot-compile": (3, 3),
     "pipeline": (3, 3),
@@ -79,6 +79,14 @@ def test_a_command_under_fire(ground: Ground, order: str, kind: FaultKind) -> No
     ended = ground.skvm(*ORDERS[order](ground))
     assert ended.code == 0, ended.said
     assert ground.leftovers() == []
+
+
+def test_a_bench_of_a_silent_model_says_that_it_was_silent(ground: Ground) -> None:
+    ground.patience_s = HASTE_S
+    ground.server.schedule = FaultSchedule(kinds=(FaultKind.SILENCE,))
+    ended = ground.skvm(*ORDERS["bench"](ground))
+    assert ended.code == 0
+    assert "out of time: original: 2 of 2 runs, 2 of them without one answer of the model" in ended.out
 
 
 def test_the_part_that_is_run_leaves_no_command_and_no_fault_out() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from skvm.cli.console import out, visible
+from skvm.evidence.record import Outcome
 
 if TYPE_CHECKING:
     from skvm.bench.report.model import ComparisonReport, Report, Trigger
@@ -39,6 +40,8 @@ def print_report(report: Report, files: Iterable[Path] = ()) -> None:
             out.print(Text(f"  with every time-out as 0: {strict}", style="dim"))
     for found in report.triggers:
         out.print(_trigger(found))
+    for line in _timeouts(report):
+        out.print(Text(visible(line), style="yellow"))
     _print_left_out(report)
     if report.stopped is not None:
         out.print(Text(f"stopped early: {visible(report.stopped.sentence)}", style="yellow"))
@@ -126,6 +129,19 @@ def _trigger(found: Trigger) -> Text:
     shares = f": recall {words.percent(found.recall)}, precision {words.percent(found.precision)}"
     unknown = f"; {found.unknown} cannot be told" if found.unknown else ""
     return Text.assemble((f"skill {visible(found.skill_id)}", "bold"), line, shares, unknown)
+
+
+def _timeouts(report: Report) -> Iterator[str]:
+    """What ran out of time, by condition: a model that says nothing looks like one that can do nothing."""
+    for condition in report.conditions:
+        cells = [each for task in report.tasks for each in task.conditions if each.condition == condition]
+        runs = [run for cell in cells for run in cell.outcomes]
+        late = [run for run in runs if run.outcome is Outcome.TIMED_OUT]
+        if not late:
+            continue
+        silent = sum(run.tokens == 0 and run.steps == 0 for run in late)
+        of_these = f", {silent:,} of them without one answer of the model" if silent else ""
+        yield f"out of time: {condition}: {len(late):,} of {len(runs):,} runs{of_these}"
 
 
 def _print_left_out(report: Report) -> None:

@@ -81,7 +81,7 @@ class Account:
         if known is None:
             self.end(Outcome.INFRA_FAILED, f"{type(error).__name__}: {error}")
             return error
-        self.end(Outcome.INFRA_FAILED, known.message)
+        self.end(Outcome.INFRA_FAILED, f"{known.message} ({known.help})" if known.help else known.message)
         is_outcome = isinstance(known, InfrastructureError) and not isinstance(known, BudgetExceededError)
         return None if is_outcome else known
 
