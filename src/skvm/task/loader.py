@@ -224,5 +224,12 @@ def _stray_links(folder: Path) -> list[str]:
         str(path.relative_to(folder))
         for parent, folders, files in os.walk(folder)
         for path in (Path(parent, name) for name in sorted([*folders, *files]))
-        if path.is_symlink() and not path.resolve().is_relative_to(inside)
+        if path.is_symlink() and _leads_out(path, inside)
     ]
+
+
+def _leads_out(link: Path, inside: Path) -> bool:
+    try:
+        return not link.resolve().is_relative_to(inside)
+    except (OSError, RuntimeError):
+        return True  # It leads in a circle.

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 import threading
 from collections.abc import Mapping
 from pathlib import Path
@@ -356,3 +357,11 @@ def test_a_missing_or_other_answer_is_found(tmp_path: Path) -> None:
     )
     assert "k1 is not the one that was recorded" in said
     assert "k2 is missing" in said
+
+
+def test_a_pipe_in_the_place_of_a_lock_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "skvm.lock")
+    with pytest.raises(FindingsError, match="not a regular file"):
+        read_lock(tmp_path / "skvm.lock")
+    [found] = check_lock(tmp_path / "nowhere.lock", settings_in(tmp_path)).findings
+    assert "there is no lock" in found.message

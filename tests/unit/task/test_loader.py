@@ -158,3 +158,11 @@ def test_every_public_task_loads(public_data):
         task = load_task(folder)
         assert task.id == folder.name
         assert task.criteria
+
+
+def test_a_link_that_leads_in_a_circle_is_told(tmp_path):
+    (tmp_path / "task.json").write_text('{"id": "t", "prompt": "p", "eval": []}')
+    (tmp_path / "fixtures").mkdir()
+    (tmp_path / "fixtures" / "a").symlink_to("a")
+    _, found = read_task(tmp_path)
+    assert "SKV304" in [each.code for each in found] or any("link" in each.message for each in found), found

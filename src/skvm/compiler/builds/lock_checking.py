@@ -35,7 +35,11 @@ def check_lock(path: Path, settings: Settings) -> Verdict:
         )
     wrong: list[str] = []
     notes: list[str] = []
-    if path.read_bytes() != lock_bytes(lock):
+    try:
+        is_as_written = path.read_bytes() == lock_bytes(lock)
+    except FileNotFoundError:
+        return Verdict((SKV285.at(f"{path}: there is no lock", path=path),))
+    if not is_as_written:
         wrong.append("it is not as it was written")
     try:
         here = skill_digest(load_skill(path.parent))

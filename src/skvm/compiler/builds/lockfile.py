@@ -72,6 +72,9 @@ def read_lock(path: Path) -> Lock:
         FindingsError: It cannot be read as a lock.
     """
     try:
+        # A pipe would be waited for without end.
+        if path.exists() and not path.is_file():
+            raise _no_lock(path, "not a lock: not a regular file")
         with path.open("rb") as file:
             data = file.read(_LARGEST + 1)
     except FileNotFoundError:
