@@ -15,7 +15,7 @@ import signal
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import Any, Literal
 
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
@@ -28,6 +28,8 @@ few = settings(
     max_examples=EXAMPLES,
     deadline=None,
     database=None,
+    # The same few every time; whoever asks for more wants other ones.
+    derandomize="SKVM_FUZZ_EXAMPLES" not in os.environ,
     suppress_health_check=list(HealthCheck),
 )
 
@@ -172,26 +174,40 @@ def _places(value: Any, depth: int) -> Iterator[tuple[Any, Any]]:
             yield from _places(value[key], depth + 1)
 
 
+Odd = Literal["absent", "pipe", "folder", "loop", "outside", "above", "nowhere"]
+"""What may lie where a file is expected: nothing, a pipe, a folder, links."""
+ODD: tuple[Odd, ...] = ("absent", "absent", "pipe", "folder", "loop", "outside", "above", "nowhere")
+_TARGETS = {"outside": "/etc/passwd", "above": "..", "nowhere": "/nowhere/at/all"}
+
+
 @st.composite
-def damaged_folders(draw: st.DrawFn, files: Mapping[str, bytes]) -> dict[str, bytes | None]:
-    """The files with one of them damaged, and now and then one that is not there (``None``)."""
-    made: dict[str, bytes | None] = dict(files)
+def damaged_folders(
+    draw: st.DrawFn, files: Mapping[str, bytes], *, may_be_odd: bool = True
+) -> dict[str, bytes | Odd]:
+    """The files with one of them damaged, and now and then something odd in the place of one."""
+    made: dict[str, bytes | Odd] = dict(files)
     name = draw(st.sampled_from(sorted(files)))
     made[name] = draw(damaged(files[name]))
-    if len(files) > 1 and draw(st.integers(0, 9)) == 0:
-        made[draw(st.sampled_from(sorted(files)))] = None
+    if may_be_odd and draw(st.integers(0, 6)) == 0:
+        made[draw(st.sampled_from(sorted(files)))] = draw(st.sampled_from(ODD))
     return made
 
 
-def lay(root: Path, files: Mapping[str, bytes | None]) -> Path:
-    """Lay files out in an empty folder; what is ``None`` is not there."""
+def lay(root: Path, files: Mapping[str, bytes | Odd]) -> Path:
+    """Lay files out in an empty folder."""
     shutil.rmtree(root, ignore_errors=True)
     root.mkdir(parents=True)
     for name, data in files.items():
-        if data is not None:
-            place = root / name
-            place.parent.mkdir(parents=True, exist_ok=True)
+        place = root / name
+        place.parent.mkdir(parents=True, exist_ok=True)
+        if isinstance(data, bytes):
             place.write_bytes(data)
+        elif data == "pipe":
+            os.mkfifo(place)
+        elif data == "folder":
+            place.mkdir()
+        elif data != "absent":
+            place.symlink_to(_TARGETS.get(data, place.name))
     return root
 
 

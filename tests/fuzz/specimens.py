@@ -38,6 +38,11 @@ class Reader:
     files: Callable[[], Mapping[str, bytes]]
     read: Callable[[Path], object]
 
+    @property
+    def may_be_odd(self) -> bool:
+        """Whether others make the files themselves, and not only what is in them."""
+        return not self.name.startswith(("program: ", "shell code", "boost pattern", "trajectory"))
+
 
 READERS: dict[str, Reader] = {}
 
