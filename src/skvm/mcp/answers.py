@@ -71,7 +71,7 @@ class SkillFindings(Document):
     """What is wrong with one skill."""
 
     path: str
-    id: str
+    id: str | None = None
     diagnostics: list[dict[str, Any]]
 
 

@@ -11,7 +11,7 @@ from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.exceptions import ToolError
 from pydantic import Field
 
-from skvm.errors import SkvmError
+from skvm.errors import SkvmError, UsageError
 from skvm.mcp.answers import Answer, DocumentT, answer_of
 from skvm.mcp.children import Heard
 from skvm.mcp.ground import Ground
@@ -101,7 +101,13 @@ def told(function: FunctionT) -> FunctionT:
 
 
 def flag(name: str, value: object) -> tuple[str, ...]:
-    """``--name=value``, or nothing where there is no value."""
+    """``--name=value``, or nothing where there is no value.
+
+    Raises:
+        UsageError: It cannot stand in a command line.
+    """
     if value is None or value is False or value in ("", ()):
         return ()
+    if isinstance(value, str) and "\0" in value:
+        raise UsageError(f"{name}: a text with a zero byte cannot be given here", help="leave it out of it")
     return (f"--{name}",) if value is True else (f"--{name}={value}",)

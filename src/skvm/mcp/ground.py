@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from skvm.errors import UsageError
+from skvm.harness.acp.presets import find_preset
 from skvm.settings import Settings
 
 __all__ = ["Ground"]
@@ -63,6 +64,22 @@ class Ground:
             )
         if must_exist and not is_there:
             raise UsageError(f"{what}: there is no {said!r}", help=f"relative paths begin at {self.roots[0]}")
+        return str(place)
+
+    def workdir(self, said: str, *, must_exist: bool = True) -> str:
+        """A folder an agent or a plan may change: below a root, and neither in our cache nor around it.
+
+        Raises:
+            UsageError: It is none.
+        """
+        place = Path(self.path(said, "workdir", must_exist=must_exist))
+        cache = self.settings.cache_dir.resolve()
+        is_kept = any(place.is_relative_to(folder) for folder in (cache, *self._stores()))
+        if is_kept or cache.is_relative_to(place):
+            raise UsageError(
+                f"workdir: {said!r} holds what skvm keeps, or lies in it",
+                help=f"name another folder below {self.roots[0]}: what works there may change all of it",
+            )
         return str(place)
 
     def task(self, said: str) -> str:
@@ -127,7 +144,8 @@ def harness_name(said: str) -> str:
     Raises:
         UsageError: It is none.
     """
-    if not _HARNESS.fullmatch(said):
+    family, colon, agent = said.partition(":")
+    if not _HARNESS.fullmatch(said) or (colon and (family != "acp" or find_preset(agent) is None)):
         raise UsageError(f"harness: {said!r} is no name", help="`skvm harness list` names them")
     return said
 

@@ -19,6 +19,7 @@ from skvm.mcp.children import Ended, Heard, run_command
 __all__ = ["Job", "Jobs"]
 
 AT_ONCE = 4
+"""Commands that work; those that look have places of their own, and do not wait for hours of work."""
 MOST_KEPT = 64
 MOST_OPEN = 32
 
@@ -78,7 +79,8 @@ class Jobs:
         self._cwd = cwd
         self._env = {**os.environ, **(env or {})}
         self._jobs: dict[str, Job] = {}
-        self._limiter = anyio.Semaphore(AT_ONCE)
+        self._working = anyio.Semaphore(AT_ONCE)
+        self._looking = anyio.Semaphore(AT_ONCE)
         self._group: anyio.abc.TaskGroup | None = None
 
     @asynccontextmanager
@@ -122,7 +124,7 @@ class Jobs:
             verb: What it is called in a list.
             arguments: The command line.
             report: Is told how it goes.
-            wait_s: For so long; ``None`` until it is over.
+            wait_s: For so long; ``None`` until it is over, for commands that are over soon.
             shape: Makes of what it prints what is passed on.
 
         Raises:
@@ -138,7 +140,8 @@ class Jobs:
         job = Job(secrets.token_hex(4), verb, shape)
         self._jobs[job.id] = job
         self._forget()
-        self._group.start_soon(self._run, job, arguments)
+        places = self._looking if wait_s is None else self._working
+        self._group.start_soon(self._run, job, arguments, places)
         await self.wait(job, report=report, wait_s=wait_s)
         return job
 
@@ -181,10 +184,10 @@ class Jobs:
             job.is_cancelled = True
             job.scope.cancel()
 
-    async def _run(self, job: Job, arguments: Sequence[str]) -> None:
+    async def _run(self, job: Job, arguments: Sequence[str], places: anyio.Semaphore) -> None:
         try:
             with job.scope:
-                async with self._limiter:
+                async with places:
                     job.ended = await run_command(
                         arguments,
                         cwd=self._cwd,
@@ -194,6 +197,8 @@ class Jobs:
                     )
         except SkvmError as error:
             job.error = error
+        except Exception as error:  # noqa: BLE001 - told to its caller; it must not end the others
+            job.error = SkvmError(f"{job.verb} could not be run: {type(error).__name__}: {error}")
         finally:
             job.over.set()
 

@@ -133,7 +133,7 @@ def _add_running(server: MCPServer[Any], call: Caller) -> None:
             *_target(model, harness),
             *flag("skill", skill and ground.path(skill, "skill")),
             *flag("skill-mode", skill_mode),
-            *flag("workdir", workdir and ground.path(workdir, "workdir", must_exist=False)),
+            *flag("workdir", workdir and ground.workdir(workdir, must_exist=False)),
             *flag("timeout-ms", timeout_ms),
             *flag("max-steps", max_steps),
             *_ceilings(ground, max_usd, max_tokens),
@@ -164,7 +164,7 @@ def _add_running(server: MCPServer[Any], call: Caller) -> None:
         Steps that need a person are left and named; nobody answers a plan's questions in a person's place.
         """
         flags = (
-            f"--workdir={ground.path(workdir, 'workdir')}",
+            f"--workdir={ground.workdir(workdir)}",
             *flag("model", model and plain_id(model, "model")),
             *flag("adapter", harness_name(harness)),
             *flag("prompt", prompt),

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import anyio
 import click
 import pytest
 from mcp import Client
 
 from skvm.cli.main import cli
+from skvm.errors import UsageError
 from skvm.mcp.children import Ended, Heard, run_command
-from skvm.mcp.ground import Ground
-from skvm.mcp.jobs import Jobs
+from skvm.mcp.ground import Ground, harness_name
+from skvm.mcp.jobs import AT_ONCE, Jobs
 from skvm.mcp.server import make_server
 from skvm.settings import load_settings
 
@@ -152,3 +155,74 @@ async def test_what_a_command_says_on_its_way_is_told_apart(tmp_path: Path) -> N
     assert ended.notes[-1] == "last"
     assert "a note" in ended.notes
     assert max(map(len, ended.notes)) <= 2000
+
+
+async def told(client: Client, tool: str, **arguments: Any) -> Any:
+    return await client.call_tool(tool, arguments)
+
+
+def test_what_we_keep_is_no_place_to_work_in(tmp_path: Path) -> None:
+    """A root around the cache, as where a client starts its server in somebody's home."""
+    home = tmp_path.resolve()
+    settings = load_settings(cache_dir=str(home / ".skvm"))
+    tasks = home / "dataset"
+    (home / "work").mkdir()
+    (settings.proposals_dir / "aot-compile/v").mkdir(parents=True)
+    (tasks / "t").mkdir(parents=True)
+    ground = Ground(replace(settings, data_dir=tasks), (home,))
+    for place in (".", "", ".skvm", ".skvm/new", str(settings.proposals_dir / "aot-compile/v"), "dataset/t"):
+        with pytest.raises(UsageError, match="workdir: "):
+            ground.workdir(place, must_exist=False)
+    (home / "link").symlink_to(home / ".skvm")
+    with pytest.raises(UsageError, match="what skvm keeps"):
+        ground.workdir("link/sub", must_exist=False)
+    assert ground.workdir("work") == str(home / "work")
+    # To be read they may still be named.
+    assert ground.path(str(tasks / "t"), "task") == str(tasks / "t")
+
+
+def test_no_command_is_a_harness() -> None:
+    for name in ("bare-agent", "codex", "acp:opencode", "acp:qwen-code"):
+        assert harness_name(name) == name
+    for name in ("acp:python3", "acp:reboot", "acp:", "acp:a:b", "sh:opencode", "sh -c id"):
+        with pytest.raises(UsageError, match="is no name"):
+            harness_name(name)
+
+
+async def test_what_cannot_be_started_ends_nothing_else(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def fail(arguments: list[str], **_: Any) -> Ended:
+        raise ValueError("embedded null byte")
+
+    ground = Ground(load_settings(), (root,), (), "none")
+    async with Client(make_server(ground, Jobs(root))) as client:
+        said = await told(client, "plan_run", plan="s", workdir="t", prompt="a\0b")
+        assert "zero byte" in said.content[0].text
+        monkeypatch.setattr("skvm.mcp.jobs.run_command", fail)
+        said = await told(client, "lint", paths=["s"])
+        assert "lint could not be run: ValueError: embedded null byte" in said.content[0].text
+        assert not (await told(client, "job_list")).is_error
+
+
+async def test_a_skill_that_cannot_be_read_has_no_id(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    recorder = Recorder()
+    monkeypatch.setattr("skvm.mcp.jobs.run_command", recorder)
+    recorder.document = {"skills": [{"path": "s", "id": None, "diagnostics": []}], "summary": {"skills": 1}}
+    async with Client(make_server(Ground(load_settings(), (root,)), Jobs(root))) as client:
+        said = await told(client, "lint", paths=["s"])
+        assert not said.is_error, said.content
+        assert said.structured_content["result"]["skills"][0]["id"] is None
+
+
+async def test_looking_does_not_wait_for_work(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def work(arguments: list[str], **_: Any) -> Ended:
+        if arguments[0] == "run":
+            await anyio.sleep_forever()
+        return Ended(0, {"ok": True, "checks": []}, (), None)
+
+    monkeypatch.setattr("skvm.mcp.jobs.run_command", work)
+    async with Client(make_server(Ground(load_settings(), (root,)), Jobs(root))) as client:
+        for _ in range(AT_ONCE + 1):
+            said = await told(client, "run", task="t", model="fake/m", wait_s=0)
+            assert said.structured_content["state"] == "running"
+        with anyio.fail_after(30):
+            assert not (await told(client, "doctor")).is_error

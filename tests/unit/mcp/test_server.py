@@ -162,6 +162,7 @@ async def test_what_is_refused_says_why_and_what_to_do(place: Place, tmp_path: P
         assert "is no id" in await refusal(client, "run", task="t1", model="m/--x,y")
         assert "is no id" in await refusal(client, "proposals_show", id="../../x")
         assert "is no name" in await refusal(client, "run", task="t", model="a/b", harness="acp:sh -c id")
+        assert "is no name" in await refusal(client, "run", task="t", model="a/b", harness="acp:python3")
         assert "needs tasks and model" in await refusal(client, "bench")
         assert "leave all else out" in await refusal(client, "bench", resume="latest", model="fake/m")
         assert "from logs or from tasks" in await refusal(
