@@ -6,6 +6,10 @@
 # Nothing needs root. Running it again upgrades; --uninstall takes away what it put there, and nothing else.
 set -eu
 
+[ -n "${HOME:-}" ] || {
+    echo "error: HOME is not set" >&2
+    exit 1
+}
 NAME=skvm
 DATA=${XDG_DATA_HOME:-$HOME/.local/share}/$NAME
 BIN=${XDG_BIN_HOME:-$HOME/.local/bin}
@@ -37,6 +41,15 @@ find_python() {
     return 1
 }
 
+# uv and pipx are told to replace the program they made before: let them replace nothing else.
+check_program() {
+    [ -e "$1/$NAME" ] || [ -L "$1/$NAME" ] || return 0
+    case $(readlink "$1/$NAME" 2>/dev/null || true) in
+    */tools/"$NAME"/bin/"$NAME" | */venvs/"$NAME"/bin/"$NAME" | "$DATA"/env-*/bin/"$NAME") ;;
+    *) fail "$1/$NAME is there already and not ours" "move it away, and run this again" ;;
+    esac
+}
+
 # Where skvm was put by us, and how.
 method_of() {
     [ -f "$MARK" ] && cat "$MARK" || true
@@ -53,15 +66,15 @@ uninstall() {
     case $method in
     uv) uv tool uninstall "$NAME" ;;
     pipx) pipx uninstall "$NAME" ;;
-    venv)
-        if is_ours; then rm -f "$BIN/$NAME"; fi
-        ;;
+    venv) ;;
     *)
         say "$NAME was not installed by this script: nothing to do"
         return 0
         ;;
     esac
-    rm -rf "$DATA"/env-*
+    # Also where another method was taken later: a link into what goes would lead nowhere.
+    if is_ours; then rm -f "$BIN/$NAME"; fi
+    rm -rf "$DATA"/env-[0-9]*
     rm -f "$MARK"
     rmdir "$DATA" 2>/dev/null || true
     say "$NAME is gone; what it recorded is still in ${SKVM_CACHE:-$HOME/.skvm}"
@@ -90,7 +103,7 @@ install_venv() {
     fi
     ln -sf "$env/bin/$NAME" "$BIN/.$NAME.new"
     mv -f "$BIN/.$NAME.new" "$BIN/$NAME"
-    for old in "$DATA"/env-*; do
+    for old in "$DATA"/env-[0-9]*; do
         [ "$old" = "$env" ] || rm -rf "$old"
     done
 }
@@ -129,7 +142,6 @@ main() {
         esac
         shift
     done
-    [ -n "${HOME:-}" ] || fail "HOME is not set"
     if [ -n "$remove" ]; then
         uninstall
         return 0
@@ -155,10 +167,12 @@ main() {
     case $method in
     uv)
         has uv || fail "uv is not there"
+        check_program "${UV_TOOL_BIN_DIR:-$BIN}"
         uv tool install --force --python '>=3.11' "$what"
         ;;
     pipx)
         has pipx || fail "pipx is not there"
+        check_program "${PIPX_BIN_DIR:-$HOME/.local/bin}"
         pipx install --force "$what"
         ;;
     venv) install_venv "$what" ;;

@@ -100,6 +100,52 @@ def test_what_is_not_ours_stays(user):
     assert not list(user.data.glob("env-*"))
 
 
+def test_what_is_not_ours_stays_with_every_method(user):
+    """uv and pipx are called with --force, which would replace it."""
+    log = user.home / "log"
+    for name in ("pipx", "uv"):
+        user.program(name, f'echo {name} >> "{log}"\n')
+    user.link.parent.mkdir(parents=True)
+    user.link.write_text("mine")
+    elsewhere = user.home / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "skvm").symlink_to("/opt/mine/skvm")
+    for method, variables in (
+        ("uv", {}),
+        ("pipx", {}),
+        ("uv", {"UV_TOOL_BIN_DIR": str(elsewhere)}),
+        ("pipx", {"PIPX_BIN_DIR": str(elsewhere)}),
+    ):
+        assert "not ours" in user.install("--method", method, expect=1, **variables)
+    assert not log.exists()
+    assert user.link.read_text() == "mine"
+    # What they made themselves is theirs to replace.
+    for method, made in (("uv", "uv/tools/skvm/bin/skvm"), ("pipx", "pipx/venvs/skvm/bin/skvm")):
+        user.link.unlink()
+        user.link.symlink_to(user.home / ".local/share" / made)
+        user.install("--method", method)
+    assert log.read_text().split() == ["uv", "pipx"]
+
+
+def test_another_method_later_leaves_no_link_to_nowhere(user):
+    user.install(user.wheel("1.0"))
+    (user.data / "env-of-mine").mkdir()
+    user.program("uv", "exit 0\n")
+    user.install("--method", "uv")
+    user.install("--uninstall")
+    assert files(user.home) == [
+        ".local",
+        ".local/bin",
+        ".local/share",
+        ".local/share/skvm",
+        ".local/share/skvm/env-of-mine",
+    ]
+
+
+def test_without_a_home_it_says_so(user):
+    assert "error: HOME is not set" in user.install("--help", expect=1, HOME="")
+
+
 def test_what_manages_tools_is_preferred(user):
     log = user.home / "log"
     for name in ("pipx", "uv"):
