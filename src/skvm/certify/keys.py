@@ -84,8 +84,12 @@ def make_key(path: Path) -> str:
     private = key.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
+    public = public_path(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        if os.path.lexists(public) and not os.path.lexists(path):
+            # Of a key that lies elsewhere now: others may have to be told of it by this file.
+            raise UsageError(f"{public}: there is a public key already", help="move it away first")
         _put_new(path, private)
         put_public(path, key)
     except FileExistsError as error:

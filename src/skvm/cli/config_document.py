@@ -208,7 +208,8 @@ class Document:
 
 
 def _prune(path: Path) -> None:
-    pattern = re.compile(re.escape(path.name) + r"\.bak\.(\d+)")
+    # Ours are named by milliseconds; a shorter number is somebody's own copy.
+    pattern = re.compile(re.escape(path.name) + r"\.bak\.(\d{13,})")
     found = [
         (int(match[1]), each) for each in path.parent.iterdir() if (match := pattern.fullmatch(each.name))
     ]

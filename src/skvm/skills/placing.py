@@ -139,18 +139,27 @@ def remove(skill: Shipped, folder: Path, *, force: bool = False, dry_run: bool =
     Raises:
         InfrastructureError: The folder cannot be read or written.
     """
+    planned = _plan_removal(skill, folder, force)
+    if dry_run or planned.action != "removed":
+        return planned
+    try:
+        with _alone(folder):
+            # Somebody may have edited it while we waited for our turn.
+            planned = _plan_removal(skill, folder, force)
+            if planned.action == "removed":
+                _discard(planned.path, Path(tempfile.mkdtemp(prefix=_STAGED, dir=folder)))
+            return planned
+    except OSError as error:
+        raise _refusal(folder, error) from error
+
+
+def _plan_removal(skill: Shipped, folder: Path, force: bool) -> Placed:
     path = folder / skill.name
     found = state_of(skill, folder)
     if found.state == "absent":
         return Placed(skill.name, path, "absent", found.state)
     if found.state in ("edited", "foreign") and not force:
         return _refused(skill, path, found)
-    if not dry_run:
-        try:
-            with _alone(folder):
-                _discard(path, Path(tempfile.mkdtemp(prefix=_STAGED, dir=folder)))
-        except OSError as error:
-            raise _refusal(folder, error) from error
     return Placed(skill.name, path, "removed", found.state, found.version)
 
 

@@ -269,6 +269,22 @@ def test_keys(place: Place, tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
     assert not place.file.exists()
 
 
+def test_a_public_key_whose_private_half_lies_elsewhere_stays(
+    place: Place, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The list of those who are trusted may be called so; nobody is to find another key in it."""
+    for public, command in (
+        (tmp_path / "team.pub.pem", ["certify", "keygen", f"--key={tmp_path / 'team.pem'}"]),
+        (place.public, ["certify", "keygen"]),
+    ):
+        public.parent.mkdir(parents=True, exist_ok=True)
+        public.write_text("somebody else's")
+        assert run(command) == 2
+        assert "a public key already" in capsys.readouterr().err
+        assert public.read_text() == "somebody else's"
+        assert [each.name for each in public.parent.glob("*.pem")] == [public.name]
+
+
 def test_where_it_may_be_written(place: Place, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "note.txt").write_text("mine")
     (tmp_path / "dangling.json").symlink_to(tmp_path / "elsewhere.json")

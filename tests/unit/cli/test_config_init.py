@@ -347,14 +347,16 @@ def test_five_old_files_are_kept_and_a_link_stays_a_link(cache: Path, tmp_path: 
     (cache / "skvm.config.json").symlink_to(real)
     other = cache / "skvm.config.json.bak.mine"
     other.write_text("not ours")
+    (cache / "skvm.config.json.bak.1").write_text("nor is this")
     for number in range(BACKUPS + 3):
         assert init(cache, "--route", f"openrouter,key-env=K{number}") == 0
     assert (cache / "skvm.config.json").is_symlink()
     assert json.loads(real.read_text())["providers"]["routes"][0]["apiKeyEnv"] == f"K{BACKUPS + 2}"
-    kept = sorted(cache.glob("skvm.config.json.bak.[0-9]*"))
+    kept = sorted(cache.glob("skvm.config.json.bak.[0-9][0-9]*"))
     assert len(kept) == BACKUPS
     assert json.loads(kept[-1].read_text())["providers"]["routes"][0]["apiKeyEnv"] == f"K{BACKUPS + 1}"
     assert other.exists()
+    assert (cache / "skvm.config.json.bak.1").read_text() == "nor is this"
 
 
 def test_two_writers_lose_nothing(cache: Path) -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -262,6 +264,23 @@ def test_where_folders_cannot_change_places_one_follows_the_other(
     assert placing.place(JIT, folder).action == "updated"
     assert snapshot(folder / "skvm-jit").keys() == {*JIT.files, MARK}
     assert [path.name for path in folder.iterdir()] == ["skvm-jit"]
+
+
+def test_what_is_edited_while_a_removal_waits_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    placing.place(GENERAL, tmp_path)
+    alone = placing._alone
+
+    @contextlib.contextmanager
+    def waiting(folder: Path) -> Iterator[None]:
+        with alone(folder), (tmp_path / GENERAL.name / "SKILL.md").open("a") as file:
+            file.write("Ask Kim first.")
+            file.flush()
+            yield
+
+    monkeypatch.setattr(placing, "_alone", waiting)
+    assert placing.remove(GENERAL, tmp_path).action == "refused"
+    assert (tmp_path / GENERAL.name / "SKILL.md").read_text().endswith("Ask Kim first.")
+    assert placing.remove(GENERAL, tmp_path, force=True).action == "removed"
 
 
 def test_a_failure_half_way_leaves_what_was_there(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
