@@ -219,10 +219,12 @@ def locked(path: Path | None) -> Iterator[bool]:
     if path is None or not path.exists():
         yield True
         return
-    with path.open("rb") as file:
+    with contextlib.ExitStack() as stack:
         try:
+            file = stack.enter_context(path.open("rb"))
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            is_free = True
         except OSError:
-            yield False
-        else:
-            yield True
+            # Held, gone just now, or not to be read: either way not ours.
+            is_free = False
+        yield is_free

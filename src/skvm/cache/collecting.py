@@ -135,8 +135,9 @@ def collect(
         usage = measure(settings)
         before = sum(each.size_bytes for each in usage if each.place.name not in ("temporary", "data"))
         blobs = BlobStore(settings.blobs_dir)
-        references = find_references(settings, blobs)
+        # Asked before the journal is read: a run that ends meanwhile names what it put in a record not seen.
         alive_since = _oldest_run(settings, sweep.now)
+        references = find_references(settings, blobs)
         for item in leftovers_of(settings):
             _leftover(sweep, item)
         _blobs(sweep, blobs, references, alive_since)
@@ -188,7 +189,14 @@ def _oldest_run(settings: Settings, now: float) -> float | None:
                         found.append(entry.created_at.timestamp())
             return found
 
-    running = anyio.run(unfinished)
+    try:
+        running = anyio.run(unfinished)
+    except InfrastructureError as error:
+        # Its own way out, a new journal, would make every blob one that nobody refers to.
+        raise InfrastructureError(
+            f"{error.message}; nobody knows what it refers to",
+            help="nothing was removed; mend the journal first: a new one would not know what blobs are for",
+        ) from error
     running += [
         _moment(each.started_at, now)
         for each in read_sessions(settings.logs_dir)

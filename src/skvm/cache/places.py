@@ -54,7 +54,7 @@ def places_of(settings: Settings) -> tuple[Place, ...]:
     named = [
         Place("weights", (settings.models_dir,), "embedded models; `skvm models pull` fetches them again"),
         Place("harnesses", (cache / "harnesses",), "installed programs; `skvm harness install` again"),
-        Place("environments", (cache / "environments",), "what skills need; `skvm env bind` again"),
+        Place("environments", (cache / "environments",), "what skills need; `skvm env apply` again"),
         Place("profiles", (settings.profiles_dir,), "measurements; never collected"),
         Place("journal", journal, "what happened; never collected"),
         Place("blobs", (settings.blobs_dir,), "bodies of records; those nobody refers to are collected"),

@@ -27,7 +27,6 @@ _HEX = re.compile(rb"(?<![0-9a-f])[0-9a-f]{64}(?![0-9a-f])")
 _MODEL = re.compile(rb'"(?:model|target_model|targetModel)"\s*:\s*"([^"\\]{1,200})"')
 _HARNESS = re.compile(rb'"harness"\s*:\s*"([^"\\]{1,200})"')
 _PAGE = 2000
-_MAX_FILE_BYTES = 256 << 20
 _CHUNK = 8 << 20
 
 
@@ -94,7 +93,7 @@ def _journal(path: Path) -> Iterator[bytes]:
     except sqlite3.Error as error:
         raise InfrastructureError(
             f"{path}: cannot be read, so nobody knows what it refers to: {error}",
-            help="nothing was removed; mend the journal or move it away",
+            help="nothing was removed; mend the journal first: a new one would not know what blobs are for",
         ) from error
 
 
@@ -131,10 +130,7 @@ def _text(path: Path) -> Iterator[bytes]:
     try:
         with path.open("rb") as file:
             tail = b""
-            for _ in range(_MAX_FILE_BYTES // _CHUNK):
-                data = file.read(_CHUNK)
-                if not data:
-                    return
+            while data := file.read(_CHUNK):
                 yield tail + data
                 # A digest may lie across two pieces.
                 tail = data[-256:]

@@ -54,6 +54,7 @@ async def run_plan(
     spent: Usage | None = None,
     quiet: bool = False,
     executor: Executor | None = None,
+    at_once: int | None = None,
 ) -> Ending:
     """Run a session as far as it goes.
 
@@ -65,6 +66,7 @@ async def run_plan(
         spent: What earlier starts of the session used; its ceilings hold over all of them.
         quiet: Show nothing.
         executor: Where runs are made; in this process if ``None``.
+        at_once: Runs at once, ≥ 1; as the plan says if ``None``.
 
     Raises:
         SkvmError: The bench cannot go on; what was run is in the journal.
@@ -81,6 +83,7 @@ async def run_plan(
     from skvm.cli.progress_lines import tell_session
 
     left = _left(plan, spent)
+    at_once = at_once or plan.concurrency
     async with opened_bench(settings, plan, left, folder) as bench:
         if bench.judge is not None:
             await bench.judge.warm_up()
@@ -90,14 +93,14 @@ async def run_plan(
                 tell_session(plan.session_id)
             opened = await open_session(plan, bench, folder, watch, record)
             standing = {key: run for key, run in opened.known.items() if counts(run)}
-            expected = forecast(opened.cells, standing, await _past(bench.journal), plan.concurrency)
+            expected = forecast(opened.cells, standing, await _past(bench.journal), at_once)
             if folder is None or opened.record is None:
                 return Ending(plan, expected, tuple(watch.accounts))
             _announce(expected, plan, watch)
             if expected.runs:
                 _check_left(plan, left)
             watch.planned(opened.cells, len(standing))
-            limits = Limits(plan.concurrency, plan.limits)
+            limits = Limits(at_once, plan.limits)
             sure = SureStop.of(plan, opened.cells) if plan.stop_when == "sure" else None
             async with placed(bench, executor if expected.runs else None) as there:
                 await run_session(opened, there, limits, watch, sure)

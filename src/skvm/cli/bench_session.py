@@ -67,12 +67,13 @@ def run_session_of(
     from skvm.evidence.sessions import recorded_session
 
     gate = gate_of(plan, options)
-    plan, executor = _on(plan, options)
+    executor, at_once = _on(plan, options)
     check_plan(settings, plan)
     plan = _with_triggers(settings, plan, options)
     quiet = options["as_json"]
     if options["dry_run"]:
-        return report_forecast(anyio.run(lambda: run_plan(settings, plan, None, quiet=quiet)), options)
+        expected = anyio.run(lambda: run_plan(settings, plan, None, quiet=quiet, at_once=at_once))
+        return report_forecast(expected, options)
     with ExitStack() as stack:
         if plan.session_id:
             # A process that runs the session now says in the index how it ends; we have no say in that.
@@ -96,7 +97,14 @@ def run_session_of(
         try:
             ending: Ending = anyio.run(
                 lambda: run_plan(
-                    settings, named, folder, record=record, spent=spent, quiet=quiet, executor=executor
+                    settings,
+                    named,
+                    folder,
+                    record=record,
+                    spent=spent,
+                    quiet=quiet,
+                    executor=executor,
+                    at_once=at_once,
                 )
             )
             reported = report_ending(settings, ending, folder, gate, options)
@@ -108,8 +116,10 @@ def run_session_of(
     return reported.exit_code
 
 
-def _on(plan: BenchPlan, options: dict[str, Any]) -> tuple[BenchPlan, Executor]:
-    """Where runs are made, and the plan with as many at once as there are places, where nobody says.
+def _on(plan: BenchPlan, options: dict[str, Any]) -> tuple[Executor, int]:
+    """Where runs are made, and how many at once: as many as there are places, where nobody says.
+
+    The plan does not remember it: a session may go on elsewhere, with fewer places.
 
     Raises:
         UsageError: What is said of a cluster makes no sense.
@@ -119,12 +129,11 @@ def _on(plan: BenchPlan, options: dict[str, Any]) -> tuple[BenchPlan, Executor]:
 
     executor: Executor = executor_of(options)
     if executor.kind == "local":
-        return plan, executor
+        return executor, plan.concurrency
     if plan.keep_work_dirs:
         raise UsageError("--keep-workdirs keeps folders of this machine", help="leave it, or --executor, out")
-    if "concurrency" not in options["given"]:
-        plan = plan.model_copy(update={"concurrency": executor.places})
-    return plan, executor
+    is_said = "concurrency" in options["given"] or plan.concurrency > 1
+    return executor, plan.concurrency if is_said else executor.places
 
 
 def _with_triggers(settings: Settings, plan: BenchPlan, options: dict[str, Any]) -> BenchPlan:

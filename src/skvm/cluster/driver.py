@@ -20,7 +20,7 @@ from skvm.cluster.order import RunOrder, RunResult
 from skvm.cluster.recipes import ERRORS
 from skvm.cluster.shipping import unpack_result
 from skvm.cluster.writing import OrderWriter, why_here
-from skvm.errors import InfrastructureError, UsageError
+from skvm.errors import InfrastructureError, SkvmError, UsageError
 from skvm.evaluate.account import Account
 from skvm.evaluate.bench import Bench, RunSpec
 from skvm.evaluate.grading import errors_of, needs_judge
@@ -78,17 +78,23 @@ class RayRunner:
             self.fleet.give_back(run.member, is_made=run.is_made)
 
     async def write(self, run: _Sent, attempt: int) -> RunOrder:
-        """The order of one attempt; blobs it names can be had of ``load``."""
-        started, left = run.account.started, _left(run.bench)
+        """The order of one attempt; blobs it names can be had of ``load``.
+
+        Raises:
+            BudgetExceededError: Others have reached the spend ceiling while this one waited for a place.
+        """
+        started = run.account.started
 
         def work() -> RunOrder:
-            order = self._writer.write(
+            return self._writer.write(
                 run.spec, run.bench, attempt=f"{started.run_id}.{attempt}", run_id=started.run_id
             )
-            return order.model_copy(update={"max_usd": left.max_usd, "max_tokens": left.max_tokens})
 
         async with self._writing:
-            return await anyio.to_thread.run_sync(work)
+            order = await anyio.to_thread.run_sync(work)
+        left = _left(run.bench)
+        _check_left(left)
+        return order.model_copy(update={"max_usd": left.max_usd, "max_tokens": left.max_tokens})
 
     async def supply(self, member: Member, order: RunOrder) -> None:
         """Have the worker's node keep every blob an order names, and send only those it lacks."""
@@ -131,8 +137,10 @@ class _Sent:
         try:
             result = await self._attempts()
         except BaseException as error:  # noqa: BLE001 - recorded first, then passed on
-            with anyio.CancelScope(shield=True):
-                result = await self._stopped()
+            if not isinstance(error, Exception):
+                # Cancelled here, not failed there: it may still go on.
+                with anyio.CancelScope(shield=True):
+                    result = await self._stopped()
             passed_on = account.fail(error)
         # A cancelled scope must not keep the end of the run from being written.
         with anyio.CancelScope(shield=True):
@@ -172,7 +180,8 @@ class _Sent:
             try:
                 await self.member.ask("stop", self._attempt)
                 return await self._answer()
-            except (LaneLostError, InfrastructureError):
+            except (LaneLostError, SkvmError, RuntimeError):
+                # Whatever is wrong there: that it was cancelled is to be written down here.
                 return None
         return None
 
@@ -235,7 +244,10 @@ def _check(spec: RunSpec, bench: Bench) -> None:
         raise UsageError(f"task {spec.task.id!r}: {listed}", help=errors[0].help)
     if bench.judge is not None and needs_judge(spec.task):
         bench.judge.check([spec.model_id])
-    left = _left(bench)
+    _check_left(_left(bench))
+
+
+def _check_left(left: SpendLimit) -> None:
     if (left.max_usd is not None and left.max_usd <= 0) or (
         left.max_tokens is not None and left.max_tokens <= 0
     ):

@@ -163,7 +163,7 @@ class Fleet:
         lane = self._start()
         self._lanes.add(lane)
         try:
-            hello = Hello.model_validate_json(await lane.submit("hello")())
+            hello = _hello(await lane.submit("hello")())
             if self._is_checked:
                 check_hello(hello)
         except LaneLostError as error:
@@ -215,6 +215,16 @@ async def _close(member: Member) -> None:
         await member.ask("close")
     except LaneLostError:
         return
+
+
+def _hello(told: str | bytes) -> Hello:
+    try:
+        return Hello.model_validate_json(told)
+    except ValueError as error:
+        raise InfrastructureError(
+            "a worker of the cluster is another skvm than this one: it greets otherwise",
+            help="install the same version on every node of the cluster",
+        ) from error
 
 
 def check_hello(hello: Hello) -> None:

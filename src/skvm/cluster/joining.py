@@ -7,6 +7,7 @@ and bytes; the worker's class it finds by name, installed on every node.
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import shutil
 import tempfile
@@ -19,7 +20,7 @@ from typing import Any
 
 from skvm.cluster.lane import Answer, Lane, LaneLostError
 from skvm.cluster.order import WorkerOrder
-from skvm.errors import InfrastructureError, UsageError
+from skvm.errors import InfrastructureError, SkvmError, UsageError
 
 __all__ = ["QUIET", "Joined", "RayLane", "joined", "start_lane"]
 
@@ -67,7 +68,7 @@ def joined(address: str | None, workers: int | None) -> Iterator[Joined]:
         workers: For how many workers a cluster that is started is made.
 
     Raises:
-        UsageError: Ray is not installed, or was told otherwise by this process before.
+        UsageError: Ray is not installed.
         InfrastructureError: There is no cluster there, or none can be started.
     """
     ray = _ray()
@@ -75,12 +76,18 @@ def joined(address: str | None, workers: int | None) -> Iterator[Joined]:
         # A test, or a program that uses us: its cluster is the one to use.
         yield Joined(False, _nodes(ray))
         return
-    folder = None
+    folder, held = None, -1
     options: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
     if address is None:
         # Sockets lie in it, whose paths may not be long.
         _sweep(Path(_TMP))
-        folder = tempfile.mkdtemp(prefix=_PREFIX, dir=_TMP)
+        try:
+            folder = tempfile.mkdtemp(prefix=_PREFIX, dir=_TMP)
+            held = _hold(folder)
+        except OSError as error:
+            raise InfrastructureError(
+                f"{_TMP}: no folder can be made for a cluster: {error.strerror}", help="free some space there"
+            ) from error
         options |= {
             "num_cpus": max(1, workers or 1),
             "include_dashboard": False,
@@ -103,16 +110,37 @@ def joined(address: str | None, workers: int | None) -> Iterator[Joined]:
             ray.shutdown()
         if folder is not None:
             shutil.rmtree(folder, ignore_errors=True)
+            os.close(held)
+
+
+def _hold(folder: str | Path) -> int:
+    """Hold a folder alone, for as long as this process lives and the descriptor is open.
+
+    Raises:
+        OSError: Somebody else holds it.
+    """
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(descriptor)
+        raise
+    return descriptor
 
 
 def _sweep(tmp_dir: Path) -> None:
-    """Remove what commands that were killed left behind, once it is a day old."""
+    """Remove what commands that were killed left behind, once it is a day old.
+
+    Age alone tells nothing: nobody writes to the folder of a cluster that has worked for days.
+    """
     limit = time.time() - _STALE_S
     for path in tmp_dir.glob(f"{_PREFIX}*"):
         with contextlib.suppress(OSError):
             status = path.lstat()
-            if status.st_uid == os.geteuid() and status.st_mtime < limit and not path.is_symlink():
+            if status.st_uid == os.geteuid() and status.st_mtime < limit:
+                held = _hold(path)
                 shutil.rmtree(path, ignore_errors=True)
+                os.close(held)
 
 
 def _init(ray: Any, address: str | None, options: dict[str, Any]) -> None:
@@ -182,7 +210,9 @@ class RayLane:
             try:
                 value: str | bytes = await answer
             except ray.exceptions.RayTaskError as error:
-                # Not the worker is gone, something in it is wrong.
+                # Not the worker is gone, something in it is wrong: its disk, as a rule.
+                if isinstance(error.cause, SkvmError):
+                    raise InfrastructureError(error.cause.message, help=error.cause.help) from error
                 raise RuntimeError(str(error)) from error
             except ray.exceptions.RayError as error:
                 raise _lost(error) from error
@@ -204,5 +234,6 @@ def _lost(error: Exception) -> Exception:
             "a node of the cluster has no skvm",
             help="install the same version on every node: pip install skvm",
         )
-    lines = [line.strip() for line in said.splitlines() if line.strip()]
-    return LaneLostError(lines[0] if lines else type(error).__name__)
+    lines = [line.strip() for line in said.splitlines() if line.strip()] or [type(error).__name__]
+    # What was raised in it, if anything was, stands last.
+    return LaneLostError(lines[0] if len(lines) == 1 else f"{lines[0]} {lines[-1]}")

@@ -46,6 +46,7 @@ class OrderReader:
         self._lock = threading.Lock()
         self._tasks: OrderedDict[tuple[str, str], Task] = OrderedDict()
         self._skills: OrderedDict[tuple[str, str], Skill] = OrderedDict()
+        self._standing: set[Path] = set()
 
     def read(self, order: RunOrder) -> tuple[RunSpec, Callable[[], Any]]:
         """The run, and what gives what the parts made from its recipe saw. Blocks.
@@ -101,6 +102,9 @@ class OrderReader:
         if escapes(name) or "/" in name:
             raise InfrastructureError(f"a folder cannot be called {name!r}")
         root = self.folder / digest.removeprefix("sha256:")[:32] / name
+        if root in self._standing:
+            # Runs may read from it now, so it is not written again.
+            return root
         try:
             root.mkdir(parents=True, exist_ok=True)
             for file in files:
@@ -109,6 +113,7 @@ class OrderReader:
             raise InfrastructureError(
                 f"{self.node}: {error.filename}: cannot be laid out: {error.strerror}"
             ) from error
+        self._standing.add(root)
         return root
 
     def _lay(self, root: Path, file: FileOrder) -> None:
@@ -135,7 +140,7 @@ class OrderReader:
         except (OSError, ValueError) as error:
             raise ConfigError(
                 f"{self.node}: the private environment {folder.name} of a skill does not stand here",
-                help="build it on every node, in its own cache: skvm env bind --skill=DIR",
+                help="build it on every node, in its own cache: skvm env apply DIR",
             ) from error
         if record.manifest != order.environment_manifest:
             raise ConfigError(f"{self.node}: {folder}: was built for another manifest")

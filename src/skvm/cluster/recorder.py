@@ -5,6 +5,7 @@ Runs of one worker share a bench, so what belongs to which run is told apart by 
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -34,10 +35,12 @@ class Collected:
     Args:
         entries: As a journal would have them; the first is the run's start.
         blobs: Bytes by digest.
+        lock: Held by whoever numbers entries.
     """
 
     entries: list[Entry] = field(default_factory=list)
     blobs: dict[str, bytes] = field(default_factory=dict)
+    lock: threading.Lock = field(default_factory=threading.Lock)
 
     def rows(self) -> tuple[Row, ...]:
         """Everything but the run's start, whose record the driver has made."""
@@ -82,14 +85,20 @@ class Recorder(Journal):
         collected = _now()
 
         def work() -> tuple[int, ...]:
-            return tuple(self._add(collected, kind, record, parent) for kind, record in make())
+            # All of them or none, as in a journal.
+            made = [(kind, self._clean(record)) for kind, record in make()]
+            with collected.lock:
+                return tuple(self._add(collected, kind, body, parent) for kind, body in made)
 
         return await anyio.to_thread.run_sync(work)
 
-    def _add(self, collected: Collected, kind: str, record: Body, parent: int | None) -> int:
+    def _clean(self, record: Body) -> Any:
         plain = dict(record) if isinstance(record, Mapping) else record.model_dump(mode="json", by_alias=True)
+        return self._redactor.json(plain)
+
+    @staticmethod
+    def _add(collected: Collected, kind: str, body: Any, parent: int | None) -> int:
         number = len(collected.entries) + 1
-        body = self._redactor.json(plain)
         collected.entries.append(Entry(number, kind, parent, datetime.now(UTC), body))
         return number
 

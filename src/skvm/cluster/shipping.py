@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import struct
 import time
 from collections.abc import Iterable, Mapping
@@ -42,8 +43,16 @@ def pack_result(result: RunResult, blobs: Mapping[str, bytes]) -> bytes:
     """The record, and behind it the blobs in the order it names them."""
     sized = tuple((digest, len(data)) for digest, data in blobs.items())
     record = result.model_copy(update={"blobs": sized})
-    head = record.model_dump_json(by_alias=True).encode("utf-8", "surrogatepass")
-    return pack(head, blobs.values())
+    return pack(_as_bytes(record), blobs.values())
+
+
+def _as_bytes(record: RunResult) -> bytes:
+    try:
+        return record.model_dump_json(by_alias=True).encode()
+    except ValueError:
+        # A file name or a harness of others may hold what UTF-8 does not take; the journal has it so, too.
+        plain = record.model_dump(mode="json", by_alias=True)
+        return json.dumps(plain, ensure_ascii=False).encode("utf-8", "replace")
 
 
 def unpack_result(data: bytes) -> tuple[RunResult, dict[str, bytes]]:
@@ -75,20 +84,27 @@ class NodeStore(BlobStore):
     """
 
     def lacking(self, digests: list[str]) -> list[str]:
-        """Which of them are not here; those that are stay a while longer. Blocks."""
-        missing = []
-        for digest in digests:
-            try:
-                self._path(digest).touch(exist_ok=True) if self.has(digest) else missing.append(digest)
-            except OSError:
-                missing.append(digest)
-        return missing
+        """Which of them are not here, or damaged; those that are here stay a while longer. Blocks."""
+        return [digest for digest in digests if not self._is_whole(digest)]
+
+    def _is_whole(self, digest: str) -> bool:
+        if not self.has(digest):
+            return False
+        try:
+            # Once for each worker: what is damaged is sent again, and written over.
+            self.get(digest)
+        except InfrastructureError:
+            return False
+        return True
 
     def prune(self) -> None:
         """Remove what nobody asked for in a week. Blocks."""
         limit = time.time() - _KEPT_S
-        for path in Path(self.folder).glob("??/*"):
-            # Another worker may remove it now, too.
+        # Another worker may be told now that one of them is here, which makes it new: only the store knows.
+        with contextlib.suppress(InfrastructureError, OSError):
+            self.remove_unless_new(self.names(), before_s=limit)
+        for path in Path(self.folder).glob("??/.*"):
+            # What a writer that was killed left; another worker may remove it now, too.
             with contextlib.suppress(OSError):
                 if path.stat().st_mtime < limit:
                     path.unlink()

@@ -76,6 +76,9 @@ async def _studied(files: tuple[Path, ...], fleet: Fleet) -> Portion:
             break
         except LaneLostError:
             fleet.lost(member)
+        except InfrastructureError:
+            # Its disk is full, as a rule; ours may do.
+            break
         finally:
             fleet.give_back(member, is_made=is_made)
     return await anyio.to_thread.run_sync(_portion, files, answers)

@@ -12,7 +12,7 @@ import json
 import os
 import platform
 import traceback
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, AbstractContextManager, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
@@ -65,9 +65,9 @@ class Worker:
         self._store = NodeStore(self._settings.cache_dir / "cluster" / "blobs")
         self._store.prune()
         self._reader = OrderReader(self._store, self._folder, self._settings, self._node)
-        redactor = Redactor.of(self._settings)
-        self._journal = Recorder(redactor)
-        self._blobs = CollectedBlobs(self._folder, redactor=redactor)
+        self._redactor = Redactor.of(self._settings)
+        self._journal = Recorder(self._redactor)
+        self._blobs = CollectedBlobs(self._folder, redactor=self._redactor)
         self._benches: dict[BenchOrder, _Kept] = {}
         self._scopes: dict[str, anyio.CancelScope] = {}
         self._throttled: set[str] = set()
@@ -104,7 +104,20 @@ class Worker:
         read = RunOrder.model_validate_json(order)
         with collecting() as collected:
             result = await self._result(read, collected)
-            return pack_result(result, collected.blobs)
+            return await anyio.to_thread.run_sync(self._packed, result, collected)
+
+    def _packed(self, result: RunResult, collected: Collected) -> bytes:
+        """All of it as bytes, without this node's keys: the driver does not know them."""
+        clean, record = self._redactor, result.record
+        if record is not None:
+            record = RunRecord.model_validate(clean.json(record.model_dump(mode="json", by_alias=True)))
+        told = {
+            "record": record,
+            "seen": clean.json(result.seen),
+            "message": clean.text(result.message),
+            "help": None if result.help is None else clean.text(result.help),
+        }
+        return pack_result(result.model_copy(update=told), collected.blobs)
 
     async def stop(self, attempt: str) -> str:
         """Cancel an attempt under way; its result says so. ``yes`` if there was one."""
@@ -144,14 +157,15 @@ class Worker:
 
     async def _result(self, order: RunOrder, collected: Collected) -> RunResult:
         scope = self._scopes[order.attempt] = anyio.CancelScope()
-        seen: Callable[[], Any] = lambda: None  # noqa: E731 - nothing was made yet
+        seen: Any = None
         record: RunRecord | None = None
         error, message, help = "", "", None
         try:
             with scope:
                 bench = await self._bench(order.bench)
-                spec, seen = await anyio.to_thread.run_sync(self._reader.read, order)
+                spec, look = await anyio.to_thread.run_sync(self._reader.read, order)
                 record = await run_once(spec, _under_ceilings(bench, order))
+                seen = look()
         except Exception as failure:  # noqa: BLE001 - told to the driver, which raises it
             error, message, help = self._told(failure)
         finally:
@@ -163,7 +177,7 @@ class Worker:
             node=self._node,
             rows=collected.rows(),
             record=record,
-            seen=seen(),
+            seen=seen,
             error=error,
             message=message,
             help=help,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import TypeVar, cast
 
@@ -18,7 +19,7 @@ from skvm.cluster.order import (
     TaskOrder,
 )
 from skvm.cluster.recipes import hook_names
-from skvm.errors import InfrastructureError
+from skvm.errors import InfrastructureError, SkvmError, UsageError
 from skvm.evaluate.bench import Bench, RunSpec
 from skvm.evidence.blobs import digest_of
 from skvm.llm.port import ModelPort
@@ -87,7 +88,7 @@ class OrderWriter:
     def __init__(self) -> None:
         self._tasks: OrderedDict[int, tuple[Task, TaskOrder]] = OrderedDict()
         self._skills: OrderedDict[int, tuple[Skill, SkillOrder]] = OrderedDict()
-        self._loads: dict[str, Load] = {}
+        self._loads: dict[str, dict[Path, Load]] = {}
 
     def write(self, spec: RunSpec, bench: Bench, *, attempt: str, run_id: str) -> RunOrder:
         """The order of one attempt. Blocks.
@@ -135,16 +136,30 @@ class OrderWriter:
 
         Raises:
             InfrastructureError: They cannot be read, or are no longer what they were.
+            UsageError: A file of the skill has changed or gone.
         """
-        try:
-            data = self._loads[digest]()
-        except OSError as error:
-            raise InfrastructureError(f"{error.filename}: cannot be read: {error.strerror}") from error
-        if digest_of(data) != digest:
-            raise InfrastructureError(
-                "a file of a task changed while it was used", help="run the command again"
+        failure: SkvmError | None = None
+        # The same bytes may lie in several places, and the latest is most likely to stand still.
+        for place, load in reversed(list(self._loads[digest].items())):
+            try:
+                data = load()
+            except OSError as error:
+                failure = failure or InfrastructureError(f"{place}: cannot be read: {error.strerror}")
+                continue
+            except UsageError as error:
+                failure = failure or error
+                continue
+            if digest_of(data) == digest:
+                return data
+            failure = failure or InfrastructureError(
+                f"{place} changed while it was used", help="run the command again"
             )
-        return data
+        raise failure or InfrastructureError(f"nobody named the file {digest}")
+
+    def _can_load(self, digest: str, place: Path, load: Load) -> None:
+        known = self._loads.setdefault(digest, {})
+        known.pop(place, None)
+        known[place] = load
 
     @staticmethod
     def _kept(known: OrderedDict[int, tuple[T, U]], thing: T, make: Callable[[T], U]) -> U:
@@ -179,16 +194,18 @@ class OrderWriter:
                 yield FileOrder(path=name, mode="link", target=os.fspath(path.readlink()))
             else:
                 digest = digest_of(path.read_bytes())
-                self._loads.setdefault(digest, path.read_bytes)
+                self._can_load(digest, path, path.read_bytes)
                 is_program = bool(path.stat().st_mode & 0o100)
                 yield FileOrder(path=name, digest=digest, mode="program" if is_program else "file")
 
     def _skill(self, skill: Skill) -> SkillOrder:
         source = digest_of(skill.source)
-        self._loads.setdefault(source, lambda: skill.source)
+        root = skill.root or Path(skill.id)
+        self._can_load(source, root / "SKILL.md", lambda: skill.source)
         files = []
         for each in skill.resources:
-            self._loads.setdefault(each.digest, lambda path=each.path: resource_bytes(skill, path))  # type: ignore[misc]
+            load = partial(resource_bytes, skill, each.path)
+            self._can_load(each.digest, root / each.path, load)
             mode = "program" if each.is_executable else "file"
             files.append(FileOrder(path=each.path, digest=each.digest, mode=mode))  # type: ignore[arg-type]
         return SkillOrder(

@@ -399,3 +399,31 @@ def test_an_empty_cache_is_no_fault(tmp_path: Path) -> None:
     assert run(["cache", "du", *flags]) == 0
     assert run(["cache", "gc", "--max-size=1GB", *flags]) == 0
     assert not (tmp_path / "nowhere").exists()
+
+
+def test_what_a_run_put_stays_if_it_ends_while_the_journal_is_read(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from skvm.cache import collecting
+
+    digest = old_blob(settings, b"put by a long run")
+    alive = [time.time() - OLD - 3600]
+    find = collecting.find_references
+
+    def ends_meanwhile(*given: Any) -> Any:
+        found = find(*given)
+        alive.clear()
+        return found
+
+    record(settings, "call", {})
+    monkeypatch.setattr(collecting, "find_references", ends_meanwhile)
+    monkeypatch.setattr(collecting, "_oldest_run", lambda *_: min(alive, default=None))
+    collect(settings, Bounds())
+    assert list(BlobStore(settings.blobs_dir).names()) == [digest]
+
+
+def test_a_lock_that_cannot_be_read_is_somebody_elses(tmp_path: Path) -> None:
+    from skvm.cache.candidates import locked
+
+    with locked(tmp_path) as is_free:
+        assert not is_free
