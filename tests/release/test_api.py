@@ -213,3 +213,45 @@ async def test_what_makes_no_sense_is_refused_before_anything_is_written(place):
             await asked
         assert refused.value.exit_code == 2
     assert not (place.cache / "log").exists()
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(
+    ("verb", "arguments", "said"),
+    [
+        ("bench", {"repetitions": 0}, "repetitions must be 1 or more, not 0"),
+        ("bench", {"concurrency": -1}, "concurrency must be 1 or more"),
+        ("bench", {"timeout_s": 0}, "timeout_s must be more than 0"),
+        ("bench", {"temperature": float("nan")}, "temperature must lie between 0 and 2"),
+        ("bench", {"skill_mode": "x"}, "skill_mode is none of inject, discover"),
+        ("bench", {"conditions": "no-skill"}, "conditions wants a list"),
+        ("bench", {"models": MODEL}, "models wants a list"),
+        ("run", {"skill_mode": "x"}, "skill_mode is none of"),
+        ("run", {"boost": "yes"}, "boost is none of off, shadow, on"),
+        ("run", {"plan": "yes"}, "plan is none of"),
+        ("run", {"timeout_s": -1}, "timeout_s must be more than 0"),
+        ("run", {"max_steps": 0}, "max_steps must be 1 or more"),
+        ("run", {"max_tokens": 0}, "max_tokens must be 1 or more"),
+        # This one waited for ever for its first place.
+        ("profile", {"concurrency": 0}, "concurrency must be 1 or more"),
+        ("profile", {"instances": 0}, "instances must be 1 or more"),
+        ("profile", {"primitives": "gen.json"}, "primitives wants a list"),
+        ("compile", {"timeout_s": -5}, "timeout_s must be more than 0"),
+        ("compile", {"passes": "13"}, "passes wants a list"),
+        ("optimize", {"rounds": 0}, "rounds must be 1 or more"),
+        ("optimize", {"logs": "log.jsonl"}, "logs wants a list"),
+        ("optimize", {"temperature": 3}, "temperature must lie between"),
+    ],
+)
+async def test_arguments_out_of_range_are_refused(place, verb, arguments, said):
+    given = {
+        "bench": {"tasks": [place.task], "models": [MODEL]},
+        "run": {"task": place.task, "model": MODEL},
+        "profile": {"model": MODEL},
+        "compile": {"skill": SKILL, **TARGET},
+        "optimize": {"skill": SKILL, "model": MODEL, "optimizer_model": "none"},
+    }[verb]
+    with pytest.raises(skvm.SkvmError) as refused:
+        await getattr(skvm, verb)(**{**given, **arguments, "settings": place.settings})
+    assert said in str(refused.value)
+    assert not (place.cache / "log").exists()

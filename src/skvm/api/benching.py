@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from skvm.api.progress import OnProgress, Progress, nobody, settings_or_default
+from skvm.api.ranges import MODES, at_least_one, between, lists, more_than_zero, one_of
 
 if TYPE_CHECKING:
     from skvm.bench.history import Ended
@@ -100,6 +101,11 @@ async def bench(
     from skvm.bench.session import hold
     from skvm.evidence.sessions import recorded_session
 
+    lists(tasks=tasks, models=models, harnesses=harnesses, skills=skills, conditions=conditions)
+    at_least_one(repetitions=repetitions, concurrency=concurrency, max_steps=max_steps, max_tokens=max_tokens)
+    more_than_zero(timeout_s=timeout_s, max_usd=max_usd)
+    between(0, 2, temperature=temperature)
+    one_of(MODES, skill_mode=skill_mode)
     at = await run_sync(settings_or_default, settings)
     shared: dict[str, Any] = {
         "repetitions": repetitions,

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from skvm.api.progress import OnProgress, Progress, nobody, settings_or_default
+from skvm.api.ranges import at_least_one, lists, more_than_zero
 
 if TYPE_CHECKING:
     from skvm.compiler.driver import CompileResult
@@ -81,6 +82,9 @@ async def compile(
     from skvm.llm.contract import SpendLimit
     from skvm.skill.frontend import load_skill
 
+    lists(passes=passes)
+    at_least_one(max_tokens=max_tokens)
+    more_than_zero(timeout_s=timeout_s, max_usd=max_usd)
     HARNESSES.get(harness)
     resolve_passes(tuple(passes))
     at = await run_sync(settings_or_default, settings)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from skvm.api.progress import OnProgress, Progress, nobody, settings_or_default
+from skvm.api.ranges import at_least_one, between, lists, more_than_zero
 
 if TYPE_CHECKING:
     from skvm.optimizer.loop.request import OptimizeRequest, SourceKind
@@ -88,6 +89,11 @@ async def optimize(
     from skvm.optimizer.loop.request import OptimizeRequest
     from skvm.optimizer.proposals.store import ProposalStore
 
+    lists(tasks=tasks, test_tasks=test_tasks, logs=logs)
+    at_least_one(rounds=rounds, runs_per_task=runs_per_task, budget_runs=budget_runs, concurrency=concurrency)
+    at_least_one(max_tokens=max_tokens)
+    more_than_zero(max_usd=max_usd)
+    between(0, 2, temperature=temperature)
     if logs and (tasks or test_tasks):
         raise UsageError("tasks and logs exclude each other", help="learn from one of them at a time")
     HARNESSES.get(harness)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from skvm.api.progress import OnProgress, Progress, nobody, settings_or_default
+from skvm.api.ranges import at_least_one, lists, more_than_zero
 
 if TYPE_CHECKING:
     from skvm.profiler.measure import Measurement
@@ -73,6 +74,9 @@ async def profile(
     from skvm.target.contract import PRIMITIVES
     from skvm.target.store import ProfileStore
 
+    lists(primitives=primitives)
+    at_least_one(instances=instances, concurrency=concurrency, max_tokens=max_tokens)
+    more_than_zero(timeout_s=timeout_s, max_usd=max_usd)
     at = await run_sync(settings_or_default, settings)
     if await run_sync(read_dials, model, harness) is None:
         HARNESSES.get(harness)

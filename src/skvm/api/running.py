@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from skvm.api.progress import OnProgress, Progress, nobody, settings_or_default
+from skvm.api.ranges import MODES, at_least_one, more_than_zero, one_of
 from skvm.harness.hooks import Hook, HookContext, Hooks
 
 if TYPE_CHECKING:
@@ -103,6 +104,11 @@ async def run(
     from skvm.harness.contract import HARNESSES, SkillMode
     from skvm.llm.contract import SpendLimit
 
+    one_of(MODES, skill_mode=skill_mode)
+    one_of(("off", "shadow", "on"), boost=boost)
+    one_of(("off", "auto", "serial", "parallel"), plan=plan)
+    at_least_one(max_steps=max_steps, max_tokens=max_tokens)
+    more_than_zero(timeout_s=timeout_s, max_usd=max_usd)
     if skill is None and (boost != "off" or plan != "off"):
         raise UsageError("boost and plan need a skill", help="templates and plans are made of one")
     HARNESSES.get(harness)
