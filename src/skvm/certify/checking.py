@@ -125,13 +125,15 @@ def says_certificate(path: Path) -> bool:
 
 
 def skill_beside(path: Path, certificate: Certificate) -> Path | None:
-    """The folder beside a certificate that its name, or the skill's id, means; ``None`` if there is none."""
-    for name in (path.name.removesuffix(SUFFIX), certificate.statement.skill.id):
+    """The folder beside a certificate that its name means, else the skill's id; ``None`` if there is none."""
+    named = path.name.removesuffix(SUFFIX)
+    for name in (named, certificate.statement.skill.id):
         # The id is a stranger's: it may name a folder here, and nothing elsewhere.
         if name in ("", ".", "..", path.name) or "/" in name or "\0" in name:
             continue
         folder = path.absolute().parent / name
-        if (folder / "SKILL.md").is_file():
+        # The one it is named after counts whatever it holds, lest another skill answer for it.
+        if (folder / "SKILL.md").is_file() or (name == named and folder.is_dir()):
             return folder
     return None
 

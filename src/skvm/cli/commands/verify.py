@@ -31,7 +31,7 @@ _OF_A_VARIANT = frozenset({"SKILL.md", "compilation-plan.json", "meta.json", "pr
     type=CommaList(),
     multiple=True,
     metavar="FILE|FINGERPRINT,…",
-    help="Of a certificate: keys that may have signed it, beside your own.",
+    help="Of a certificate: keys that may have signed it, instead of your own.",
 )
 @click.option("--allow-unknown-key", is_flag=True, help="Of a certificate: any key may have signed it.")
 @click.option("--without-skill", is_flag=True, help="Of a certificate: look at no file of the skill.")
