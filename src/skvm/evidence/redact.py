@@ -36,7 +36,9 @@ PLACEHOLDERS = frozenset(
         "no-key-required",
         "not-needed",
         "not-required",
+        "password",
         "placeholder",
+        "postgres",
         "redacted",
         "[redacted]",
         "sk-no-key-required",
@@ -112,10 +114,13 @@ def _without_cut_blocks(text: str) -> str:
 
 
 def keys_of_url(url: str) -> tuple[str, ...]:
-    """What an address holds of secrets: its password (its user, if there is none) and keys of its query."""
+    """What an address holds of secrets: its password and keys of its query.
+
+    Of a page also its user, where there is no password: that is how tokens are put into such an address.
+    """
     try:
         parts = urlsplit(url.strip())
-        found = [parts.password or parts.username or ""]
+        found = [parts.password or (parts.username if "http" in parts.scheme else "") or ""]
         found += [value for name, value in parse_qsl(parts.query) if _SECRET_NAME.search(name)]
     except ValueError:
         return ()
@@ -138,6 +143,12 @@ def without_provider_keys(env: Mapping[str, str]) -> dict[str, str]:
     Their own credentials (a token for git, the password of a package index) stay.
     """
     return {name: value for name, value in env.items() if not _PROVIDER_KEY_NAME.search(name)}
+
+
+def _is_path(value: str) -> bool:
+    """Whether a value says where a key lies; its beginning is that of many another path."""
+    # A long key is no path either, which a Path would raise.
+    return value.startswith("/") and value.count("/") > 1 and os.path.isdir(os.path.dirname(value))  # noqa: PTH112, PTH120
 
 
 class Redactor:
@@ -163,7 +174,7 @@ class Redactor:
         env = os.environ if env is None else env
         routed = [route.credential() or "" for route in settings.routes]
         addressed = [key for route in settings.routes for key in keys_of_url(route.base_url or "")]
-        named = [value for name, value in env.items() if _SECRET_NAME.search(name)]
+        named = [value for name, value in env.items() if _SECRET_NAME.search(name) and not _is_path(value)]
         # The address of a proxy or a database often holds its password.
         linked = [key for value in env.values() if "://" in value for key in keys_of_url(value)]
         # A key pasted from a file often ends in a line break, which is not sent.

@@ -152,3 +152,17 @@ def test_addresses_give_their_keys_and_are_shown_without_them(tmp_path):
 def test_a_variable_that_is_no_text_does_not_stop_anybody():
     secret = b"\xff\xfe-secret-value".decode("utf-8", "surrogateescape")
     assert Redactor([secret]).data(b"a " + b"\xff\xfe-secret-value" + b" b") == f"a {REDACTED} b".encode()
+
+
+def test_where_a_key_lies_and_who_asks_a_database_is_no_secret(tmp_path):
+    env = {
+        "GOOGLE_APPLICATION_CREDENTIALS": str(tmp_path / "gcp.json"),
+        "DATABASE_URL": "postgres://ordinary-user@localhost/db",
+        "DB_PASSWORD": "password",
+        "A_KEY": "/no-such-folder/and-so-a-key+==",
+        "LONG_KEY": "/" + "k" * 300 + "/" + "v" * 300,
+    }
+    redactor = Redactor.of(load_settings(cache_dir=str(tmp_path), env={}), env)
+    text = f"{tmp_path}/tasks/t asks as ordinary-user with a password"
+    assert redactor.text(text) == text
+    assert [redactor.text(env[name]) for name in ("A_KEY", "LONG_KEY")] == [REDACTED] * 2
