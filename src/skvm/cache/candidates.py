@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from skvm.cache.places import size_of
+from skvm.cache.places import sent_dir, size_of
 
 if TYPE_CHECKING:
     from skvm.cache.referring import References
@@ -59,6 +59,7 @@ def leftovers_of(settings: Settings) -> Iterator[Item]:
         (cache, 0),
         (settings.logs_dir, 0),
         (settings.blobs_dir, 1),
+        (sent_dir(settings), 1),
         (settings.models_dir, 0),
         (cache / "harnesses", 1),
         (cache / "environments", 0),

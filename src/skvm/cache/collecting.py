@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from skvm.cache.candidates import Item, candidates_of, leftovers_of, locked
-from skvm.cache.places import Usage, measure
+from skvm.cache.places import Usage, measure, sent_dir
 from skvm.cache.referring import References, find_references
 from skvm.errors import InfrastructureError
 from skvm.evidence.blobs import BlobStore
@@ -31,6 +31,8 @@ __all__ = ["GRACE_S", "Bounds", "Collected", "Fate", "collect"]
 GRACE_S = 24 * 3600.0
 """What is younger may be referred to by something that is just being written."""
 _BATCH = 256
+_SENT_S = 7 * 24 * 3600.0
+"""As long as a worker lets them lie."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +143,7 @@ def collect(
         for item in leftovers_of(settings):
             _leftover(sweep, item)
         _blobs(sweep, blobs, references, alive_since)
+        _sent(sweep)
         _temporary(sweep)
         if bounds.takes_candidates:
             _candidates(sweep, candidates_of(settings, references), before, is_busy=alive_since is not None)
@@ -262,6 +265,21 @@ def _blobs(sweep: _Sweep, blobs: BlobStore, references: References, alive_since:
     if young := sorted(set(loose) - set(gone)):
         total = sum(sizes[name] for name in young)
         sweep.kept("blobs", "too young", total, "a run that goes on may be about to name them", len(young))
+
+
+def _sent(sweep: _Sweep) -> None:
+    """Remove copies that nobody asked for in a week: what is missing is sent again."""
+    copies = BlobStore(sent_dir(sweep.settings))
+    before = sweep.now - max(_SENT_S, sweep.bounds.grace_s)
+    old = [name for name in copies.names() if _is_older(copies, name, before)]
+    sizes = {name: _blob_size(copies, name) for name in old}
+    gone: list[str] = []
+    for start in range(0, len(old), _BATCH):
+        batch = old[start : start + _BATCH]
+        gone += batch if sweep.is_dry else copies.remove_unless_new(batch, before_s=before)
+    if gone:
+        total = sum(sizes[name] for name in gone)
+        sweep.gone("cluster", "copies", total, "no driver asked for them in a week", len(gone))
 
 
 def _blob_size(blobs: BlobStore, name: str) -> int:

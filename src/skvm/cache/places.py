@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from skvm.settings import Settings
 
-__all__ = ["Place", "Usage", "measure", "places_of", "size_of"]
+__all__ = ["Place", "Usage", "measure", "places_of", "sent_dir", "size_of"]
 
 _TEMPORARY = re.compile(r"skvm-[\w.-]+")
 
@@ -47,6 +47,11 @@ class Usage:
     files: int
 
 
+def sent_dir(settings: Settings) -> Path:
+    """Where workers of a cluster keep what was sent to this node."""
+    return settings.cache_dir / "cluster" / "blobs"
+
+
 def places_of(settings: Settings) -> tuple[Place, ...]:
     """Every place, in the order it is told; the last ones hold whatever no other one does."""
     cache, logs, proposals = settings.cache_dir, settings.logs_dir, settings.proposals_dir
@@ -65,6 +70,7 @@ def places_of(settings: Settings) -> tuple[Place, ...]:
             "boost", (proposals / "jit-boost", cache / "boost"), "templates and their state; never collected"
         ),
         Place("answers", (cache / "answers",), "of compiler models; asking again costs money"),
+        Place("cluster", (sent_dir(settings),), "copies that drivers sent; collected when a week old"),
         Place("workshop", (cache / "workshop",), "uploads to the web pages; removed there"),
         Place("keys", (cache / "keys",), "signing keys; never collected"),
         Place("data", (settings.data_dir,), "tasks and skills; removed by hand"),

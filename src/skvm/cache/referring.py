@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from skvm.cache.places import sent_dir
 from skvm.errors import InfrastructureError, UsageError
 from skvm.evidence.blobs import BlobStore
 
@@ -103,6 +104,7 @@ def _files(settings: Settings) -> Iterator[bytes]:
     skipped = {
         settings.models_dir,
         settings.blobs_dir,
+        sent_dir(settings),
         settings.journal_path,
         settings.data_dir,
         cache / "harnesses",

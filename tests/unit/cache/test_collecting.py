@@ -427,3 +427,19 @@ def test_a_lock_that_cannot_be_read_is_somebody_elses(tmp_path: Path) -> None:
 
     with locked(tmp_path) as is_free:
         assert not is_free
+
+
+def test_copies_for_a_cluster_go_when_nobody_asked_for_them_in_a_week(settings: Settings) -> None:
+    store = BlobStore(settings.cache_dir / "cluster" / "blobs")
+    asked, unasked = store.put(b"asked for"), store.put(b"not asked for")
+    left = put(store.folder / "ab" / ".tmp-abcdefgh")
+    for path in (store.path_of(asked), store.path_of(unasked), left):
+        age(path)
+    assert store.has(asked)
+    dry = collect(settings, Bounds(), is_dry=True)
+    assert set(store.names()) == {asked, unasked}
+    done = collect(settings, Bounds())
+    assert done.fates == dry.fates
+    assert list(removed(done, "cluster")) == ["copies"]
+    assert list(store.names()) == [asked]
+    assert not left.exists()
