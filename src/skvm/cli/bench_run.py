@@ -100,10 +100,11 @@ async def run_plan(
             if expected.runs:
                 _check_left(plan, left)
             watch.planned(opened.cells, len(standing))
-            limits = Limits(at_once, plan.limits)
             sure = SureStop.of(plan, opened.cells) if plan.stop_when == "sure" else None
             async with placed(bench, executor if expected.runs else None) as there:
-                await run_session(opened, there, limits, watch, sure)
+                # A provider that asks for less halves what is under way, not what waits for a place.
+                at_once = min(at_once, there.runner.places) if there.runner is not None else at_once
+                await run_session(opened, there, Limits(at_once, plan.limits), watch, sure)
         if plan.is_judge_deferred:
             await _settle(bench, plan, folder, quiet=quiet)
         return Ending(

@@ -60,6 +60,11 @@ class RayRunner:
         self._writing = anyio.Lock()
         self._told: set[str] = set()
 
+    @property
+    def places(self) -> int:
+        """Runs at once of all workers that are wanted."""
+        return self.fleet.wanted * self.fleet.slots
+
     async def run(self, spec: RunSpec, bench: Bench) -> RunRecord:
         """Run a task once on some worker; see ``run_once``, whose errors it raises.
 

@@ -137,6 +137,10 @@ class RunSpec:
 class Runner(Protocol):
     """Makes runs somewhere: to whoever asks for one, it is as if it were made here."""
 
+    @property
+    def places(self) -> int:
+        """Runs at once it makes; what is asked for beyond them waits."""
+
     async def run(self, spec: RunSpec, bench: Bench) -> RunRecord:
         """Run a task once, grade it and record it in the journal of the bench; see ``run.run_once``."""
 

@@ -71,6 +71,7 @@ async def test_a_run_elsewhere_is_recorded_as_one_here(ground):
         starts = await bench.journal.query("run_started")
         assert {entry.body["run_id"] for entry in starts} == {record.run_id for record in found}
         assert sum(lane.asked.count("run") for lane in lanes.started) == 4
+        assert bench.runner.places == 4
     async with ground.remote(workers=1) as (bench, lanes):
         await run_many(specs, bench)
         # What was sent to a node once is found there by workers of later commands.
