@@ -21,7 +21,7 @@ from click.shell_completion import CompletionItem
 import skvm
 from skvm.cli.clean_output import guarded, show_fault
 from skvm.cli.command import SkvmCommand
-from skvm.errors import InfrastructureError, SkvmError
+from skvm.errors import InfrastructureError, SkvmError, UsageError
 
 __all__ = ["COMMANDS", "cli", "main"]
 
@@ -206,7 +206,7 @@ def _run(args: list[str] | None) -> int:
         return error.exit_code
     except (click.Abort, KeyboardInterrupt):
         return _interrupted()
-    except (SkvmError, OSError, BaseExceptionGroup) as error:
+    except (SkvmError, OSError, RuntimeError, BaseExceptionGroup) as error:
         # A second signal may arrive inside any task, and come back in a group.
         if isinstance(error, BaseExceptionGroup) and error.subgroup(KeyboardInterrupt) is not None:
             return _interrupted()
@@ -223,12 +223,18 @@ def _interrupted() -> int:
     return _INTERRUPTED
 
 
+_NO_HOME = "Could not determine home directory."
+"""What Python says of a path like ``~nobody/x``, wherever it is opened up."""
+
+
 def _known(error: BaseException) -> SkvmError | None:
     """What a user can act on, or ``None`` for a fault of ours."""
     if isinstance(error, SkvmError):
         return error
     if isinstance(error, OSError):
         return _of_the_system(error)
+    if isinstance(error, RuntimeError) and str(error) == _NO_HOME:
+        return UsageError("a path begins with ~ and the name of nobody here", help="write the path whole")
     if isinstance(error, BaseExceptionGroup):
         found = [_known(inner) for inner in error.exceptions]
         return None if None in found else found[0]

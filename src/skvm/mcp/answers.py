@@ -15,8 +15,6 @@ from skvm.mcp.jobs import Job
 
 __all__ = ["Answer", "Document", "Going", "answer_of"]
 
-_MAX_DOCUMENT_CHARS = 200_000
-
 
 class Document(BaseModel):
     """A document of the command line."""
@@ -174,16 +172,12 @@ def answer_of(job: Job, kind: type[DocumentT]) -> Answer[DocumentT]:
     ended = job.ended
     if ended.document is None:
         raise _failure(job)
-    found = kind.model_validate(job.shape(ended.document) if job.shape is not None else ended.document)
-    if len(found.model_dump_json()) > _MAX_DOCUMENT_CHARS:
-        place = f"; it is whole in skvm://bench/{job.session}/report.json" if job.session else ""
-        raise UsageError(f"the answer of {job.verb} is too large", help=f"ask for less of it at once{place}")
     return Answer[kind](  # type: ignore[valid-type]
         state="done",
         exit_code=ended.exit_code,
         session=job.session,
         notes=list(ended.notes),
-        result=found,
+        result=kind.model_validate(ended.document),
     )
 
 

@@ -54,7 +54,7 @@ class Ground:
         try:
             place = self.roots[0].joinpath(said).resolve()
             is_there = place.exists()
-        except (OSError, RuntimeError) as error:
+        except (OSError, RuntimeError, ValueError) as error:
             raise UsageError(f"{what}: {said!r} cannot be looked up") from error
         if not any(place.is_relative_to(root) for root in (*self.roots, *self._stores())):
             allowed = ", ".join(str(root) for root in self.roots)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,8 @@ AT_ONCE = 4
 """Commands that work; those that look have places of their own, and do not wait for hours of work."""
 MOST_KEPT = 64
 MOST_OPEN = 32
+MAX_DOCUMENT_CHARS = 200_000
+"""What a client can read at once; more is not kept either."""
 
 
 @dataclass(slots=True)
@@ -59,6 +62,19 @@ class Job:
         if not self.over.is_set():
             return "running"
         return "cancelled" if self.is_cancelled else "done"
+
+    def end(self, ended: Ended) -> None:
+        """Take how it ended, and of what it printed what is passed on."""
+        document = ended.document
+        if document is not None and self.shape is not None:
+            document = self.shape(document)
+        if document is not None and len(json.dumps(document)) > MAX_DOCUMENT_CHARS:
+            document = None
+            place = f"; it is whole in skvm://bench/{ended.session}/report.json" if ended.session else ""
+            self.error = UsageError(
+                f"the answer of {self.verb} is too large", help=f"ask for less of it at once{place}"
+            )
+        self.ended = replace(ended, document=document)
 
     def hear(self, heard: Heard) -> None:
         """Take what it tells."""
@@ -188,13 +204,14 @@ class Jobs:
         try:
             with job.scope:
                 async with places:
-                    job.ended = await run_command(
+                    ended = await run_command(
                         arguments,
                         cwd=self._cwd,
                         env=self._env,
                         tell=job.hear,
                         note_session=lambda session: setattr(job, "session", session),
                     )
+                    job.end(ended)
         except SkvmError as error:
             job.error = error
         except Exception as error:  # noqa: BLE001 - told to its caller; it must not end the others

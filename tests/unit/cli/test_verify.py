@@ -124,3 +124,12 @@ def test_explain_tells_what_was_rolled_back(tmp_path: Path, capsys: pytest.Captu
     assert "rewrite-skill: 1 edit, 1 file, 0" in said
     assert "0 rolled back" in said
     assert not (tmp_path / "sample/skvm.lock").exists()
+
+
+def test_the_home_of_nobody_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "x.certificate.json"
+    file.write_text("{}")
+    assert run(["verify", str(file), "--trust=~no.such.user/key"]) == 2
+    assert run(["certify", "show", "~no.such.user/x.json"]) == 2
+    assert run(["config", "init", "--route=openrouter", "--skvm-cache=~no.such.user/x"]) == 2
+    assert capsys.readouterr().err.count("a path begins with ~ and the name of nobody here") == 3

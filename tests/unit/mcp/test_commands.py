@@ -15,7 +15,7 @@ from skvm.cli.main import cli
 from skvm.errors import UsageError
 from skvm.mcp.children import Ended, Heard, run_command
 from skvm.mcp.ground import Ground, harness_name
-from skvm.mcp.jobs import AT_ONCE, Jobs
+from skvm.mcp.jobs import AT_ONCE, MAX_DOCUMENT_CHARS, Jobs
 from skvm.mcp.server import make_server
 from skvm.settings import load_settings
 
@@ -226,3 +226,21 @@ async def test_looking_does_not_wait_for_work(root: Path, monkeypatch: pytest.Mo
             assert said.structured_content["state"] == "running"
         with anyio.fail_after(30):
             assert not (await told(client, "doctor")).is_error
+
+
+async def test_what_is_too_large_is_neither_sent_nor_kept(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recorder = Recorder()
+    monkeypatch.setattr("skvm.mcp.jobs.run_command", recorder)
+    large = "x" * MAX_DOCUMENT_CHARS
+    jobs = Jobs(root)
+    async with Client(make_server(Ground(load_settings(), (root,)), jobs)) as client:
+        recorder.document = {"skills": [], "summary": {}, "more": large}
+        said = await told(client, "lint", paths=["s"])
+        assert "the answer of lint is too large\nhelp: ask for less" in said.content[0].text
+        # Of a bench single runs are left out first.
+        recorder.document = {"sessionId": "b", "tasks": [large]}
+        said = await told(client, "bench", tasks=["t"], model="fake/m")
+        assert said.structured_content["result"]["sessionId"] == "b"
+    assert large not in str([job.ended for job in jobs.all()])
