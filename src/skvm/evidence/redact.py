@@ -46,7 +46,9 @@ PLACEHOLDERS = frozenset(
 )
 
 _SECRET_NAME = re.compile(
-    r"(?:^|_)(?:API_?KEY|ACCESS_?KEY|KEY|TOKEN|SECRET|PASSWORD|PASSWD|PASSPHRASE|CREDENTIALS?)(?:_|\d|$)",
+    r"(?:^|_)(?:API_?KEY|ACCESS_?KEY|KEY|TOKEN|SECRET|(?:PG)?PASSWORD|PASSWD|(?:SSH)?PASS|PASSPHRASE|CREDENTIALS?)"
+    # PWD alone is where a shell is.
+    r"(?:_|\d|$)|_PWD$",
     re.IGNORECASE,
 )
 

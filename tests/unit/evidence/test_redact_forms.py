@@ -154,6 +154,16 @@ def test_a_variable_that_is_no_text_does_not_stop_anybody():
     assert Redactor([secret]).data(b"a " + b"\xff\xfe-secret-value" + b" b") == f"a {REDACTED} b".encode()
 
 
+@pytest.mark.parametrize("name", ["PGPASSWORD", "SSHPASS", "SMTP_PASS", "MYSQL_PWD", "DB_PASSWORD_2"])
+def test_a_password_is_known_by_the_name_of_its_variable(tmp_path, name):
+    settings = load_settings(cache_dir=str(tmp_path), env={})
+    redactor = Redactor.of(settings, {name: PASSWORD, "PWD": "/workspace", "OLDPWD": "/workspaces"})
+    assert (
+        redactor.text(f"{PASSWORD} in /workspace and /workspaces")
+        == f"{REDACTED} in /workspace and /workspaces"
+    )
+
+
 def test_where_a_key_lies_and_who_asks_a_database_is_no_secret(tmp_path):
     env = {
         "GOOGLE_APPLICATION_CREDENTIALS": str(tmp_path / "gcp.json"),
