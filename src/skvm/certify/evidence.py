@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -34,7 +34,7 @@ from skvm.harness.contract import output_bound
 if TYPE_CHECKING:
     from skvm.evidence.journal import Entry, Journal
 
-__all__ = ["Candidate", "Sessions", "evidence_of", "has_runs", "sessions_about"]
+__all__ = ["CONTROLS", "Candidate", "Sessions", "evidence_of", "has_runs", "sessions_about"]
 
 CONTROLS = ("no-skill", "original")
 """What every other condition is compared with, where it ran."""
@@ -286,13 +286,3 @@ def _micro(dollars: float | None) -> int | None:
 def _upwards(p: float | None) -> float | None:
     """A p-value to four decimals, never smaller than it is; later digits differ from machine to machine."""
     return None if p is None else min(1.0, math.ceil(p * _P_PLACES - 1e-6) / _P_PLACES)
-
-
-def delivered_of(evidence: Iterable[Evidence]) -> Iterator[str]:
-    """Digests of everything that runs were given."""
-    for each in evidence:
-        for condition in each.conditions:
-            yield from condition.delivered
-
-
-__all__ += ["CONTROLS", "delivered_of"]
