@@ -80,7 +80,7 @@ async def run_plan(
     from skvm.cli.bench_watch import BenchWatch
     from skvm.cli.console import progress
     from skvm.cli.placing import placed
-    from skvm.cli.progress_lines import tell_session
+    from skvm.cli.progress_channel import tell_session
 
     left = _left(plan, spent)
     at_once = at_once or plan.concurrency

@@ -105,9 +105,10 @@ def tell_note(note: str) -> None:
 def progress(*, quiet: bool = False) -> Progress:
     """A progress display on standard error; silent when ``quiet`` or not a terminal.
 
-    Where a program follows us it is told, quiet or not; see ``progress_lines``.
+    Where a program follows us it is told, quiet or not; see ``progress_channel``.
     """
-    from skvm.cli.progress_lines import ToldProgress, is_told
+    from skvm.cli.progress_channel import is_told
+    from skvm.cli.progress_lines import ToldProgress
 
     if is_told():
         return ToldProgress()
@@ -126,12 +127,13 @@ def progress(*, quiet: bool = False) -> Progress:
 
 @contextmanager
 def status(text: str) -> Iterator[Status | ToldStatus]:
-    """A spinner on standard error, or lines for a program that follows us; see ``progress_lines``.
+    """A spinner on standard error, or lines for a program that follows us; see ``progress_channel``.
 
     Args:
         text: What it says first, as markup.
     """
-    from skvm.cli.progress_lines import ToldStatus, is_told
+    from skvm.cli.progress_channel import is_told
+    from skvm.cli.progress_lines import ToldStatus
 
     if is_told():
         yield ToldStatus(text)

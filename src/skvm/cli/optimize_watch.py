@@ -33,7 +33,7 @@ def watching(jobs: Sequence[Job], *, quiet: bool = False) -> Iterator[Callable[[
         quiet: Show nothing.
     """
     from skvm.cli.console import err
-    from skvm.cli.progress_lines import is_told
+    from skvm.cli.progress_channel import is_told
 
     if is_told():
         yield _told
@@ -51,7 +51,7 @@ def watching(jobs: Sequence[Job], *, quiet: bool = False) -> Iterator[Callable[[
 
 def _told(outcome: Outcome, update: Update) -> None:
     """Tell a program that follows us."""
-    from skvm.cli.progress_lines import tell
+    from skvm.cli.progress_channel import tell
 
     if line := line_of(update) or update.text:
         state = update.state

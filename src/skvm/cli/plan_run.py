@@ -172,7 +172,7 @@ def _watched(options: dict[str, Any]) -> Any:
     """A live view on a terminal; nothing elsewhere."""
     from contextlib import nullcontext
 
-    from skvm.cli.progress_lines import is_told
+    from skvm.cli.progress_channel import is_told
 
     if not is_told() and (options["as_json"] or not _is_watched(sys.stderr)):
         watcher: Watcher | None = None

@@ -183,6 +183,11 @@ def _append(logs_dir: Path, entry: SessionEntry) -> None:
 def _write_whole(descriptor: int, data: bytes) -> None:
     """Append all of it or nothing: half a line would spoil the next one, too."""
     before = os.fstat(descriptor).st_size
-    if os.write(descriptor, data) < len(data):
-        os.ftruncate(descriptor, before)
+    written = os.write(descriptor, data)
+    if written < len(data):
+        try:
+            # Why not all of it went in is only said to whoever goes on.
+            os.write(descriptor, data[written:])
+        finally:
+            os.ftruncate(descriptor, before)
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
