@@ -13,6 +13,9 @@ set -eu
 NAME=skvm
 DATA=${XDG_DATA_HOME:-$HOME/.local/share}/$NAME
 BIN=${XDG_BIN_HOME:-$HOME/.local/bin}
+# A folder that is named from where somebody stands counts as none: a link to it would lead nowhere.
+case $DATA in /*) ;; *) DATA=$HOME/.local/share/$NAME ;; esac
+case $BIN in /*) ;; *) BIN=$HOME/.local/bin ;; esac
 MARK=$DATA/.made-by-install-sh
 
 say() { printf '%s\n' "$*"; }

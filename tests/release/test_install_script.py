@@ -142,6 +142,12 @@ def test_another_method_later_leaves_no_link_to_nowhere(user):
     ]
 
 
+def test_folders_that_are_no_whole_paths_count_as_none(user):
+    user.install(user.wheel("1.0"), XDG_DATA_HOME="share", XDG_BIN_HOME="bin")
+    assert version_of(user) == "skvm, version 1.0\n"
+    assert [path.name for path in user.home.iterdir()] == [".local"]
+
+
 def test_without_a_home_it_says_so(user):
     assert "error: HOME is not set" in user.install("--help", expect=1, HOME="")
 
