@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
 from urllib.parse import urlsplit
 
@@ -212,7 +212,8 @@ FILE_TOOLS: tuple[Tool[Any], ...] = (
 """The tools of ``bare-agent``."""
 
 
-@cache
+# A tool made for one run is not kept for ever.
+@lru_cache(maxsize=64)
 def definition(tool: Tool[Any]) -> ToolDefinition:
     """A tool as the model is shown it."""
     from pydantic_ai.tools import ToolDefinition
