@@ -96,10 +96,10 @@ async def bench(
     """
     from anyio.to_thread import run_sync
 
+    from skvm.bench.opening import recorded_plan
     from skvm.bench.plan import BenchPlan
     from skvm.bench.preflight import check_plan
     from skvm.bench.session import hold
-    from skvm.evidence.sessions import recorded_session
 
     lists(tasks=tasks, models=models, harnesses=harnesses, skills=skills, conditions=conditions)
     at_least_one(repetitions=repetitions, concurrency=concurrency, max_steps=max_steps, max_tokens=max_tokens)
@@ -134,17 +134,7 @@ async def bench(
 
     plan = await run_sync(prepare)
     with ExitStack() as stack:
-        entry = stack.enter_context(
-            recorded_session(
-                at.logs_dir,
-                "bench",
-                models=list(dict.fromkeys(target.model for target in plan.targets)),
-                harness=list(dict.fromkeys(target.harness for target in plan.targets)),
-                skill=sorted({skill.id for task in plan.tasks for skill in task.skills}),
-                conditions=plan.condition_names,
-                has_folder=True,
-            )
-        )
+        entry = stack.enter_context(recorded_plan(at.logs_dir, plan))
         folder = Path(entry.log_dir)
         stack.enter_context(hold(folder))
         named = plan.model_copy(update={"session_id": entry.id})

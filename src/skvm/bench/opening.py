@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
+from contextlib import AbstractAsyncContextManager, AbstractContextManager, asynccontextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 
 from skvm.bench.plan import BenchPlan
 from skvm.evaluate.bench import Bench, open_bench
 from skvm.evaluate.judging import judge_of
+from skvm.evidence.sessions import SessionEntry, recorded_session
 from skvm.llm.contract import SpendLimit
 from skvm.runtime.plan.outfit.hook import with_plan_command
 from skvm.runtime.plan.touching import with_touching
 from skvm.settings import Settings
 
-__all__ = ["kept_in", "opened_bench"]
+__all__ = ["kept_in", "opened_bench", "recorded_plan"]
 
 _NOTHING_USD = 1e-12
 
@@ -25,6 +26,20 @@ def kept_in(folder: Path) -> Path:
     place = folder / "work"
     place.mkdir(mode=0o700, exist_ok=True)
     return place
+
+
+def recorded_plan(logs_dir: Path, plan: BenchPlan) -> AbstractContextManager[SessionEntry]:
+    """Index the session of a plan, or its going on if it has an id already; see ``recorded_session``."""
+    return recorded_session(
+        logs_dir,
+        "bench",
+        models=list(dict.fromkeys(target.model for target in plan.targets)),
+        harness=list(dict.fromkeys(target.harness for target in plan.targets)),
+        skill=sorted({skill.id for task in plan.tasks for skill in task.skills}),
+        conditions=plan.condition_names,
+        resumed=plan.session_id or None,
+        has_folder=True,
+    )
 
 
 @asynccontextmanager

@@ -60,11 +60,11 @@ def run_session_of(
     """
     import anyio
 
+    from skvm.bench.opening import recorded_plan
     from skvm.bench.preflight import check_plan
     from skvm.bench.session import hold
     from skvm.cli.bench_outcome import gate_of, report_ending, report_forecast
     from skvm.cli.bench_run import run_plan, say_how_to_go_on
-    from skvm.evidence.sessions import recorded_session
 
     gate = gate_of(plan, options)
     executor, at_once = _on(plan, options)
@@ -78,18 +78,7 @@ def run_session_of(
         if plan.session_id:
             # A process that runs the session now says in the index how it ends; we have no say in that.
             stack.enter_context(hold(settings.logs_dir / "bench" / plan.session_id))
-        entry = stack.enter_context(
-            recorded_session(
-                settings.logs_dir,
-                "bench",
-                models=list(dict.fromkeys(target.model for target in plan.targets)),
-                harness=list(dict.fromkeys(target.harness for target in plan.targets)),
-                skill=sorted({skill.id for task in plan.tasks for skill in task.skills}),
-                conditions=plan.condition_names,
-                resumed=plan.session_id or None,
-                has_folder=True,
-            )
-        )
+        entry = stack.enter_context(recorded_plan(settings.logs_dir, plan))
         folder = Path(entry.log_dir)
         if not plan.session_id:
             stack.enter_context(hold(folder))
